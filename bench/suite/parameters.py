@@ -1,0 +1,105 @@
+"""The pydantic bases that plugins build their parameter schemas on. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+
+class Strict(BaseModel):
+    """Unknown keys are errors and values are frozen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Tuned(NamedTuple):
+    """What a regime tunes: a parameter's name and the ends of its default log-spaced range."""
+
+    parameter: str
+    low: float
+    high: float
+
+
+def _pair(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+Positive = Annotated[float, Field(gt=0)]
+Range = Annotated[Positive | tuple[Positive, Positive], BeforeValidator(_pair)]
+"""One fixed value, or `[low, high]`: the ends of the log grid that tuning searches."""
+
+
+class Budget(Strict):
+    """How long to train: exactly one of epochs, steps, seconds, flops or `until: converged`."""
+
+    epochs: Annotated[float, Field(gt=0)] | None = None
+    steps: Annotated[int, Field(ge=1)] | None = None
+    seconds: Annotated[float, Field(gt=0)] | None = None
+    flops: Annotated[float, Field(gt=0)] | None = None
+    until: Literal["converged"] | None = None
+    min_steps: Annotated[int, Field(ge=1)] = Field(
+        100, description="with epochs: never fewer optimiser steps than this (short runs are otherwise under-trained)"
+    )
+    patience: Annotated[int, Field(ge=1)] = Field(3, description="until converged: validations without improvement")
+    max_epochs: Annotated[float, Field(gt=0)] = Field(100, description="until converged: stop here at the latest")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Budget:
+        given = [u for u in ("epochs", "steps", "seconds", "flops", "until") if getattr(self, u) is not None]
+        if len(given) != 1:
+            raise ValueError(f"give exactly one of epochs, steps, seconds, flops, until; found {given or 'none'}")
+        return self
+
+    @property
+    def unit(self) -> str:
+        """The one unit that is set."""
+        return next(u for u in ("epochs", "steps", "seconds", "flops", "until") if getattr(self, u) is not None)
+
+
+class Training(Strict):
+    """How every trained regime trains, unless the regime says otherwise."""
+
+    batch_size: Annotated[int, Field(ge=1)] = Field(16, description="examples per optimiser step; never changes")
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    warmup: Annotated[float, Field(ge=0, lt=1)] = Field(0.1, description="fraction of the budget")
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    clip: Annotated[float, Field(gt=0)] | None = Field(1.0, description="gradient norm; null: no clipping")
+    precision: Literal["fp32", "bf16"] = Field("fp32", description="bf16: autocast over fp32 master weights")
+    dropout: Annotated[float, Field(ge=0, lt=1)] | None = Field(None, description="null: as the model's config says")
+    evaluation_batch_size: Annotated[int, Field(ge=1)] = 64
+
+
+class RegimeParameters(Strict):
+    """What every regime takes."""
+
+
+class TrainedParameters(RegimeParameters):
+    """What every regime that trains by gradient takes: its learning rate, and overrides of budget and training."""
+
+    learning_rate: Range | None = Field(None, description="one value, or [low, high] to tune over; null: the default")
+    epochs: Annotated[float, Field(gt=0)] | None = None
+    steps: Annotated[int, Field(ge=1)] | None = None
+    batch_size: Annotated[int, Field(ge=1)] | None = None
+    weight_decay: Annotated[float, Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _one_budget(self) -> TrainedParameters:
+        if self.epochs is not None and self.steps is not None:
+            raise ValueError("give epochs or steps, not both")
+        return self
+
+
+class ModelParameters(Strict):
+    """What every model takes, wherever it comes from."""
+
+    pooling: Literal["mean", "cls", "last", "pooler"] | None = Field(
+        None, description="how token states become one vector, for every regime alike; null: by architecture"
+    )
+    dtype: Literal["float32", "bfloat16", "float16"] = Field("float32", description="of the frozen weights in memory")
+
+
+class TaskParameters(Strict):
+    """What every task kind takes besides `kind`, `data`, `columns`, `splits` and the axes."""
+
+    metrics: tuple[str, ...] = Field((), description="the first is the one compared; empty: the kind's default")
