@@ -1,0 +1,45 @@
+"""A content-addressed cache of what is expensive to compute: tokens, features, pretrained tiny models.
+
+It lies in `BENCH_CACHE`, else in `bench` in the user's cache folder, and may be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from filelock import FileLock
+
+from bench.suite.trial import Json, digest
+
+
+def root() -> Path:
+    """The cache's folder."""
+    if "BENCH_CACHE" in os.environ:
+        return Path(os.environ["BENCH_CACHE"])
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "bench"
+
+
+def cached(kind: str, key: Json, fill: Callable[[Path], None]) -> Path:
+    """The folder for this key, filled by `fill(folder)` if it is not there yet.
+
+    Whole or absent: it is filled under another name and then renamed. Two processes that want the same folder wait
+    for each other, so that nothing is computed twice.
+    """
+    target = root() / kind / digest(key, 32)
+    if target.is_dir():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(target.with_suffix(".lock")):
+        if not target.is_dir():
+            partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=target.parent))
+            try:
+                fill(partial)
+                os.replace(partial, target)
+            except BaseException:
+                shutil.rmtree(partial, ignore_errors=True)
+                raise
+    return target

@@ -1,0 +1,57 @@
+"""The one place where file names inside a results folder are built."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from bench.errors import StoreError
+
+_SAFE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
+
+
+def _component(value: str) -> str:
+    """Records may come from anybody's folder: what they hold must not lead out of this one."""
+    if not _SAFE.fullmatch(value):
+        raise StoreError(f"'{value}' cannot be part of a file name in a results folder; use letters, digits, - _ .")
+    return value
+
+
+def records(folder: Path) -> Path:
+    """The folder of all records files."""
+    return folder / "records"
+
+
+def records_file(folder: Path, utc: str, run: str) -> Path:
+    """The file one run appends to; `utc` like `20260131T235959Z`, so that names sort by time."""
+    return records(folder) / f"{_component(utc)}-{_component(run)}.jsonl"
+
+
+def lock(folder: Path) -> Path:
+    """What every name in the suite meant."""
+    return folder / "lock.json"
+
+
+def plan(folder: Path) -> Path:
+    """The suite's tables as planned."""
+    return folder / "plan.json"
+
+
+def artifacts(folder: Path, trial: str, attempt: str) -> Path:
+    """The folder of one attempt's predictions and curve."""
+    return folder / "artifacts" / _component(trial) / _component(attempt)
+
+
+def predictions(folder: Path, trial: str, attempt: str) -> Path:
+    """One row per test example and template."""
+    return artifacts(folder, trial, attempt) / "predictions.parquet"
+
+
+def curve(folder: Path, trial: str, attempt: str) -> Path:
+    """Training loss per step and validation scores."""
+    return artifacts(folder, trial, attempt) / "curve.json"
+
+
+def report(folder: Path) -> Path:
+    """What `bench report` writes."""
+    return folder / "report"
