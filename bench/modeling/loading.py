@@ -1,0 +1,73 @@
+"""Builds a backbone from a local folder: its pretrained weights, or the same architecture with random ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from bench.errors import ModelError
+from bench.modeling.classifier import Classifier
+
+
+def classifier(
+    folder: Path,
+    *,
+    classes: int,
+    pooling: str,
+    modality: str,
+    pretrained: bool,
+    seed: int,
+    dropout: float | None = None,
+    dtype: str = "float32",
+    trust_remote_code: bool = False,
+) -> Classifier:
+    """A classifier on the folder's backbone, its head (and a random backbone) drawn by `seed`.
+
+    dropout replaces every dropout rate of the architecture's config where given. Raises ModelError where
+    transformers cannot build the model.
+    """
+    from transformers import AutoConfig, AutoModel
+
+    torch.manual_seed(seed)
+    options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": trust_remote_code}
+    try:
+        config = AutoConfig.from_pretrained(folder, **options)
+        if dropout is not None:
+            set_dropout(config, dropout)
+        if pretrained:
+            backbone = AutoModel.from_pretrained(folder, config=config, dtype=getattr(torch, dtype), **options)
+        else:
+            backbone = AutoModel.from_config(config, trust_remote_code=trust_remote_code)
+    except (OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
+        raise ModelError(f"{folder}: transformers cannot build this model: {error}") from error
+    backbone = _tower(backbone, config, modality)
+    torch.manual_seed(seed)  # the head must not depend on how much randomness building the backbone took
+    rate = dropout if dropout is not None else getattr(backbone.config, "hidden_dropout_prob", 0.0)
+    return Classifier(backbone, pooling, classes, rate)
+
+
+def set_dropout(config: Any, rate: float) -> None:
+    """Set every dropout rate a config names, those of its parts included."""
+    for key, value in vars(config).items():
+        if hasattr(value, "to_dict"):
+            set_dropout(value, rate)
+        elif isinstance(value, (int, float)) and (
+            key.endswith(("dropout", "pdrop", "drop_rate", "dropout_prob", "drop_path_rate"))
+        ):
+            setattr(config, key, rate)
+
+
+def _tower(model: Any, config: Any, modality: str) -> nn.Module:
+    """The part of a many-towered model that sees this modality."""
+    if modality == "image" and hasattr(config, "vision_config"):
+        tower: nn.Module = model.vision_model
+    elif modality == "text" and hasattr(config, "text_config") and hasattr(config, "vision_config"):
+        tower = model.text_model
+    elif config.is_encoder_decoder:
+        tower = model.get_encoder()
+    else:
+        tower = model
+    return tower

@@ -1,0 +1,64 @@
+"""Tokenises text once for all trials that share a tokenizer, a data set and a length."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.errors import ModelError
+from bench.modeling.encoded import Tokens
+
+CHUNK = 1000
+
+
+def tokenizer_for(folder: Path) -> Any:
+    """The folder's tokenizer, with a padding token. Raises ModelError where there is none."""
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise ModelError(f"{folder}: transformers cannot load its tokenizer: {error}") from error
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
+    return tokenizer
+
+
+def tokenise(folder: Path, inputs: Sequence[str] | Sequence[tuple[str, str]], max_length: int) -> Tokens:
+    """Tokenise texts or pairs of texts, cut to `max_length` tokens or to what the model can take if that is less."""
+    tokenizer = tokenizer_for(folder)
+    length = min(max_length, tokenizer.model_max_length)
+    ids: list[np.ndarray] = []
+    types: list[np.ndarray] = []
+    for start in range(0, len(inputs), CHUNK):
+        chunk = list(inputs[start : start + CHUNK])
+        pairs = (chunk,) if isinstance(chunk[0], str) else tuple(list(side) for side in zip(*chunk, strict=True))
+        found = tokenizer(*pairs, truncation=True, max_length=length)
+        ids += [np.asarray(row, dtype=np.int32) for row in found["input_ids"]]
+        types += [np.asarray(row, dtype=np.int32) for row in found.get("token_type_ids", [])]
+    offsets = np.concatenate([[0], np.cumsum([len(row) for row in ids])]).astype(np.int64)
+    if (np.diff(offsets) == 0).any():
+        raise ModelError(f"{folder}: its tokenizer gives no token at all for example {int(np.argmin(np.diff(offsets)))}")
+    return Tokens(np.concatenate(ids), np.concatenate(types) if types else None, offsets, tokenizer.pad_token_id or 0)
+
+
+def save(tokens: Tokens, folder: Path) -> None:
+    """Write the arrays to a folder, to be memory-mapped by `load`."""
+    for name in ("ids", "types", "offsets"):
+        if getattr(tokens, name) is not None:
+            np.save(folder / f"{name}.npy", getattr(tokens, name))
+    np.save(folder / "pad.npy", np.int64(tokens.pad))
+
+
+def load(folder: Path) -> Tokens:
+    """The inverse of `save`."""
+    types = folder / "types.npy"
+    return Tokens(
+        np.load(folder / "ids.npy", mmap_mode="r"),
+        np.load(types, mmap_mode="r") if types.exists() else None,
+        np.load(folder / "offsets.npy"),
+        int(np.load(folder / "pad.npy")),
+    )

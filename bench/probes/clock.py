@@ -1,0 +1,31 @@
+"""Time by stage on a monotonic clock, the device synchronised at stage borders only."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+class Stages:
+    """Seconds spent in each named stage; a stage entered twice adds up."""
+
+    def __init__(self, synchronise: Callable[[], None] = lambda: None) -> None:
+        self.seconds: dict[str, float] = {}
+        self.begun = time.perf_counter()
+        self._synchronise = synchronise
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time a stage; what it queued on the device is waited for."""
+        self._synchronise()
+        begun = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._synchronise()
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - begun
+
+    def total(self) -> float:
+        """Seconds since this object was made."""
+        return time.perf_counter() - self.begun

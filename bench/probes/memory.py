@@ -1,0 +1,50 @@
+"""Peak memory: allocated and reserved on the device, resident on the host."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+
+class PeakMemory:
+    """Peaks since the last `reset`, in bytes. On a CPU the device's rows are absent."""
+
+    def __init__(self, device: Any) -> None:
+        self._device = device
+
+    def reset(self) -> None:
+        """Start anew. The kernel's high-water mark is reset too: a forked child inherits the server's."""
+        _reset_host()
+        if self._device.type == "cuda":
+            import torch
+
+            torch.cuda.reset_peak_memory_stats(self._device)
+
+    def peaks(self, stage: str) -> dict[str, int]:
+        """`{stage}_host` and, on a device, `{stage}_allocated` and `{stage}_reserved`."""
+        found = {}
+        host = _host_peak()
+        if host is not None:
+            found[f"{stage}_host"] = host
+        if self._device.type == "cuda":
+            import torch
+
+            found[f"{stage}_allocated"] = torch.cuda.max_memory_allocated(self._device)
+            found[f"{stage}_reserved"] = torch.cuda.max_memory_reserved(self._device)
+        return found
+
+
+def _reset_host() -> None:
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return
+
+
+def _host_peak() -> int | None:
+    """VmHWM in bytes; None where the kernel does not tell."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), None)

@@ -1,0 +1,45 @@
+"""One label out of several for an image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import DataError
+from bench.modeling.examples import Examples, Labelled, labels_of
+
+if TYPE_CHECKING:
+    from bench.modeling.encoded import Pixels
+
+VERSION = 1
+MODALITY = "image"
+METRIC = "accuracy"
+COLUMNS = {"image": True, "label": True}
+
+
+class Parameters(Labelled):
+    """labels, templates, label_map as for every classification."""
+
+
+def examples(dataset: Any, columns: dict[str, str], parameters: Parameters, place: str) -> Examples:
+    """The data set's images, decoded when asked for, and classes. Raises DataError."""
+    import datasets
+
+    feature = dataset.features[columns["image"]]
+    if not isinstance(feature, datasets.Image):
+        raise DataError(f"{place}: column '{columns['image']}' holds {feature}, not images; name another under columns")
+    return Examples(dataset[columns["image"]], labels_of(dataset, columns["label"], parameters, place))
+
+
+def encode(folder: Path, found: Examples, parameters: Parameters, target: Path) -> None:
+    """Resize and crop with the model's image processor and keep the result in `target`."""
+    from bench.modeling import images
+
+    images.resize(folder, found.inputs, target)
+
+
+def load(target: Path) -> Pixels:
+    """What `encode` kept."""
+    from bench.modeling import images
+
+    return images.load(target)

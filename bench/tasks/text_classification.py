@@ -1,0 +1,47 @@
+"""One label out of several for a text or a pair of texts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+from bench.modeling.examples import Examples, Labelled, labels_of
+
+if TYPE_CHECKING:
+    from bench.modeling.encoded import Tokens
+
+VERSION = 1
+MODALITY = "text"
+METRIC = "accuracy"
+COLUMNS = {"text": True, "text_pair": False, "label": True}
+
+
+class Parameters(Labelled):
+    """labels, templates, label_map as for every classification; max_length in tokens."""
+
+    max_length: Annotated[int, Field(ge=4)] = Field(128, description="tokens; longer texts are cut")
+
+
+def examples(dataset: Any, columns: dict[str, str], parameters: Parameters, place: str) -> Examples:
+    """The data set's texts (or pairs) and classes. Raises DataError naming the column, row and value at fault."""
+    texts = [text or "" for text in dataset[columns["text"]]]
+    if "text_pair" in columns:
+        pairs = [text or "" for text in dataset[columns["text_pair"]]]
+        return Examples(list(zip(texts, pairs, strict=True)), labels_of(dataset, columns["label"], parameters, place))
+    return Examples(texts, labels_of(dataset, columns["label"], parameters, place))
+
+
+def encode(folder: Path, found: Examples, parameters: Parameters, target: Path) -> None:
+    """Tokenise with the model's tokenizer and keep the result in `target`."""
+    from bench.modeling import text
+
+    text.save(text.tokenise(folder, found.inputs, parameters.max_length), target)
+
+
+def load(target: Path) -> Tokens:
+    """What `encode` kept."""
+    from bench.modeling import text
+
+    return text.load(target)

@@ -1,0 +1,35 @@
+"""Length-bucketed batches: examples of like length together, so that little of a batch is padding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+BUCKET = 8
+"""Batches per bucket: examples are shuffled, cut into buckets of this many batches and sorted by length in each."""
+
+
+def by_length(lengths: np.ndarray, batch_size: int) -> list[np.ndarray]:
+    """Evaluation batches: positions 0..n-1, longest first, so that the largest batch comes first."""
+    order = np.argsort(-lengths, kind="stable")
+    return [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
+
+
+def epoch(lengths: np.ndarray, batch_size: int, generator: np.random.Generator) -> list[np.ndarray]:
+    """One epoch of training batches over positions 0..n-1, each position once, in random order of batches."""
+    order = generator.permutation(len(lengths))
+    span = batch_size * BUCKET
+    batches = []
+    for start in range(0, len(order), span):
+        bucket = order[start : start + span]
+        bucket = bucket[np.argsort(-lengths[bucket], kind="stable")]
+        batches += [bucket[i : i + batch_size] for i in range(0, len(bucket), batch_size)]
+    return [batches[i] for i in generator.permutation(len(batches))]
+
+
+def endless(lengths: np.ndarray, batch_size: int, seed: int) -> Iterator[np.ndarray]:
+    """Training batches, epoch after epoch, for ever."""
+    generator = np.random.Generator(np.random.PCG64(seed))
+    while True:
+        yield from epoch(lengths, batch_size, generator)

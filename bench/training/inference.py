@@ -1,0 +1,33 @@
+"""Predictions and features of a model, in length-sorted batches, one transfer from the device at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.training.batching import by_length
+
+
+def batched(
+    forward: Callable[[np.ndarray], Tensor],
+    lengths: np.ndarray,
+    batch_size: int,
+    autocast: Callable[[], AbstractContextManager[object]],
+    tick: Callable[[int, int | None], None] = lambda done, total: None,
+) -> np.ndarray:
+    """Apply `forward` (positions → [n, width]) to all positions 0..len(lengths)-1; float32 [n, width], in order."""
+    batches = by_length(lengths, batch_size)
+    outputs = []
+    with torch.inference_mode():
+        for done, batch in enumerate(batches):
+            with autocast():
+                outputs.append(forward(batch).float())
+            tick(done + 1, len(batches))
+    found = torch.cat(outputs).cpu().numpy()
+    result = np.empty_like(found)
+    result[np.concatenate(batches)] = found
+    return result

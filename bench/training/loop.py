@@ -1,0 +1,156 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from bench.errors import Diverged
+from bench.modeling.encoded import send
+from bench.probes import flops as flop_probe
+from bench.probes.steps import StepTimes
+from bench.suite.parameters import Budget, Training
+from bench.training.budget import Spent
+from bench.training.schedule import scale
+
+CHECK = 100
+"""Steps between two looks at whether the loss is still finite: the one place where the host waits for the device."""
+
+Collate = Callable[[np.ndarray], dict[str, Tensor]]
+
+
+@dataclass
+class Fit:
+    """What a run did. losses: one float per optimiser step; validations: (step, loss) until convergence."""
+
+    losses: list[float] = field(default_factory=list)
+    validations: list[tuple[int, float]] = field(default_factory=list)
+    steps: int = 0
+    examples: int = 0
+    tokens: int = 0
+    flops: float = 0.0
+    times: StepTimes | None = None
+
+
+def accelerator_for(precision: str, device: torch.device) -> Accelerator:
+    """bf16: autocast over fp32 master weights; fp32: none."""
+    return Accelerator(mixed_precision="bf16" if precision == "bf16" else "no", cpu=device.type == "cpu")
+
+
+def optimizer_for(model: nn.Module, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
+    """Fused, bias-corrected AdamW over what is trainable; biases and normalisation weights are not decayed."""
+    trainable = [p for p in model.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in trainable if p.ndim >= 2], "weight_decay": weight_decay},
+        {"params": [p for p in trainable if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW([g for g in groups if g["params"]], lr=learning_rate, fused=True)
+
+
+def train(
+    model: nn.Module,
+    collate: Collate,
+    labels: np.ndarray,
+    lengths: np.ndarray,
+    batches: Iterator[np.ndarray],
+    *,
+    budget: Budget,
+    training: Training,
+    learning_rate: float,
+    micro_batch: int,
+    device: torch.device,
+    validate: Callable[[], float] | None = None,
+    tick: Callable[[int, int | None], None] = lambda done, total: None,
+) -> Fit:
+    """Train `model` in place until the budget is spent.
+
+    labels, lengths: int64 [n]; batches: endless arrays of positions below n; collate: positions → model inputs.
+    A batch is taken in micro-batches of at most `micro_batch` examples whose losses add up to the batch's mean loss.
+    validate: the validation loss, asked for once an epoch when the budget is `until: converged`; the weights of the
+    best one are kept. Nothing inside a step waits for the device. Raises Diverged.
+    """
+    accelerator = accelerator_for(training.precision, device)
+    optimizer = optimizer_for(model, learning_rate, training.weight_decay)
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    spent = Spent(budget, len(labels), training.batch_size, training.warmup)
+    fit, losses, best = Fit(times=StepTimes(device.type == "cuda")), [], Best(model, budget.patience)
+    assert fit.times is not None
+    flops_per_unit = 0.0
+
+    def backward(batch: np.ndarray) -> Tensor:
+        total = torch.zeros((), device=device)
+        for start in range(0, len(batch), micro_batch):
+            part = batch[start : start + micro_batch]
+            with accelerator.autocast():
+                logits = model(collate(part))
+            targets = send(torch.from_numpy(labels[part]), device)
+            loss = cross_entropy(logits.float(), targets, reduction="sum") / len(batch)
+            accelerator.backward(loss)
+            total += loss.detach()
+        return total
+
+    model.train()
+    fit.times.mark()
+    while not spent.over():
+        batch = next(batches)
+        padded = int(lengths[batch].max()) * len(batch)
+        if spent.step == 0:
+            with flop_probe.count() as counted:
+                loss = backward(batch)
+            flops_per_unit = counted.flops / padded
+        else:
+            loss = backward(batch)
+        if training.clip is not None:
+            torch.nn.utils.clip_grad_norm_(parameters, training.clip)
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate * scale(spent.progress(), spent.warmup, training.schedule)
+        optimizer.step()
+        optimizer.zero_grad()
+        spent.advance(flops_per_unit * padded)
+        fit.times.mark()
+        losses.append(loss)
+        fit.examples += len(batch)
+        fit.tokens += int(lengths[batch].sum())
+        tick(spent.step, spent.total_steps)
+        if spent.step % CHECK == 0 and not torch.isfinite(loss):
+            break
+        if validate is not None and spent.at_validation():
+            fit.validations.append((spent.step, validate()))
+            model.train()
+            if best.seen(fit.validations[-1][1]):
+                break
+    best.restore()
+    fit.steps, fit.flops = spent.step, spent.flops
+    fit.losses = torch.stack(losses).tolist() if losses else []
+    finite = np.isfinite(fit.losses)
+    if not finite.all():
+        raise Diverged(f"the training loss was {fit.losses[int(np.argmin(finite))]} at step {int(np.argmin(finite)) + 1}")
+    return fit
+
+
+class Best:
+    """Keeps a copy of the trainable weights at the lowest validation loss seen, for early stopping."""
+
+    def __init__(self, model: nn.Module, patience: int) -> None:
+        self._model, self._patience = model, patience
+        self._loss, self._since = float("inf"), 0
+        self._weights: dict[str, Tensor] = {}
+
+    def seen(self, loss: float) -> bool:
+        """Take note of a validation; True when `patience` of them in a row brought nothing better."""
+        self._since += 1
+        if loss < self._loss:
+            self._loss, self._since = loss, 0
+            self._weights = {name: value.detach().clone() for name, value in self._model.state_dict().items()}
+        return self._since >= self._patience
+
+    def restore(self) -> None:
+        """Put the best weights back; nothing where no validation was seen."""
+        if self._weights:
+            self._model.load_state_dict(self._weights)
