@@ -1,0 +1,102 @@
+"""A dataset on the Hugging Face Hub: `{hub: organisation/name, config: …, revision: main}`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import DataError, did_you_mean
+from bench.hub import HubId, Revision, ask, is_commit, is_offline
+from bench.suite.parameters import Strict
+
+if TYPE_CHECKING:
+    import datasets
+
+VERSION = 1
+
+
+class Parameters(Strict):
+    """Which dataset, and which of its configurations."""
+
+    hub: HubId
+    config: str | None = None
+    revision: Revision = "main"
+
+
+def lock(parameters: Parameters, offline: bool = False) -> dict[str, str]:
+    """Return the commit that the revision stands for now. Raises DataError, HubError."""
+    from huggingface_hub import HfApi, hf_hub_download
+
+    name, revision = parameters.hub, parameters.revision
+
+    def resolve() -> str:
+        if not (offline or is_offline()):
+            return HfApi().dataset_info(name, revision=revision).sha or revision
+        if is_commit(revision):
+            return revision
+        card = hf_hub_download(name, "README.md", repo_type="dataset", revision=revision, local_files_only=True)
+        return Path(card).parent.name
+
+    commit = ask("dataset", name, revision, resolve)
+    _config(parameters, revision if not offline else commit)
+    return {"fingerprint": commit}
+
+
+def fetch(parameters: Parameters, fingerprint: str) -> datasets.DatasetDict:
+    """Return every split at that commit, memory-mapped; downloads on first use. Raises DataError, HubError."""
+    import datasets
+
+    name = parameters.hub
+    config = _config(parameters, fingerprint)
+    found = _prepared(name, config, fingerprint)
+    if found is not None:
+        return found
+
+    def prepare() -> datasets.DatasetDict:
+        builder = datasets.load_dataset_builder(name, config, revision=fingerprint)
+        if builder.hash != fingerprint:  # a local folder of that name, or another commit from the cache
+            raise ConnectionError(f"only something other than commit {fingerprint[:8]} is at hand")
+        builder.download_and_prepare()
+        return builder.as_dataset()
+
+    return ask("dataset", name, fingerprint, prepare)
+
+
+def _prepared(name: str, config: str | None, commit: str) -> datasets.DatasetDict | None:
+    """What an earlier call prepared. Offline, `load_dataset` would take the newest of any commit."""
+    import datasets
+    from datasets.naming import camelcase_to_snakecase
+    from datasets.packaged_modules.cache.cache import Cache
+
+    *owner, short = name.split("/")
+    root = Path(datasets.config.HF_DATASETS_CACHE, "___".join([*owner, camelcase_to_snakecase(short)]))
+    for info in root.glob(f"{config or 'default'}/*/{commit}/dataset_info.json"):
+        kept = {"config_name": info.parts[-4], "version": info.parts[-3], "hash": commit}
+        return Cache(repo_id=name, dataset_name=short, **kept).as_dataset()
+    return None
+
+
+def _config(parameters: Parameters, revision: str) -> str | None:
+    """The configuration asked for, or the default one by the dataset's card; None where the card names none."""
+    from huggingface_hub import DatasetCard, hf_hub_download
+    from huggingface_hub.errors import RemoteEntryNotFoundError
+
+    name = parameters.hub
+
+    def listed() -> list[dict[str, Any]]:
+        try:
+            card = DatasetCard.load(hf_hub_download(name, "README.md", repo_type="dataset", revision=revision))
+        except RemoteEntryNotFoundError:
+            return []
+        return [*(card.data.get("configs") or [])]
+
+    configs = {entry["config_name"]: entry for entry in ask("dataset", name, revision, listed)}
+    if parameters.config is not None or not configs:
+        if configs and parameters.config not in configs:
+            near = did_you_mean(str(parameters.config), configs)
+            raise DataError(f"dataset '{name}' has no config '{parameters.config}'{near}")
+        return parameters.config
+    for config, entry in configs.items():
+        if len(configs) == 1 or config == "default" or entry.get("default"):
+            return config
+    raise DataError(f"dataset '{name}' has several configs; add `config:` with one of {', '.join(sorted(configs))}")
