@@ -1,1 +1,1 @@
-
+"""Pure functions from records to the tidy frame that every report reads."""

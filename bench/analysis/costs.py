@@ -1,0 +1,62 @@
+"""What a cell's seeds cost: means over them, and the highest of their memory peaks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from statistics import fmean
+from typing import Any
+
+from bench.store.records import Record
+
+COLUMNS = {
+    "train_seconds": ("seconds", "train"),
+    "validation_seconds": ("seconds", "validation"),
+    "test_seconds": ("seconds", "test"),
+    "total_seconds": ("seconds", "total"),
+    "steps": ("steps",),
+    "step_seconds": ("step_seconds", "median"),
+    "train_examples_per_second": ("examples_per_second",),
+    "train_tokens_per_second": ("tokens_per_second",),
+    "train_host_bytes": ("memory_bytes", "train_host"),
+    "inference_host_bytes": ("memory_bytes", "inference_host"),
+    "train_allocated_bytes": ("memory_bytes", "train_allocated"),
+    "train_reserved_bytes": ("memory_bytes", "train_reserved"),
+    "inference_allocated_bytes": ("memory_bytes", "inference_allocated"),
+    "inference_reserved_bytes": ("memory_bytes", "inference_reserved"),
+    "trainable_parameters": ("parameters", "trainable"),
+    "total_parameters": ("parameters", "total"),
+    "stored_bytes": ("stored_bytes",),
+    "latency_seconds": ("inference", "latency_seconds"),
+    "inference_examples_per_second": ("inference", "examples_per_second"),
+    "train_joules": ("energy_joules", "train"),
+    "test_joules": ("energy_joules", "test"),
+    "train_flops": ("flops", "train"),
+    "utilisation": ("flops", "utilisation"),
+}
+"""Column of the tidy frame → where a record's `costs` holds it."""
+
+
+def _value(record: Record, path: Sequence[str]) -> float | None:
+    value: Any = record.get("costs")
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    return float(value) if isinstance(value, int | float) else None
+
+
+def summarise(records: Iterable[Record]) -> dict[str, float]:
+    """Every column of `COLUMNS`; NaN where no record holds it."""
+    records = list(records)
+    row = {}
+    for column, path in COLUMNS.items():
+        values = [v for v in (_value(record, path) for record in records) if v is not None]
+        summary = max if path[0] == "memory_bytes" else fmean
+        row[column] = float(summary(values)) if values else math.nan
+    return row
+
+
+def total_seconds(records: Iterable[Record]) -> float:
+    """The sum of what each took in all; NaN where none says, 0 for no records."""
+    records = list(records)
+    values = [v for v in (_value(record, COLUMNS["total_seconds"]) for record in records) if v is not None]
+    return math.fsum(values) if values or not records else math.nan

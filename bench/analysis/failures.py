@@ -1,0 +1,47 @@
+"""What has no score and why, and which records are left out of every table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from bench.analysis.frame import Results
+from bench.store import records
+
+COLUMNS = ["status", "cause", "task", "model", "regime", "size", "noise", "purpose", "seed", "trial", "environment"]
+
+
+def failures(results: Results) -> pd.DataFrame:
+    """One row per planned trial, tuning included, and environment whose latest attempt is not `ok`."""
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for environment in results.environments or [""]:
+        for trial, record in results.latest(environment).items():
+            names = results.plan["trials"].get(trial)
+            if names is not None and record["status"] not in ("ok", "not_applicable"):
+                rows[trial, str(record.get("attempt"))] = {
+                    **names,
+                    "status": record["status"],
+                    "cause": str(record.get("cause") or "no cause recorded"),
+                    "trial": trial,
+                    "environment": records.environment(record),
+                }
+    return pd.DataFrame(list(rows.values()), columns=COLUMNS)
+
+
+def left_out(results: Results) -> Iterator[str]:
+    """A sentence for each thing in the folder that the tables do not show."""
+    for line in results.damaged:
+        yield f"Damaged line, skipped: {line.removeprefix(str(results.folder)).lstrip('/')}."
+    trials = results.plan["trials"]
+    strange = [r for r in results.records if r["trial"]["id"] not in trials]
+    if strange:
+        count = len({r["trial"]["id"] for r in strange})
+        yield f"{len(strange)} records of {count} trials that the plan does not hold (an earlier version of the suite)."
+    planned = (r for r in results.records if r["trial"]["id"] in trials)
+    for (trial, _), attempts in records.disagreements(planned).items():
+        names = trials[trial]
+        place = f"{names['task']}, {names['model']}, {names['regime']}, size {names['size']}, seed {names['seed']}"
+        found = sorted({str(r["scores"].get("test") or r["scores"].get("validation")) for r in attempts})
+        yield f"{len(attempts)} attempts at one trial disagree ({place}): {' against '.join(found)}; the newest counts."

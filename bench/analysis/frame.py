@@ -1,0 +1,203 @@
+"""From results folders to the tidy frame: one row per task, model, regime, size, noise rate and environment."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bench.analysis import costs
+from bench.analysis.sample import Sample, collect
+from bench.errors import StoreError, UsageError
+from bench.store import paths, records
+from bench.store.records import Record
+
+KEYS = ["suite", "task", "model", "size", "noise", "environment"]
+"""What the regimes that are compared with each other have in common."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """One suite's folder as read: its plan, the whole records, and what was damaged."""
+
+    name: str
+    plan: dict[str, Any]
+    records: list[Record]
+    damaged: list[str]
+    folder: Path
+
+    @property
+    def environments(self) -> list[str]:
+        """The ids of all environments the plan's trials ran in, the one with the most records first."""
+        counts = Counter(records.environment(r) for r in self.records if r["trial"]["id"] in self.plan["trials"])
+        counts.pop("", None)
+        return sorted(counts, key=lambda name: (-counts[name], name))
+
+    def latest(self, environment: str) -> dict[str, Record]:
+        """By trial, the attempt that counts in an environment; one that ended before it was known counts in all."""
+        return records.latest(r for r in self.records if records.environment(r) in (environment, ""))
+
+
+def _read(folder: Path) -> Results:
+    path = paths.plan(folder)
+    try:
+        plan = json.loads(path.read_bytes())
+        version = plan["schema"], isinstance(plan["trials"], dict), isinstance(plan["cells"], list)
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be read: {error.strerror}; `bench run` writes it") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{path}: not a plan; `bench run` writes it anew") from error
+    if version != (1, True, True):
+        raise StoreError(f"{path}: has schema {version[0]}, this version reads 1; `bench run` writes it anew")
+    found = records.read(folder)
+    return Results(str(plan.get("suite") or folder.resolve().name), plan, found.records, found.damaged, folder)
+
+
+def load(results: Path) -> list[Results]:
+    """Read one suite's folder (it has `records/` or `plan.json`) or a folder of such folders.
+
+    Raises UsageError where there is none, StoreError where one cannot be read.
+    """
+
+    def holds_results(folder: Path) -> bool:
+        return paths.records(folder).is_dir() or paths.plan(folder).is_file()
+
+    if holds_results(results):
+        return [_read(results)]
+    folders = sorted(p for p in results.iterdir() if holds_results(p)) if results.is_dir() else []
+    if not folders:
+        raise UsageError(f"{results}: no results here; `bench run SUITE` writes them")
+    return [_read(folder) for folder in folders]
+
+
+def size_order(size: int | str) -> float:
+    """Sort key of sizes: numbers first, `all` last."""
+    return math.inf if size == "all" else float(size)
+
+
+def _state(cell: dict[str, Any], attempts: list[Record], planned: int) -> tuple[str, str, str]:
+    """One word, the counts of statuses, and the distinct causes."""
+    counts = Counter(r["status"] for r in attempts)
+    if planned > len(attempts):
+        counts["missing"] = planned - len(attempts)
+    causes = list(dict.fromkeys(str(r.get("cause") or "no cause recorded") for r in attempts if r["status"] != "ok"))
+    statuses = " ".join(f"{status}={count}" for status, count in sorted(counts.items()))
+    failed = [status for status, _ in counts.most_common() if status not in ("ok", "missing")]
+    if cell["state"] == "not_applicable":
+        return "not_applicable", "", str(cell.get("reason") or "")
+    if counts["ok"]:
+        return ("ok" if counts["ok"] >= planned else "partial"), statuses, "; ".join(causes)
+    if failed:
+        return failed[0], statuses, "; ".join(causes)
+    return ("waiting" if cell["state"] == "waiting" else "missing"), statuses, str(cell.get("reason") or "")
+
+
+def _mean(values: Sequence[float | None]) -> float:
+    known = [float(v) for v in values if v is not None]
+    return math.fsum(known) / len(known) if known else math.nan
+
+
+def _fact(attempts: list[Record], key: str) -> float:
+    return _mean([(r.get("facts") or {}).get(key) for r in attempts])
+
+
+def _row(
+    results: Results, cell: dict[str, Any], environment: str, attempts: list[Record], tuning: list[Record]
+) -> tuple[dict[str, Any], Sample | None]:
+    ok = [r for r in attempts if r["status"] == "ok"]
+    state, statuses, cause = _state(cell, attempts, cell["seeds"])
+    metric = str(ok[0]["scores"]["metric"]) if ok else ""
+    sample = collect(results.folder, ok, metric, labelled=cell["size"] != 0) if ok else None
+    interval = sample.interval() if sample else None
+    labels = 0.0 if cell["size"] == 0 else _fact(ok, "train_examples") + _fact(ok, "validation_examples")
+    row = {
+        "suite": results.name,
+        "task": cell["task"],
+        "model": cell["model"],
+        "regime": cell["regime"],
+        "size": cell["size"],
+        "noise": float(cell["noise"]),
+        "environment": environment,
+        "labels": float(cell["size"]) if cell["size"] != "all" else labels,
+        "state": state,
+        "metric": metric,
+        "mean": interval.mean if interval else math.nan,
+        "low": interval.low if interval else math.nan,
+        "high": interval.high if interval else math.nan,
+        "seed_sd": interval.seed_sd if interval else math.nan,
+        "interval": sample.basis if sample else "",
+        "seeds": len(ok),
+        "seeds_planned": cell["seeds"],
+        "best": False,
+        "not_distinguishable": False,
+        "statuses": statuses,
+        "cause": cause,
+        "majority": _mean([(r["scores"].get("majority") or {}).get(metric) for r in ok]),
+        "test_examples": _fact(ok, "test_examples"),
+        "tuned": " ".join(f"{name}={value:g}" for name, value in sorted(cell["tuned"].items())),
+        "on_edge": bool(cell["on_edge"]),
+        "tuning_seconds": costs.total_seconds(tuning),
+        **costs.summarise(ok),
+    }
+    return row, sample
+
+
+def _compared_at(cells: list[dict[str, Any]], cell: dict[str, Any]) -> list[tuple[int | str, float]]:
+    """The sizes and noise rates a cell stands at: its own, or all of its task and model where it sees no label."""
+    own = [(cell["size"], float(cell["noise"]))]
+    if cell["size"] != 0:
+        return own
+    places = [
+        (c["size"], float(c["noise"]))
+        for c in cells
+        if (c["task"], c["model"]) == (cell["task"], cell["model"]) and c["size"] != 0
+    ]
+    return list(dict.fromkeys(places)) or own
+
+
+def _rows(results: Results) -> list[tuple[dict[str, Any], Sample | None]]:
+    known = results.environments
+    latest = {environment: results.latest(environment) for environment in [*known, ""]}
+    anywhere = records.latest(results.records)
+    ran = {(r["trial"]["id"], records.environment(r)) for r in results.records}
+    rows = []
+    for cell in results.plan["cells"]:
+        tuning = [anywhere[trial] for trial in cell["tuning"] if trial in anywhere]
+        environments = [e for e in known if any((trial, e) in ran for trial in cell["reported"])]
+        for environment in environments or (known if len(known) == 1 else [""]):
+            attempts = [latest[environment][trial] for trial in cell["reported"] if trial in latest[environment]]
+            row, sample = _row(results, cell, environment, attempts, tuning)
+            for size, noise in _compared_at(results.plan["cells"], cell):
+                rows.append(({**row, "size": size, "noise": noise}, sample))
+    return rows
+
+
+def _mark_best(rows: list[tuple[dict[str, Any], Sample | None]]) -> None:
+    groups: dict[tuple[Any, ...], list[tuple[dict[str, Any], Sample]]] = {}
+    for row, sample in rows:
+        if sample is not None:
+            groups.setdefault(tuple(row[key] for key in KEYS), []).append((row, sample))
+    for group in groups.values():
+        best, best_sample = max(group, key=lambda entry: entry[0]["mean"])
+        best["best"] = True
+        for row, sample in group:
+            if row is not best:
+                row["not_distinguishable"] = best_sample.difference(sample).includes_zero
+
+
+def cells(results: Sequence[Results]) -> pd.DataFrame:
+    """The tidy frame, in the order of the plans.
+
+    A regime that sees no label stands at every size and noise rate of its task and model, with `labels` 0. `best` is
+    the highest mean among the rows equal in `KEYS`; `not_distinguishable` rows have a 95 % interval of the paired
+    difference to it that includes 0.
+    """
+    rows = [entry for one in results for entry in _rows(one)]
+    _mark_best(rows)
+    return pd.DataFrame([row for row, _ in rows], columns=list(rows[0][0]) if rows else [*KEYS, "regime"])

@@ -1,0 +1,140 @@
+"""Fabricates results folders, through the store's own writer, for tests of what reads them."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from bench.store import atomic, paths, records
+from bench.suite.trial import Names, Trial
+
+ENVIRONMENT = {"id": "aaaa", "processor": "Test CPU", "threads": 1, "precision": "fp32", "libraries": {"torch": "9.9"}}
+OTHER = {**ENVIRONMENT, "id": "bbbb", "processor": "Other CPU"}
+
+
+def trial(model: str, task: str, regime: str, size: int | str, noise: float, seed: int, purpose: str) -> Trial:
+    """One trial whose every part is made from the names."""
+    return Trial(
+        model={"source": "hub", "version": 1, "parameters": {"hub": model}, "fingerprint": "0"},
+        task={"kind": "text-classification", "version": 1, "parameters": {}, "data": {"hub": task}},
+        regime={"kind": regime, "version": 1, "parameters": {}},
+        size=size,  # type: ignore[arg-type]
+        noise=noise,
+        validation=0.2,
+        seed=seed,
+        purpose=purpose,  # type: ignore[arg-type]
+        tuned={},
+        budget={"epochs": 3},
+        training={},
+        limits={},
+        names=Names(model, task, regime),
+    )
+
+
+class Factory:
+    """Fills one results folder; `finish` writes its plan. Scores and artifacts are drawn from the trial's own names."""
+
+    def __init__(self, folder: Path, suite: str = "nlp", examples: int = 200) -> None:
+        self.folder, self.examples = folder, examples
+        self.plan: dict[str, Any] = {"schema": 1, "suite": suite, "tolerance": 0.01, "trials": {}, "cells": []}
+        self.writer = records.Writer(folder, "run")
+        self.writer.path = paths.records_file(folder, "20260101T000000Z", "run")
+        self._attempts = 0
+
+    def cell(
+        self,
+        regime: str,
+        size: int | str,
+        score: float | None,
+        *,
+        task: str = "sst2",
+        model: str = "minilm",
+        noise: float = 0.0,
+        seeds: int = 3,
+        state: str = "planned",
+        tuning: int = 0,
+        on_edge: bool = False,
+        **attempt: Any,
+    ) -> list[Trial]:
+        """Plan one cell and, unless `score` is None, record an `ok` attempt of each of its seeds."""
+        reported = [trial(model, task, regime, size, noise, seed, "reported") for seed in range(seeds)]
+        tuned = [trial(model, task, regime, size, noise, 1000 + seed, "tuning") for seed in range(tuning)]
+        for one in reported + tuned:
+            self.plan["trials"][one.id] = {
+                **{"model": model, "task": task, "regime": regime, "size": size, "noise": noise},
+                **{"seed": one.seed, "purpose": one.purpose},
+            }
+        self.plan["cells"].append(
+            {
+                **{"model": model, "task": task, "regime": regime, "size": size, "noise": noise, "seeds": seeds},
+                **{"state": state, "reason": "the model has no head" if state == "not_applicable" else None},
+                **{"tuned": {"learning_rate": 3e-4} if tuning else {}, "on_edge": on_edge},
+                **{"tuning": [t.id for t in tuned], "reported": [t.id for t in reported]},
+            }
+        )
+        if score is not None:
+            for one in reported + tuned:
+                self.record(one, score, **attempt)
+        return reported
+
+    def record(
+        self,
+        of: Trial,
+        score: float = 0.5,
+        *,
+        status: str = "ok",
+        artifacts: bool = True,
+        metric: str = "accuracy",
+        environment: dict[str, Any] = ENVIRONMENT,
+        costs: dict[str, Any] | None = None,
+        **more: Any,
+    ) -> dict[str, Any]:
+        """Write one attempt at a trial, with predictions of about `score` where it is `ok` and reported."""
+        self._attempts += 1
+        attempt = f"a{self._attempts}"
+        record: dict[str, Any] = {
+            **{"trial": of.to_json(), "attempt": attempt, "run": "run", "suite": self.plan["suite"], "status": status},
+            **{"environment": environment, "started": "2026-01-01T00:00:00Z", "finished": "2026-01-01T00:01:00Z"},
+            **{"facts": {"test_examples": self.examples, "train_examples": 8, "validation_examples": 2}},
+            "costs": {"seconds": {"train": 12.5, "total": 20.0}, **(costs or {})},
+        }
+        if status == "ok":
+            random = np.random.default_rng(zlib.crc32(f"{of.names}{of.size}{of.noise}{of.seed}".encode()))
+            shared = np.random.default_rng(7).random(self.examples)
+            outcome = (0.7 * shared + 0.3 * random.random(self.examples) < score).astype(np.float32)
+            value = float(outcome.mean())
+            scores: dict[str, Any] = {"metric": metric, "majority": {metric: 0.508}}
+            scores["validation" if of.purpose == "tuning" else "test"] = {metric: value}
+            record["scores"] = scores
+            if artifacts and of.purpose == "reported":
+                self._predictions(of, attempt, outcome)
+        else:
+            record["cause"] = "CUDA out of memory: tried to allocate 2 GiB"
+        record.update(more)
+        self.writer.append(record)
+        return record
+
+    def _predictions(self, of: Trial, attempt: str, outcome: Any) -> None:
+        count = len(outcome)
+        table = pa.table(
+            {
+                "example": pa.array(np.arange(count), pa.int64()),
+                "template": pa.array(np.zeros(count), pa.int64()),
+                "label": pa.array(np.zeros(count), pa.int64()),
+                "outcome": pa.array(outcome, pa.float32()),
+                "log_probabilities": pa.array([[-0.5, -1.0]] * count, pa.list_(pa.float32())),
+            }
+        )
+        with atomic.folder(paths.artifacts(self.folder, of.id, attempt)) as folder:
+            pq.write_table(table, folder / "predictions.parquet")
+
+    def finish(self) -> Path:
+        """Write the plan and return the folder."""
+        self.writer.close()
+        atomic.write_json(paths.plan(self.folder), self.plan)
+        return self.folder

@@ -1,0 +1,250 @@
+"""The intervals cover what they say, and the tidy frame holds what the records say."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from factory import ENVIRONMENT, OTHER, Factory, trial
+
+from bench.analysis import frame
+from bench.analysis.failures import failures, left_out
+from bench.analysis.statistics import crossed_interval, paired_difference, seed_interval
+from bench.errors import StoreError, UsageError
+from bench.store import paths
+
+
+def only(folder: Path) -> frame.Results:
+    (results,) = frame.load(folder)
+    return results
+
+
+def row(cells: pd.DataFrame, **where: Any) -> pd.Series:
+    for column, value in where.items():
+        cells = cells[cells[column] == value]
+    assert len(cells) == 1
+    return cells.iloc[0]
+
+
+@pytest.mark.parametrize("seeds", [3, 5])
+@pytest.mark.parametrize(("seed_sd", "item_sd"), [(0.0, 0.4), (0.02, 0.3), (0.05, 0.1), (0.05, 0.0)])
+def test_crossed_interval_covers_95_percent(seeds: int, seed_sd: float, item_sd: float) -> None:
+    random, examples, draws = np.random.default_rng(0), 100, 2000
+    shape = (draws, seeds, examples)
+    y = random.normal(0, seed_sd, (draws, seeds, 1)) + random.normal(0, item_sd, (draws, 1, examples))
+    y = y + random.normal(0, 0.3, shape)
+    intervals = [crossed_interval(one) for one in y]
+    covered = np.mean([i.low <= 0 <= i.high for i in intervals])
+    assert 0.93 <= covered <= 0.99
+
+
+def test_crossed_interval_covers_binary_outcomes_where_the_naive_ones_do_not() -> None:
+    random, draws, seeds, examples = np.random.default_rng(1), 2000, 3, 200
+    latent = random.normal(0, 1, (draws, 1, examples)) + random.normal(0, 0.1, (draws, seeds, 1))
+    y = (latent + random.normal(0, 0.3, (draws, seeds, examples)) > 0).astype(float)
+    crossed = np.mean([i.low <= 0.5 <= i.high for i in map(crossed_interval, y)])
+    by_seed = np.mean([i.low <= 0.5 <= i.high for i in (seed_interval(one.mean(1)) for one in y)])
+    pooled = np.mean([i.low <= 0.5 <= i.high for i in (crossed_interval(one.reshape(1, -1)) for one in y)])
+    assert 0.93 <= crossed <= 0.99
+    assert by_seed < 0.9
+    assert pooled < 0.85
+
+
+def test_crossed_interval_by_hand() -> None:
+    y = np.array([[1.0, 0, 1, 1], [1, 0, 0, 1]])
+    # means .75, .5 → MS_seed = 4·2·.125²/1 = .125; items 1, 0, .5, 1 → MS_item = 2·.6875/3; residuals ±.125, .375
+    ms = np.array([0.125, 2 * 0.6875 / 3, 2 * (3 * 0.125**2 + 0.375**2) / 3])
+    found = crossed_interval(y)
+    variance = (ms[0] + ms[1] - ms[2]) / 8
+    df = (8 * variance) ** 2 / (ms**2 / np.array([1, 3, 3])).sum()
+    assert found.mean == pytest.approx(0.625)
+    assert found.seed_sd == pytest.approx(np.std([0.75, 0.5], ddof=1))
+    from scipy import stats
+
+    assert found.high - found.mean == pytest.approx(stats.t.ppf(0.975, df) * variance**0.5)
+
+
+def test_one_seed_is_the_examples_alone_and_one_example_the_seeds_alone() -> None:
+    y = np.random.default_rng(0).random((1, 50))
+    found = crossed_interval(y)
+    assert found.high - found.mean == pytest.approx(2.0096 * y.std(ddof=1) / 50**0.5, rel=1e-4)
+    assert np.isnan(found.seed_sd)
+    assert crossed_interval(y.T) == seed_interval(y[0])
+    assert np.isnan(seed_interval(np.array([0.5])).low)
+    assert seed_interval(np.array([0.5])).includes_zero
+
+
+def test_identical_outcomes_have_no_width() -> None:
+    assert crossed_interval(np.ones((3, 10)))[:3] == (1.0, 1.0, 1.0)
+
+
+def test_pairing_finds_what_two_intervals_hide() -> None:
+    random = np.random.default_rng(0)
+    items = random.random((1, 400)) < 0.7
+    a = np.where(random.random((3, 400)) < 0.02, False, items).astype(float)
+    b = np.where(random.random((3, 400)) < 0.08, False, items).astype(float)
+    assert crossed_interval(a).low < crossed_interval(b).high
+    assert not paired_difference(a, b).includes_zero
+    assert paired_difference(a, a).includes_zero
+    assert paired_difference(a[:1], b).n_seeds == 3
+
+
+def test_the_frame_holds_what_the_records_say(tmp_path: Path) -> None:
+    factory = Factory(tmp_path)
+    factory.cell("zero-shot", 0, 0.6, seeds=1)
+    costs = {"memory_bytes": {"train_host": 5}, "parameters": {"trainable": 7, "total": 9}}
+    factory.cell("lora", 64, 0.8, tuning=2, on_edge=True, costs=costs)
+    factory.cell("full", 64, 0.3, artifacts=False)
+    factory.cell("lora", "all", 0.9, costs=costs)
+    cells = frame.cells([only(factory.finish())])
+    assert len(cells) == 5
+    lora = row(cells, regime="lora", size=64)
+    assert lora["low"] < lora["mean"] < lora["high"]
+    assert lora[["best", "seeds", "seeds_planned", "on_edge", "tuned"]].tolist() == [
+        True,
+        3,
+        3,
+        True,
+        "learning_rate=0.0003",
+    ]
+    assert lora[["tuning_seconds", "train_seconds", "train_host_bytes", "trainable_parameters"]].tolist() == [
+        40,
+        12.5,
+        5,
+        7,
+    ]
+    assert lora["interval"] == "seeds and examples"
+    assert np.isnan(lora["train_joules"])
+    full = row(cells, regime="full")
+    assert full["interval"] == "seeds"
+    assert not full["best"]
+    assert not full["not_distinguishable"]
+    zero = cells[cells.regime == "zero-shot"]
+    assert zero["size"].tolist() == [64, "all"]
+    assert zero["labels"].tolist() == [0, 0]
+    assert zero["mean"].nunique() == 1
+    assert row(cells, regime="lora", size="all")["labels"] == 10
+
+
+def test_near_the_best_is_not_distinguishable(tmp_path: Path) -> None:
+    factory = Factory(tmp_path)
+    factory.cell("zero-shot", 0, 0.8, seeds=1)
+    factory.cell("lora", 64, 0.8)
+    factory.cell("full", 64, 0.4)
+    cells = frame.cells([only(factory.finish())])
+    assert cells.best.sum() == 1
+    near = cells[cells.regime != "full"]
+    assert (near.best | near.not_distinguishable).all()
+    assert not row(cells, regime="full")["not_distinguishable"]
+
+
+def test_a_score_that_is_no_mean_over_examples_gets_its_interval_from_seeds(tmp_path: Path) -> None:
+    factory = Factory(tmp_path)
+    for seed, one in enumerate(factory.cell("lora", 64, None)):
+        factory.record(one, 0.8, scores={"metric": "macro-f1", "test": {"macro-f1": 0.7 + seed / 10}})
+    lora = row(frame.cells([only(factory.finish())]))
+    assert lora["interval"] == "seeds"  # the recorded score is far from the mean of the outcomes
+    assert lora["high"] == pytest.approx(0.8 + 4.3027 * 0.1 / 3**0.5, rel=1e-4)
+
+
+def test_a_torn_prediction_file_is_not_believed(tmp_path: Path) -> None:
+    factory = Factory(tmp_path)
+    factory.cell("lora", 64, 0.8)
+    next(tmp_path.glob("artifacts/*/*/predictions.parquet")).write_bytes(b"PAR1")
+    assert row(frame.cells([only(factory.finish())]))["interval"] == "seeds"
+
+
+def test_states_and_causes(tmp_path: Path) -> None:
+    factory = Factory(tmp_path)
+    first, second, _ = factory.cell("lora", 64, None)
+    factory.record(first)
+    factory.record(second, status="failed", cause="broke")
+    for one in factory.cell("full", 64, None):
+        factory.record(one, status="oom_device", environment={})
+    factory.cell("retrain", 64, None)
+    factory.cell("partial", 64, None, state="waiting")
+    factory.cell("zero-shot", 0, None, seeds=1, state="not_applicable")
+    results = only(factory.finish())
+    cells = frame.cells([results])
+    states = {r: row(cells, regime=r)[["state", "statuses", "cause"]].tolist() for r in cells.regime}
+    assert states == {
+        "lora": ["partial", "failed=1 missing=1 ok=1", "broke"],
+        "full": ["oom_device", "oom_device=3", "CUDA out of memory: tried to allocate 2 GiB"],
+        "retrain": ["missing", "missing=3", ""],
+        "partial": ["waiting", "missing=3", ""],
+        "zero-shot": ["not_applicable", "", "the model has no head"],
+    }
+    assert set(cells.environment) == {"aaaa"}
+    assert row(cells, regime="lora")["interval"] == "examples"
+    assert failures(results).status.tolist() == ["failed", "oom_device", "oom_device", "oom_device"]
+
+
+def test_environments_are_never_pooled(tmp_path: Path) -> None:
+    factory = Factory(tmp_path)
+    for one in factory.cell("lora", 64, 0.8):
+        factory.record(one, 0.4, environment=OTHER)
+    factory.record(factory.cell("full", 64, 0.6)[0], status="killed", environment={})
+    cells = frame.cells([only(factory.finish())])
+    assert cells[cells.regime == "lora"][["environment", "best"]].values.tolist() == [["aaaa", True], ["bbbb", True]]
+    assert row(cells, regime="full")[["environment", "seeds"]].tolist() == ["aaaa", 3]
+
+
+def test_what_is_left_out_is_said(tmp_path: Path) -> None:
+    factory = Factory(tmp_path)
+    first = factory.cell("lora", 64, 0.8)[0]
+    factory.record(first, 0.4)
+    factory.record(trial("old", "sst2", "lora", 64, 0.0, 0, "reported"))
+    (tmp_path / "records" / "x.jsonl").write_text("{")
+    damaged, strange, disagreement = left_out(only(factory.finish()))
+    assert "records/x.jsonl:1: not whole JSON" in damaged
+    assert "1 records of 1 trials that the plan does not hold" in strange
+    assert "2 attempts at one trial disagree (sst2, minilm, lora, size 64, seed 0)" in disagreement
+
+
+def test_load_takes_one_folder_or_a_folder_of_them(tmp_path: Path) -> None:
+    for suite in ("b", "a"):
+        Factory(tmp_path / suite, suite).finish()
+    assert [r.name for r in frame.load(tmp_path)] == ["a", "b"]
+    assert frame.cells(frame.load(tmp_path)).empty
+    assert [r.name for r in frame.load(tmp_path / "a")] == ["a"]
+    with pytest.raises(UsageError, match="no results here"):
+        frame.load(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize(
+    ("plan", "problem"),
+    [(None, "No such file"), ("{", "not a plan"), ("[]", "not a plan"), ('{"schema": 2}', "not a plan")],
+)
+def test_a_plan_that_cannot_be_read(tmp_path: Path, plan: str | None, problem: str) -> None:
+    Factory(tmp_path).finish()
+    paths.records(tmp_path).mkdir()
+    paths.plan(tmp_path).unlink()
+    if plan is not None:
+        paths.plan(tmp_path).write_text(plan)
+    with pytest.raises(StoreError, match=problem):
+        frame.load(tmp_path)
+
+
+def test_another_schema_of_the_plan(tmp_path: Path) -> None:
+    folder = Factory(tmp_path).finish()
+    plan = json.loads(paths.plan(folder).read_text())
+    paths.plan(folder).write_text(json.dumps({**plan, "schema": 2}))
+    with pytest.raises(StoreError, match="schema 2"):
+        frame.load(folder)
+
+
+def test_folders_merge_by_copying(tmp_path: Path) -> None:
+    one, two = Factory(tmp_path / "one"), Factory(tmp_path / "two")
+    two.writer.path = paths.records_file(two.folder, "20260102T000000Z", "run")
+    first = one.cell("lora", 64, None)
+    second = two.cell("lora", 64, None)
+    one.record(first[0], 0.8)
+    two._attempts = 100
+    two.record(second[1], 0.8, environment=ENVIRONMENT)
+    shutil.copytree(one.finish(), two.finish(), dirs_exist_ok=True)
+    assert row(frame.cells(frame.load(two.folder)))["seeds"] == 2
