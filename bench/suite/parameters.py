@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 
 class Strict(BaseModel):
@@ -25,8 +25,14 @@ def _pair(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
+def _rising(value: float | tuple[float, float]) -> float | tuple[float, float]:
+    if isinstance(value, tuple) and value[0] >= value[1]:
+        raise ValueError(f"the range's low end {value[0]:g} must be below its high end {value[1]:g}")
+    return value
+
+
 Positive = Annotated[float, Field(gt=0)]
-Range = Annotated[Positive | tuple[Positive, Positive], BeforeValidator(_pair)]
+Range = Annotated[Positive | tuple[Positive, Positive], BeforeValidator(_pair), AfterValidator(_rising)]
 """One fixed value, or `[low, high]`: the ends of the log grid that tuning searches."""
 
 
@@ -39,10 +45,15 @@ class Budget(Strict):
     flops: Annotated[float, Field(gt=0)] | None = None
     until: Literal["converged"] | None = None
     min_steps: Annotated[int, Field(ge=1)] = Field(
-        100, description="with epochs: never fewer optimiser steps than this (short runs are otherwise under-trained)"
+        default=100,
+        description="with epochs: never fewer optimiser steps than this (short runs are otherwise under-trained)",
     )
-    patience: Annotated[int, Field(ge=1)] = Field(3, description="until converged: validations without improvement")
-    max_epochs: Annotated[float, Field(gt=0)] = Field(100, description="until converged: stop here at the latest")
+    patience: Annotated[int, Field(ge=1)] = Field(
+        default=3, description="until converged: validations without improvement"
+    )
+    max_epochs: Annotated[float, Field(gt=0)] = Field(
+        default=100, description="until converged: stop here at the latest"
+    )
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Budget:
@@ -60,13 +71,17 @@ class Budget(Strict):
 class Training(Strict):
     """How every trained regime trains, unless the regime says otherwise."""
 
-    batch_size: Annotated[int, Field(ge=1)] = Field(16, description="examples per optimiser step; never changes")
+    batch_size: Annotated[int, Field(ge=1)] = Field(
+        default=16, description="examples per optimiser step; never changes"
+    )
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
-    warmup: Annotated[float, Field(ge=0, lt=1)] = Field(0.1, description="fraction of the budget")
+    warmup: Annotated[float, Field(ge=0, lt=1)] = Field(default=0.1, description="fraction of the budget")
     schedule: Literal["linear", "cosine", "constant"] = "linear"
-    clip: Annotated[float, Field(gt=0)] | None = Field(1.0, description="gradient norm; null: no clipping")
-    precision: Literal["fp32", "bf16"] = Field("fp32", description="bf16: autocast over fp32 master weights")
-    dropout: Annotated[float, Field(ge=0, lt=1)] | None = Field(None, description="null: as the model's config says")
+    clip: Annotated[float, Field(gt=0)] | None = Field(default=1.0, description="gradient norm; null: no clipping")
+    precision: Literal["fp32", "bf16"] = Field(default="fp32", description="bf16: autocast over fp32 master weights")
+    dropout: Annotated[float, Field(ge=0, lt=1)] | None = Field(
+        default=None, description="null: as the model's config says"
+    )
     evaluation_batch_size: Annotated[int, Field(ge=1)] = 64
 
 
@@ -77,7 +92,9 @@ class RegimeParameters(Strict):
 class TrainedParameters(RegimeParameters):
     """What every regime that trains by gradient takes: its learning rate, and overrides of budget and training."""
 
-    learning_rate: Range | None = Field(None, description="one value, or [low, high] to tune over; null: the default")
+    learning_rate: Range | None = Field(
+        default=None, description="one value, or [low, high] to tune over; null: the default"
+    )
     epochs: Annotated[float, Field(gt=0)] | None = None
     steps: Annotated[int, Field(ge=1)] | None = None
     batch_size: Annotated[int, Field(ge=1)] | None = None
@@ -94,12 +111,14 @@ class ModelParameters(Strict):
     """What every model takes, wherever it comes from."""
 
     pooling: Literal["mean", "cls", "last", "pooler"] | None = Field(
-        None, description="how token states become one vector, for every regime alike; null: by architecture"
+        default=None, description="how token states become one vector, for every regime alike; null: by architecture"
     )
-    dtype: Literal["float32", "bfloat16", "float16"] = Field("float32", description="of the frozen weights in memory")
+    dtype: Literal["float32", "bfloat16", "float16"] = Field(
+        default="float32", description="of the frozen weights in memory"
+    )
 
 
 class TaskParameters(Strict):
     """What every task kind takes besides `kind`, `data`, `columns`, `splits` and the axes."""
 
-    metrics: tuple[str, ...] = Field((), description="the first is the one compared; empty: the kind's default")
+    metrics: tuple[str, ...] = Field(default=(), description="the first is the one compared; empty: the kind's default")

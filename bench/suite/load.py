@@ -1,0 +1,207 @@
+"""A suite file to a `Suite`, or to every problem in it at once.
+
+A relative path in the file (any parameter that its plugin declares as `pathlib.Path`) is taken from the suite file's
+own folder, and `~` is the home folder. Whether a file exists is asked later, by `bench lock`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import os
+import pathlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import to_jsonable_python
+
+from bench.errors import did_you_mean
+from bench.suite.messages import explain, show
+from bench.suite.schema import Regime, Schemas, Size, Source, Suite, SuiteKeys, Task, TaskKeys
+from bench.suite.trial import canonical
+from bench.suite.yaml import Document, Path, read
+
+MAX_TRIALS = 1_000_000
+_FOLDER = ("./", "../", "/", "~")
+M = TypeVar("M", bound=BaseModel)
+E = TypeVar("E", Source, Task, Regime)
+
+
+def load(path: str | os.PathLike[str], schemas: Schemas) -> Suite:
+    """Read a suite file. Raises SuiteError with all problems, each `file:line: path: what is wrong`."""
+    text, document = read(path)
+    file = pathlib.Path(path)
+    suite = _Loader(document, schemas, file.absolute().parent).suite(file, text)
+    if suite is None or document.problems:
+        raise document.refuse()
+    return suite
+
+
+def grid_size(suite: Suite) -> int:
+    """The most trials the suite can need, tuning included, counted without expanding it."""
+    runs = len(suite.seeds) + suite.tuning_trials * suite.tuning_seeds
+    places = sum(len(task.sizes) * len(task.label_noise) for task in suite.tasks.values())
+    return len(suite.models) * len(suite.regimes) * places * runs
+
+
+class _Loader:
+    def __init__(self, document: Document, schemas: Schemas, base: pathlib.Path) -> None:
+        self.document = document
+        self.schemas = schemas
+        self.base = base
+
+    def suite(self, file: pathlib.Path, text: str) -> Suite | None:
+        raw = self.document.value
+        keys = self._validate(SuiteKeys, raw, ())
+        raw = raw if isinstance(raw, dict) else {}
+        models = self._entries("models", raw, lambda value, path: self._source(value, path, self.schemas.models))
+        tasks = self._entries("tasks", raw, lambda value, path: self._task(value, path, keys))
+        regimes = self._entries("regimes", raw, self._regime)
+        for axis, entries in (("models", models), ("tasks", tasks), ("regimes", regimes)):
+            self._same(axis, entries)
+        lacking = next((n for n, t in _mappings(raw.get("tasks")) if "sizes" not in t), None)
+        if raw.get("sizes") is None and lacking is not None:
+            self.document.report(("sizes",), f"missing, and task '{lacking}' has none of its own; say sizes: [64, all]")
+        if keys is None:
+            return None
+        suite = Suite(
+            name=keys.name,
+            path=file,
+            text=text,
+            description=keys.description,
+            models=models,
+            tasks=tasks,
+            regimes=regimes,
+            seeds=tuple(range(keys.seeds) if isinstance(keys.seeds, int) else keys.seeds),
+            tuning_trials=keys.tuning.trials if keys.tuning else 0,
+            tuning_seeds=keys.tuning.seeds if keys.tuning else 1,
+            budget=keys.budget,
+            training=keys.training,
+            validation=keys.validation,
+            tolerance=keys.tolerance,
+            timeout=keys.timeout,
+            hung=keys.hung,
+        )
+        if (size := grid_size(suite)) > MAX_TRIALS:
+            self.document.report((), f"up to {size:,} trials, and at most {MAX_TRIALS:,} are allowed; split the suite")
+        return suite
+
+    def _entries(self, axis: str, raw: dict[str, Any], build: Callable[[Any, Path], E | None]) -> dict[str, E]:
+        entries = {}
+        values = raw.get(axis)
+        for name, value in values.items() if isinstance(values, dict) else ():
+            if not name.strip() or len(name) > 64 or not name.isprintable():
+                self.document.report((axis, name), "a name needs 1 to 64 printable characters")
+            if (entry := build(value, (axis, name))) is not None:
+                entries[name] = entry
+        return entries
+
+    def _source(self, value: Any, path: Path, known: Mapping[str, type[BaseModel]]) -> Source | None:
+        if isinstance(value, str):
+            value = {"folder" if self._is_folder(value) else "hub": value}
+        if not isinstance(value, dict):
+            self.document.report(path, f"expected a Hub id, a folder or a mapping, found {show(value)}")
+            return None
+        sources = [key for key in value if key in known]
+        if len(sources) != 1:
+            hint = did_you_mean(next(iter(value)), known) if len(value) == 1 else f"; known: {', '.join(sorted(known))}"
+            found = " and ".join(sources) or " and ".join(value) or "none"
+            self.document.report(path, f"needs exactly one source, found {found}{hint}")
+            return None
+        parameters = self._validate(known[sources[0]], value, path)
+        return Source(sources[0], parameters) if parameters is not None else None
+
+    def _is_folder(self, text: str) -> bool:
+        return text.startswith(_FOLDER) or text in (".", "..") or os.path.isdir(os.path.join(self.base, text))
+
+    def _task(self, value: Any, path: Path, suite: SuiteKeys | None) -> Task | None:
+        if not isinstance(value, dict):
+            self.document.report(path, f"expected a mapping with kind and data, found {show(value)}")
+            return None
+        own = {key: part for key, part in value.items() if key in TaskKeys.model_fields}
+        rest = {key: part for key, part in value.items() if key not in own}
+        keys = self._validate(TaskKeys, own, path)
+        data = self._source(value["data"], (*path, "data"), self.schemas.data) if "data" in value else None
+        kind = value.get("kind")
+        if not isinstance(kind, str):
+            return None
+        if kind not in self.schemas.tasks:
+            hint = did_you_mean(kind, self.schemas.tasks)
+            self.document.report((*path, "kind"), f"no task kind is called {show(kind)}{hint}")
+            return None
+        parameters = self._validate(self.schemas.tasks[kind], rest, path, known=TaskKeys.model_fields)
+        self._metrics(rest.get("metrics"), path)
+        if keys is None or data is None or parameters is None:
+            return None
+        sizes: Iterable[Size] = keys.sizes or (suite.sizes if suite else None) or ()
+        noise = keys.label_noise or (suite.label_noise if suite else ())
+        splits = keys.splits.model_dump(exclude_none=True)
+        return Task(kind, parameters, data, keys.columns, splits, tuple(sizes), tuple(noise))
+
+    def _metrics(self, metrics: Any, path: Path) -> None:
+        for index, metric in enumerate(metrics if isinstance(metrics, list) else ()):
+            if isinstance(metric, str) and metric not in self.schemas.metrics:
+                hint = did_you_mean(metric, self.schemas.metrics)
+                self.document.report((*path, "metrics", index), f"no metric is called {show(metric)}{hint}")
+
+    def _regime(self, value: Any, path: Path) -> Regime | None:
+        value = {} if value is None else value
+        if not isinstance(value, dict):
+            self.document.report(path, f"expected nothing or a mapping of parameters, found {show(value)}")
+            return None
+        kind = value.get("regime", path[-1])
+        if not isinstance(kind, str) or kind not in self.schemas.regimes:
+            hint = did_you_mean(kind, self.schemas.regimes) if isinstance(kind, str) else ""
+            place = (*path, "regime") if "regime" in value else path
+            self.document.report(place, f"no regime is called {show(kind)}{hint}")
+            return None
+        rest = {key: part for key, part in value.items() if key != "regime"}
+        parameters = self._validate(self.schemas.regimes[kind], rest, path, known=("regime",))
+        return Regime(kind, parameters) if parameters is not None else None
+
+    def _validate(self, schema: type[M], value: Any, path: Path, known: Iterable[str] = ()) -> M | None:
+        try:
+            # From JSON, strict mode takes a list for a tuple and text for a path, but no "3" and no true for a number.
+            parsed = schema.model_validate_json(json.dumps(value), strict=True)
+        except ValidationError as error:
+            for place, problem in explain(error, schema, value, known):
+                self.document.report((*path, *place), problem)
+            return None
+        resolved: M = _resolve(parsed, self.base)
+        return resolved
+
+    def _same(self, axis: str, entries: Mapping[str, Source | Task | Regime]) -> None:
+        first: dict[object, str] = {}
+        for name, entry in entries.items():
+            for trials in _trials(entry):
+                if (other := first.setdefault(trials, name)) != name:
+                    self.document.report((axis, name), f"says the same as '{other}': they would be the same trials")
+                    break
+
+
+def _trials(entry: Source | Task | Regime) -> Iterable[object]:
+    """Keys equal in two entries that mean the same trials. Tasks may share all but their sizes or noise."""
+    if not isinstance(entry, Task):
+        return [canonical(to_jsonable_python(entry))]
+    content = canonical(to_jsonable_python(dataclasses.replace(entry, sizes=(), label_noise=())))
+    return itertools.product([content], entry.sizes, entry.label_noise)
+
+
+def _mappings(value: Any) -> list[tuple[str, dict[str, Any]]]:
+    return [pair for pair in value.items() if isinstance(pair[1], dict)] if isinstance(value, dict) else []
+
+
+def _resolve(value: Any, base: pathlib.Path) -> Any:
+    """The same value with every path in it absolute."""
+    if isinstance(value, pathlib.Path):
+        return base / os.path.expanduser(value)
+    if isinstance(value, BaseModel):
+        changed = {name: _resolve(part, base) for name, part in value if _resolve(part, base) is not part}
+        return value.model_copy(update=changed) if changed else value
+    if isinstance(value, dict):
+        return {key: _resolve(part, base) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_resolve(part, base) for part in value)
+    return value

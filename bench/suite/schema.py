@@ -1,0 +1,148 @@
+"""What a suite file may say, and the `Suite` that a valid one becomes."""
+
+from __future__ import annotations
+
+import pathlib
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import AfterValidator, BaseModel, Field
+
+from bench.suite.parameters import Budget, Strict, Training
+
+FIRST_TUNING_SEED = 1_000_000
+"""Reported seeds lie below, tuning seeds from here up."""
+
+Size = int | Literal["all"]
+T = TypeVar("T")
+
+
+def _distinct(values: list[T]) -> list[T]:
+    twice = [value for value, count in Counter(values).items() if count > 1]
+    if twice:
+        raise ValueError(f"listed more than once: {', '.join(map(str, twice[:3]))}")
+    return values
+
+
+def _increasing(sizes: list[Size]) -> list[Size]:
+    order = [float("inf") if size == "all" else size for size in _distinct(sizes)]
+    if order != sorted(order):
+        raise ValueError("must increase, with 'all' last")
+    return sizes
+
+
+Sizes = Annotated[list[Annotated[int, Field(ge=1)] | Literal["all"]], Field(min_length=1), AfterValidator(_increasing)]
+Noise = Annotated[list[Annotated[float, Field(ge=0, lt=1)]], Field(min_length=1), AfterValidator(_distinct)]
+Seed = Annotated[int, Field(ge=0, lt=FIRST_TUNING_SEED)]
+Seeds = Annotated[list[Seed], Field(min_length=1), AfterValidator(_distinct)]
+Entries = Annotated[dict[str, Any], Field(min_length=1)]
+
+
+class TuningKeys(Strict):
+    """`tuning:` of a suite file."""
+
+    trials: Annotated[int, Field(ge=1)]
+    seeds: Annotated[int, Field(ge=1)] = 1
+
+
+class SplitKeys(Strict):
+    """`splits:` of a task."""
+
+    train: str | None = None
+    test: str | Annotated[float, Field(gt=0, lt=1)] | None = None
+    validation: str | None = None
+
+
+class TaskKeys(Strict):
+    """The keys of every task; all others belong to its kind."""
+
+    kind: str
+    data: Any
+    columns: dict[str, str] = Field(default={})
+    splits: SplitKeys = SplitKeys()
+    sizes: Sizes | None = None
+    label_noise: Noise | None = None
+
+
+class SuiteKeys(Strict):
+    """The keys at the top of a suite file. Paths in it are relative to the file's own folder."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+    description: str = ""
+    models: Entries
+    tasks: Entries
+    regimes: Entries
+    sizes: Sizes | None = None
+    label_noise: Noise = Field(default=[0.0])
+    seeds: Annotated[int, Field(ge=1, le=FIRST_TUNING_SEED)] | Seeds = 3
+    tuning: TuningKeys | None = TuningKeys(trials=4)
+    budget: Budget = Budget(epochs=3)
+    training: Training = Training()
+    validation: Annotated[float, Field(gt=0, le=0.5)] | Literal["full"] = 0.2
+    tolerance: Annotated[float, Field(gt=0)] = 0.01
+    timeout: Annotated[float, Field(gt=0)] = 3600
+    hung: Annotated[float, Field(gt=0)] = 600
+
+
+@dataclass(frozen=True)
+class Schemas:
+    """What plugins accept: each name's `Parameters`, and the names of the metrics."""
+
+    models: Mapping[str, type[BaseModel]]
+    tasks: Mapping[str, type[BaseModel]]
+    regimes: Mapping[str, type[BaseModel]]
+    data: Mapping[str, type[BaseModel]]
+    metrics: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model or a data set: where it comes from, with that source's parameters."""
+
+    source: str
+    parameters: BaseModel
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task with its axes resolved. `splits["test"]` is a split's name or the fraction of train to carve out."""
+
+    kind: str
+    parameters: BaseModel
+    data: Source
+    columns: dict[str, str]
+    splits: dict[str, str | float]
+    sizes: tuple[Size, ...]
+    label_noise: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Regime:
+    """A regime's kind and parameters."""
+
+    kind: str
+    parameters: BaseModel
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A valid suite. Times are in seconds; `tuning_trials` is 0 where nothing is tuned."""
+
+    name: str
+    path: pathlib.Path
+    text: str
+    description: str
+    models: dict[str, Source]
+    tasks: dict[str, Task]
+    regimes: dict[str, Regime]
+    seeds: tuple[int, ...]
+    tuning_trials: int
+    tuning_seeds: int
+    budget: Budget
+    training: Training
+    validation: float | Literal["full"]
+    tolerance: float
+    timeout: float
+    hung: float
