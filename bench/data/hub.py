@@ -90,7 +90,7 @@ def _config(parameters: Parameters, revision: str) -> str | None:
             return []
         return [*(card.data.get("configs") or [])]
 
-    configs = {entry["config_name"]: entry for entry in ask("dataset", name, revision, listed)}
+    configs: dict[str, Any] = {entry["config_name"]: entry for entry in ask("dataset", name, revision, listed)}
     if parameters.config is not None or not configs:
         if configs and parameters.config not in configs:
             near = did_you_mean(str(parameters.config), configs)
