@@ -1,0 +1,19 @@
+"""Matthews' correlation, (TP·TN - FP·FN) / √((TP+FP)(TP+FN)(TN+FP)(TN+FN)), of label and likeliest class.
+
+That is for two classes. For more its generalisation R_K (Gorodkin 2004); 0 where labels or predictions are all alike.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+VERSION = 1
+PER_EXAMPLE = False
+HIGHER_IS_BETTER = True
+
+
+def score(labels: np.ndarray, log_probabilities: np.ndarray) -> float:
+    """In [-1, 1]. labels: int [n]; log_probabilities: [n, classes]."""
+    from sklearn.metrics import matthews_corrcoef
+
+    return float(matthews_corrcoef(labels, log_probabilities.argmax(axis=-1)))

@@ -1,0 +1,153 @@
+"""What every way of answering without training shares: loading a model with its head, and running it in batches."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.errors import ModelError, NotApplicable
+from bench.modeling.encoded import Tokens
+from bench.modeling.images import processor_for
+from bench.modeling.text import tokenizer_for
+from bench.training.inference import batched
+
+Tick = Callable[[int, int | None], None]
+Autocast = Callable[[], AbstractContextManager[object]] | None
+
+
+@dataclass
+class Loaded:
+    """A model on its device, in evaluation mode, and what prepares its inputs (None where the model has none)."""
+
+    model: Any  # an nn.Module; Any because every architecture has attributes of its own
+    folder: Path
+    tokenizer: Any = None
+    image_processor: Any = None
+
+    @property
+    def labels(self) -> list[str]:
+        """The words of the classification head, in the order of its logits."""
+        names = self.model.config.id2label
+        return [str(names[i]) for i in sorted(names)]
+
+    def takes(self, argument: str) -> bool:
+        """Whether the model's forward has an argument of this name."""
+        return argument in inspect.signature(self.model.forward).parameters
+
+    def length(self, max_length: int) -> int:
+        """`max_length`, or what the model can take if that is less."""
+        positions = getattr(self.model.config, "max_position_embeddings", None) or max_length
+        return int(min(max_length, self.tokenizer.model_max_length, positions))
+
+
+def load(
+    auto: str,
+    folder: Path,
+    device: torch.device,
+    dtype: str,
+    *,
+    text: bool = True,
+    image: bool = False,
+    unused: tuple[str, ...] = (),
+    trust_remote_code: bool = False,
+) -> Loaded:
+    """Build the auto class `auto` from a local folder. Parts of the model named in `unused` may lack weights.
+
+    Raises ModelError where transformers cannot, NotApplicable where weights are missing: a random head cannot answer.
+    """
+    import transformers
+
+    try:
+        model, info = getattr(transformers, auto).from_pretrained(
+            folder, dtype=dtype, local_files_only=True, trust_remote_code=trust_remote_code, output_loading_info=True
+        )
+    except (OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
+        raise ModelError(f"{folder}: transformers cannot build this model: {error}") from error
+    missing = sorted(key for key in info["missing_keys"] if not any(part in key.split(".") for part in unused))
+    if missing:
+        raise NotApplicable(f"the model's files lack the weights of {', '.join(missing[:3])}, so they would be random")
+    model.config.use_cache = False
+    tokenizer = tokenizer_for(folder) if text else None
+    if tokenizer is not None and model.config.get_text_config().pad_token_id is None:
+        model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
+    return Loaded(model.to(device).eval(), folder, tokenizer, processor_for(folder) if image else None)
+
+
+def tokens(loaded: Loaded, encoding: Mapping[str, Sequence[Sequence[int]]]) -> Tokens:
+    """A tokenizer's lists as arrays; token types only where the model takes them."""
+    ids = encoding["input_ids"]
+    types = encoding.get("token_type_ids") if loaded.takes("token_type_ids") else None
+    return Tokens(
+        np.concatenate([np.asarray(row, np.int32) for row in ids]),
+        np.concatenate([np.asarray(row, np.int32) for row in types]) if types else None,
+        np.concatenate([[0], np.cumsum([len(row) for row in ids])]).astype(np.int64),
+        loaded.tokenizer.pad_token_id or 0,
+    )
+
+
+def run(
+    encoded: Tokens,
+    forward: Callable[[dict[str, Tensor], np.ndarray], Tensor],
+    *,
+    device: torch.device,
+    batch_size: int,
+    autocast: Autocast,
+    tick: Tick | None,
+    part: tuple[int, int] = (0, 1),
+) -> np.ndarray:
+    """Apply `forward` (batch, positions → [n, width]) to all rows; float32 [rows, width], in order.
+
+    part: which pass this is of how many equally long ones, for the progress.
+    """
+    return batched(
+        lambda indices: forward(encoded.batch(indices, device), indices),
+        encoded.lengths,
+        batch_size,
+        autocast or nullcontext,
+        progress(tick, part),
+    )
+
+
+def run_images(
+    loaded: Loaded,
+    images: Sequence[Any],
+    forward: Callable[[dict[str, Tensor]], Tensor],
+    *,
+    device: torch.device,
+    batch_size: int,
+    autocast: Autocast,
+    tick: Tick | None,
+) -> np.ndarray:
+    """Apply `forward` (the image processor's tensors → [n, width]) to all images; float32 [images, width]."""
+
+    def prepared(indices: np.ndarray) -> Tensor:
+        batch = [images[i].convert("RGB") for i in indices]
+        return forward(dict(loaded.image_processor(batch, return_tensors="pt").to(device)))
+
+    return batched(
+        prepared, np.ones(len(images), np.int64), batch_size, autocast or nullcontext, progress(tick, (0, 1))
+    )
+
+
+def progress(tick: Tick | None, part: tuple[int, int]) -> Tick:
+    """`tick` over all passes, to be given to one of them."""
+    number, parts = part
+
+    def over_all(done: int, total: int | None) -> None:
+        if tick:
+            tick(number * (total or 0) + done, parts * (total or 0))
+
+    return over_all
+
+
+def normalised(scores: np.ndarray) -> np.ndarray:
+    """log softmax over the last axis, float32."""
+    return torch.from_numpy(scores).float().log_softmax(-1).numpy()

@@ -1,0 +1,58 @@
+"""Fills templates: `{text}` stands for the example, `{label}` for a label's words.
+
+One list of templates serves every way of answering: a template without `{text}` follows the text, and a way that
+compares the label's sentence with the text on its own leaves `{text}` out of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from bench.errors import NotApplicable, UsageError
+
+
+def plain(example: str | tuple[str, str]) -> str:
+    """The example as one text; a pair's two are joined by a space."""
+    return example if isinstance(example, str) else " ".join(example)
+
+
+def with_text(template: str) -> str:
+    """The template with exactly one `{text}` and one `{label}`. Raises UsageError where it cannot be."""
+    whole = template if "{text}" in template else "{text} " + template
+    if whole.count("{text}") != 1 or whole.count("{label}") != 1:
+        raise UsageError(f"the template '{template}' must hold {{label}} once, and {{text}} at most once")
+    return whole
+
+
+def fill(template: str, text: str, label: str) -> str:
+    """The filled template, without space around it. The text goes in last, so braces in it mean nothing."""
+    return template.replace("{label}", label).replace("{text}", text).strip()
+
+
+def statement(template: str, label: str) -> str:
+    """The template's sentence about the label, without the text."""
+    return fill(with_text(template), "", label)
+
+
+def cut(tokenizer: Any, texts: Sequence[str], wrap: Callable[[str], str], max_length: int) -> list[str]:
+    """The texts, cut at their ends so that `wrap(text)` has at most `max_length` tokens.
+
+    tokenizer: a fast tokenizer of transformers. Raises NotApplicable where `wrap("")` is too long already.
+    """
+    short = list(texts)
+    over = list(range(len(short)))
+    while over:
+        lengths = [len(ids) for ids in tokenizer([wrap(short[i]) for i in over], verbose=False)["input_ids"]]
+        excess = {i: length - max_length for i, length in zip(over, lengths, strict=True) if length > max_length}
+        for i, extra in excess.items():
+            if not short[i]:
+                raise NotApplicable(
+                    f"'{wrap('')}' alone takes {max_length + extra} tokens and max_length is {max_length}; raise it"
+                )
+            spans = tokenizer(short[i], add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+            ends = [end for _, end in spans["offset_mapping"]]
+            stop = ends[-extra - 1] if len(ends) > extra else 0
+            short[i] = short[i][: min(stop, len(short[i]) - 1)]  # a character of several tokens ends with each of them
+        over = list(excess)
+    return short

@@ -1,0 +1,30 @@
+"""Ways of answering without training, one file each.
+
+A way states `VERSION`, `TEMPLATES` and three functions: `applies(facts, modality, labels, label_map)`, None or the
+reason why not; `load(folder, device, dtype)`; and `log_probabilities(loaded, inputs, labels, templates, *, label_map,
+device, batch_size, max_length, autocast, tick)`, float32 [templates, examples, labels], each row a log-softmax.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from bench import plugins
+from bench.modeling.facts import Facts
+
+ORDER = ("own-head", "entailment", "cloze", "likelihood", "similarity", "label-prompts")
+
+
+def choose(
+    facts: Facts, modality: Literal["text", "image"], labels: Sequence[str], label_map: Mapping[str, str]
+) -> tuple[str, None] | tuple[None, str]:
+    """The first way that applies, in `ORDER` and then by name; or else why none does."""
+    names = plugins.names("zeroshot")
+    reasons = []
+    for name in sorted(names, key=lambda n: ORDER.index(n) if n in ORDER else len(ORDER)):
+        reason = plugins.load("zeroshot", name).applies(facts, modality, labels, label_map)
+        if reason is None:
+            return name, None
+        reasons.append(f"{name}: {reason}")
+    return None, "it cannot answer without training (" + "; ".join(reasons) + ")"

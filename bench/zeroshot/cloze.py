@@ -1,0 +1,102 @@
+"""A masked language model fills a template's mask: mean log-probability of the label's tokens, one mask each.
+
+Pattern-verbalizer scoring (Schick and Schütze 2021), a label of k tokens in a template with k masks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from bench.errors import NotApplicable
+from bench.modeling.facts import Facts
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+    from bench.modeling.answering import Autocast, Loaded, Tick
+
+VERSION = 1
+TEMPLATES = ("{text} It was {label}.", "{text} This is {label}.", "{text} In one word: {label}.", "{label}: {text}")
+
+
+def applies(
+    facts: Facts, modality: Literal["text", "image"], labels: Sequence[str], label_map: Mapping[str, str]
+) -> str | None:
+    """None, or why not."""
+    if modality != "text" or facts.head != "masked-lm":
+        return "it is no masked language model for text"
+    return "a sentence encoder is compared by similarity" if facts.sentence_encoder else None
+
+
+def load(folder: Path, device: torch.device, dtype: str, trust_remote_code: bool = False) -> Loaded:
+    """The model with its language-modelling head."""
+    from bench.modeling import answering
+
+    loaded = answering.load("AutoModelForMaskedLM", folder, device, dtype, trust_remote_code=trust_remote_code)
+    if loaded.tokenizer.mask_token is None:
+        raise NotApplicable("the model's tokenizer has no mask token")
+    return loaded
+
+
+def log_probabilities(
+    loaded: Loaded,
+    inputs: Sequence[str] | Sequence[tuple[str, str]],
+    labels: Sequence[str],
+    templates: Sequence[str],
+    *,
+    label_map: Mapping[str, str],
+    device: torch.device,
+    batch_size: int,
+    max_length: int,
+    autocast: Autocast = None,
+    tick: Tick | None = None,
+) -> np.ndarray:
+    """float32 [templates, examples, labels]."""
+    import numpy as np
+    import torch
+
+    from bench.modeling import answering, prompts
+
+    tokenizer = loaded.tokenizer
+    mask = tokenizer.mask_token
+    texts = [prompts.plain(example).replace(mask, "") for example in inputs]
+    scores = np.empty((len(templates), len(texts), len(labels)), np.float32)
+    words = [[_label_ids(tokenizer, prompts.with_text(t), label) for label in labels] for t in templates]
+    passes = [(t, size) for t, row in enumerate(words) for size in sorted({len(ids) for ids in row})]
+    for number, (t, size) in enumerate(passes):
+        template = prompts.with_text(templates[t])
+        of_size = [i for i, ids in enumerate(words[t]) if len(ids) == size]
+        longest = mask * max(len(ids) for ids in words[t])  # every label is judged after the same text
+        cut = prompts.cut(tokenizer, texts, partial(prompts.fill, template, label=longest), loaded.length(max_length))
+        filled = [prompts.fill(template, text, mask * size) for text in cut]
+        wanted = torch.tensor([words[t][i] for i in of_size], device=device)
+
+        def forward(batch: dict[str, torch.Tensor], _: np.ndarray, wanted: torch.Tensor = wanted) -> torch.Tensor:
+            logits = loaded.model(**batch).logits
+            at_masks = logits[batch["input_ids"] == tokenizer.mask_token_id].float().log_softmax(-1)
+            by_mask = at_masks.view(len(logits), wanted.shape[1], -1)
+            found: torch.Tensor = by_mask[:, torch.arange(wanted.shape[1], device=device), wanted].mean(-1)
+            return found
+
+        scores[t][:, of_size] = answering.run(
+            answering.tokens(loaded, tokenizer(filled)),
+            forward,
+            device=device,
+            batch_size=batch_size,
+            autocast=autocast,
+            tick=tick,
+            part=(number, len(passes)),
+        )
+    return answering.normalised(scores)
+
+
+def _label_ids(tokenizer: Any, template: str, label: str) -> list[int]:
+    before = template[: template.index("{label}")]
+    ids: list[int] = tokenizer(" " * before[-1:].isspace() + label, add_special_tokens=False)["input_ids"]
+    if not ids:
+        raise NotApplicable(f"the model's tokenizer has no token for the label '{label}'")
+    return ids

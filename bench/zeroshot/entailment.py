@@ -1,0 +1,81 @@
+"""A model of entailment judges whether the text entails each label's sentence: P(entailment), normalised over labels.
+
+Yin et al. 2019.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from bench.modeling.facts import Facts
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+    from bench.modeling.answering import Autocast, Loaded, Tick
+
+VERSION = 1
+TEMPLATES = ("This text is about {label}.", "This example is {label}.", "It is {label}.")
+
+
+def applies(
+    facts: Facts, modality: Literal["text", "image"], labels: Sequence[str], label_map: Mapping[str, str]
+) -> str | None:
+    """None, or why not."""
+    if modality != "text" or facts.head != "sequence-classification" or _entailment(facts.labels or ()) is None:
+        return "it is no text classifier with a label 'entailment'"
+    return None
+
+
+def load(folder: Path, device: torch.device, dtype: str, trust_remote_code: bool = False) -> Loaded:
+    """The model with its classification head."""
+    from bench.modeling import answering
+
+    return answering.load(
+        "AutoModelForSequenceClassification", folder, device, dtype, trust_remote_code=trust_remote_code
+    )
+
+
+def log_probabilities(
+    loaded: Loaded,
+    inputs: Sequence[str] | Sequence[tuple[str, str]],
+    labels: Sequence[str],
+    templates: Sequence[str],
+    *,
+    label_map: Mapping[str, str],
+    device: torch.device,
+    batch_size: int,
+    max_length: int,
+    autocast: Autocast = None,
+    tick: Tick | None = None,
+) -> np.ndarray:
+    """float32 [templates, examples, labels]."""
+    import numpy as np
+
+    from bench.modeling import answering, prompts
+
+    column = _entailment(loaded.labels)
+    premises = [prompts.plain(example) for example in inputs for _ in labels]
+    scores = []
+    for number, template in enumerate(templates):
+        statements = [prompts.statement(template, label) for label in labels] * len(inputs)
+        encoding = loaded.tokenizer(premises, statements, truncation="only_first", max_length=loaded.length(max_length))
+        found = answering.run(
+            answering.tokens(loaded, encoding),
+            lambda batch, _: loaded.model(**batch).logits.float().log_softmax(-1)[:, [column]],
+            device=device,
+            batch_size=batch_size,
+            autocast=autocast,
+            tick=tick,
+            part=(number, len(templates)),
+        )
+        scores.append(found.reshape(len(inputs), len(labels)))
+    return answering.normalised(np.stack(scores))
+
+
+def _entailment(names: Sequence[str]) -> int | None:
+    found = [i for i, name in enumerate(names) if name.casefold().startswith("entail")]
+    return found[0] if found else None

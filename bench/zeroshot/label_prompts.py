@@ -1,0 +1,83 @@
+"""An image-text model compares the image with each label's prompt: softmax of its own scale · cosine.
+
+Radford et al. 2021.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from bench.modeling.facts import Facts
+
+if TYPE_CHECKING:
+    import numpy as np
+    import PIL.Image
+    import torch
+
+    from bench.modeling.answering import Autocast, Loaded, Tick
+
+VERSION = 1
+TEMPLATES = ("a photo of a {label}.", "an image of a {label}.", "{label}")
+
+
+def applies(
+    facts: Facts, modality: Literal["text", "image"], labels: Sequence[str], label_map: Mapping[str, str]
+) -> str | None:
+    """None, or why not."""
+    return None if modality == "image" and facts.head == "image-text" else "it is no image-text model over images"
+
+
+def load(folder: Path, device: torch.device, dtype: str, trust_remote_code: bool = False) -> Loaded:
+    """Both towers."""
+    from bench.modeling import answering
+
+    return answering.load("AutoModel", folder, device, dtype, image=True, trust_remote_code=trust_remote_code)
+
+
+def log_probabilities(
+    loaded: Loaded,
+    inputs: Sequence[PIL.Image.Image],
+    labels: Sequence[str],
+    templates: Sequence[str],
+    *,
+    label_map: Mapping[str, str],
+    device: torch.device,
+    batch_size: int,
+    max_length: int,
+    autocast: Autocast = None,
+    tick: Tick | None = None,
+) -> np.ndarray:
+    """float32 [templates, examples, labels]."""
+    import torch
+
+    from bench.modeling import answering, prompts
+
+    model = loaded.model
+
+    def unit(output: Any) -> torch.Tensor:
+        return torch.nn.functional.normalize(getattr(output, "pooler_output", output).float(), dim=-1)
+
+    statements = [prompts.statement(template, label) for template in templates for label in labels]
+    positions = model.config.text_config.max_position_embeddings
+    encoding = loaded.tokenizer(
+        statements,
+        padding="max_length" if model.config.model_type.startswith("siglip") else True,  # as it was trained
+        truncation=True,
+        max_length=min(positions, loaded.tokenizer.model_max_length),
+        return_tensors="pt",
+    ).to(device)
+    text = {name: encoding[name] for name in ("input_ids", "attention_mask") if name in encoding}
+    with torch.inference_mode():
+        prompt = unit(model.get_text_features(**text))
+    found = answering.run_images(
+        loaded,
+        inputs,
+        lambda pixels: model.logit_scale.exp().float() * unit(model.get_image_features(**pixels)) @ prompt.T,
+        device=device,
+        batch_size=batch_size,
+        autocast=autocast,
+        tick=tick,
+    )
+    return answering.normalised(found.reshape(len(inputs), len(templates), len(labels)).swapaxes(0, 1))

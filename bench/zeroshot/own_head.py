@@ -1,0 +1,83 @@
+"""The model's own classification head, as it is: softmax, its labels' probabilities summed into the task's.
+
+A label of the model's that fits none of the task's is left out, and the rest sum to one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from bench.modeling.facts import Facts
+
+if TYPE_CHECKING:
+    import numpy as np
+    import PIL.Image
+    import torch
+
+    from bench.modeling.answering import Autocast, Loaded, Tick
+
+VERSION = 1
+TEMPLATES = ("",)
+
+
+def applies(
+    facts: Facts, modality: Literal["text", "image"], labels: Sequence[str], label_map: Mapping[str, str]
+) -> str | None:
+    """None, or why not."""
+    wanted = "sequence-classification" if modality == "text" else "image-classification"
+    if facts.head != wanted or facts.labels is None:
+        return f"it has no {modality}-classification head"
+    if set(_columns(facts.labels, labels, label_map)) < set(range(len(labels))):
+        few = ", ".join(facts.labels[:5]) + (", …" if len(facts.labels) > 5 else "")
+        return f"its head's labels {few} do not fit the task's; give the task a label_map"
+    return None
+
+
+def load(folder: Path, device: torch.device, dtype: str, trust_remote_code: bool = False) -> Loaded:
+    """The model with its classification head."""
+    from bench.modeling import answering
+
+    config = json.loads((folder / "config.json").read_text())
+    image = any("ForImageClassification" in name for name in config["architectures"])
+    auto = "AutoModelForImageClassification" if image else "AutoModelForSequenceClassification"
+    return answering.load(auto, folder, device, dtype, text=not image, image=image, trust_remote_code=trust_remote_code)
+
+
+def log_probabilities(
+    loaded: Loaded,
+    inputs: Sequence[str] | Sequence[tuple[str, str]] | Sequence[PIL.Image.Image],
+    labels: Sequence[str],
+    templates: Sequence[str],
+    *,
+    label_map: Mapping[str, str],
+    device: torch.device,
+    batch_size: int,
+    max_length: int,
+    autocast: Autocast = None,
+    tick: Tick | None = None,
+) -> np.ndarray:
+    """float32 [1, examples, labels], whatever the templates."""
+    import numpy as np
+
+    from bench.modeling import answering
+
+    how: Any = {"device": device, "batch_size": batch_size, "autocast": autocast, "tick": tick}
+    if loaded.tokenizer is None:
+        logits = answering.run_images(loaded, inputs, lambda pixels: loaded.model(**pixels).logits, **how)
+    else:
+        sides = [list(inputs)] if isinstance(inputs[0], str) else [list(side) for side in zip(*inputs, strict=True)]
+        encoding = loaded.tokenizer(*sides, truncation=True, max_length=loaded.length(max_length))
+        logits = answering.run(answering.tokens(loaded, encoding), lambda batch, _: loaded.model(**batch).logits, **how)
+    columns = np.array(_columns(loaded.labels, labels, label_map))
+    summed = [np.logaddexp.reduce(logits[:, columns == i], axis=-1) for i in range(len(labels))]
+    return answering.normalised(np.stack(summed, axis=-1))[None]
+
+
+def _columns(own: Sequence[str], labels: Sequence[str], label_map: Mapping[str, str]) -> list[int]:
+    """For each of the model's labels the number of the task's it means, -1 for none; upper case does not matter."""
+    meant = {name.casefold(): label.casefold() for name, label in label_map.items()}
+    known = {label.casefold(): number for number, label in enumerate(labels)}
+    return [known.get(meant.get(name.casefold(), name.casefold()), -1) for name in own]

@@ -1,0 +1,88 @@
+"""A sentence encoder compares the text with each label's sentence: softmax of 20 · cosine.
+
+Pooled as the model's sentence-transformers modules say; 20 is the scale of that library's ranking loss.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from bench.errors import NotApplicable
+from bench.modeling.facts import Facts, sentence_pooling
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+    from bench.modeling.answering import Autocast, Loaded, Tick
+
+VERSION = 1
+TEMPLATES = ("{label}", "This text is about {label}.", "It is {label}.")
+SCALE = 20.0
+MODULES = {"Transformer", "Pooling", "Normalize"}
+
+
+def applies(
+    facts: Facts, modality: Literal["text", "image"], labels: Sequence[str], label_map: Mapping[str, str]
+) -> str | None:
+    """None, or why not."""
+    if modality != "text" or facts.modality != "text" or not facts.sentence_encoder:
+        return "it is no sentence encoder for text (it has no modules.json)"
+    other = sorted(set(facts.modules) - MODULES)
+    return f"its sentence-transformers module {other[0]} is not supported" if other else None
+
+
+def load(folder: Path, device: torch.device, dtype: str, trust_remote_code: bool = False) -> Loaded:
+    """The bare encoder."""
+    from bench.modeling import answering
+
+    return answering.load("AutoModel", folder, device, dtype, unused=("pooler",), trust_remote_code=trust_remote_code)
+
+
+def log_probabilities(
+    loaded: Loaded,
+    inputs: Sequence[str] | Sequence[tuple[str, str]],
+    labels: Sequence[str],
+    templates: Sequence[str],
+    *,
+    label_map: Mapping[str, str],
+    device: torch.device,
+    batch_size: int,
+    max_length: int,
+    autocast: Autocast = None,
+    tick: Tick | None = None,
+) -> np.ndarray:
+    """float32 [templates, examples, labels]."""
+    import torch
+
+    from bench.modeling import answering, prompts
+    from bench.modeling.classifier import pool
+
+    pooling = _pooling(loaded.folder)
+
+    def embed(batch: dict[str, torch.Tensor], _: np.ndarray) -> torch.Tensor:
+        states = pool(loaded.model(**batch), batch["attention_mask"], pooling).float()
+        return torch.nn.functional.normalize(states, dim=-1)
+
+    statements = [prompts.statement(template, label) for template in templates for label in labels]
+    texts = [prompts.plain(example) for example in inputs]
+    encoding = loaded.tokenizer(texts + statements, truncation=True, max_length=loaded.length(max_length))
+    found = answering.run(
+        answering.tokens(loaded, encoding), embed, device=device, batch_size=batch_size, autocast=autocast, tick=tick
+    )
+    cosines = found[: len(texts)] @ found[len(texts) :].T
+    shape = (len(texts), len(templates), len(labels))
+    return answering.normalised(SCALE * cosines.reshape(shape).swapaxes(0, 1))
+
+
+def _pooling(folder: Path) -> str:
+    modules = json.loads((folder / "modules.json").read_text())
+    path = next((m["path"] for m in modules if m["type"].endswith("Pooling")), None)
+    config = {} if path is None else json.loads((folder / path / "config.json").read_text())
+    pooling = sentence_pooling(config)
+    if pooling is None:
+        raise NotApplicable("the model's sentence-transformers pooling is none of mean, cls and lasttoken")
+    return pooling
