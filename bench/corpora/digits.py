@@ -27,7 +27,7 @@ def load(classes: Sequence[int] = tuple(range(10))) -> tuple[str, datasets.Datas
     rows: dict[str, list[tuple[bytes, int, int]]] = {"train": [], "test": []}
     for label, digit in enumerate(classes):
         hashed = sorted(
-            (hashlib.sha256(pixels[i].tobytes()).digest(), i) for i in np.flatnonzero(digits.target == digit)
+            (hashlib.sha256(pixels[i].tobytes()).digest(), int(i)) for i in np.flatnonzero(digits.target == digit)
         )
         third = len(hashed) // 3
         rows["test"] += [(key, label, i) for key, i in hashed[:third]]

@@ -38,8 +38,18 @@ AREAS = {
     " symtable token tokenize types typing zipimport",
 }
 LEFT_OUT = frozenset(
-    ("test", "tests", "idlelib", "tkinter", "turtledemo", "lib2to3", "distutils", "ensurepip")
-    + ("site-packages", "dist-packages")
+    (
+        "test",
+        "tests",
+        "idlelib",
+        "tkinter",
+        "turtledemo",
+        "lib2to3",
+        "distutils",
+        "ensurepip",
+        "site-packages",
+        "dist-packages",
+    )
 )
 """Parts that an installation may lack, and other people's packages."""
 WORDS = 60

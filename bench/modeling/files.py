@@ -1,0 +1,53 @@
+"""Which files of a model's folder matter: those that transformers reads, and the small ones that planning reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.errors import ModelError
+
+CONFIGS = (
+    "config.json",
+    "tokenizer_config.json",
+    "preprocessor_config.json",
+    "generation_config.json",
+    "modules.json",
+    "config_sentence_transformers.json",
+    "1_Pooling/config.json",
+)
+MOST_BYTES = 200_000
+READ = ("*.json", "*.txt", "*.model", "*.jinja", "*.tiktoken", "*.safetensors")
+PICKLED = "pytorch_model*.bin"
+"""Only where there is no safetensors."""
+CODE = "*.py"
+"""Only where the suite trusts the model's own code."""
+NEVER = (
+    "onnx/*",
+    "openvino/*",
+    "coreml/*",
+    "original/*",
+    "consolidated*",
+    "flax_model*",
+    "tf_model*",
+    "checkpoint-*/*",
+)
+
+
+def configs(folder: Path, model: str) -> dict[str, str]:
+    """Name → text of a model's small configuration files. Raises ModelError where config.json is not among them."""
+    found = {}
+    for name in CONFIGS:
+        path = folder / name
+        try:
+            if path.is_file() and path.stat().st_size <= MOST_BYTES:
+                found[name] = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ModelError(f"model {model}: {name} cannot be read: {error}") from error
+    if "config.json" not in found:
+        raise ModelError(f"model {model} has no config.json, so it is no model that transformers loads")
+    return found
+
+
+def has_weights(names: list[str]) -> bool:
+    """Whether weights that transformers loads are among these file names."""
+    return any(Path(name).match("*.safetensors") or Path(name).match(PICKLED) for name in names)

@@ -1,0 +1,58 @@
+"""A model in a local folder, as `save_pretrained` writes it: `{folder: path}`."""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from bench.errors import ModelError
+from bench.modeling.files import NEVER, PICKLED, READ, configs, has_weights
+from bench.suite.parameters import LocalPath, ModelParameters
+
+VERSION = 1
+
+
+class Parameters(ModelParameters):
+    """Which folder."""
+
+    folder: LocalPath
+
+
+def lock(parameters: Parameters, offline: bool = False) -> dict[str, Any]:
+    """Return a hash of what transformers would read, and the config files. Raises ModelError."""
+    folder = parameters.folder
+    if not folder.is_dir():
+        raise ModelError(f"{folder}: is no folder; check the model's `folder` in the suite")
+    files = configs(folder, str(folder))
+    if not has_weights([str(path) for path in folder.rglob("*")]):
+        raise ModelError(
+            f"{folder}: holds no weights in safetensors or pytorch_model.bin; write them with save_pretrained"
+        )
+    return {"fingerprint": _fingerprint(folder), "files": files}
+
+
+def fetch(parameters: Parameters, fingerprint: str) -> Path:
+    """Return the folder. Raises ModelError where it is not what was locked."""
+    folder = parameters.folder
+    if _fingerprint(folder) != fingerprint:
+        raise ModelError(f"{folder}: changed since it was locked; `bench lock SUITE --update` takes it as it is now")
+    return folder
+
+
+def _fingerprint(folder: Path) -> str:
+    total = hashlib.sha256()
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    for name in names:
+        if _matches(name, (*READ, PICKLED)) and not _matches(name, NEVER):
+            try:
+                with (folder / name).open("rb") as file:
+                    total.update(f"{name}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+            except OSError as error:
+                raise ModelError(f"{folder / name}: {error.strerror}") from error
+    return total.hexdigest()
+
+
+def _matches(name: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
