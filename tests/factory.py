@@ -32,6 +32,7 @@ def trial(model: str, task: str, regime: str, size: int | str, noise: float, see
         budget={"epochs": 3},
         training={},
         limits={},
+        locations={},
         names=Names(model, task, regime),
     )
 
@@ -138,3 +139,40 @@ class Factory:
         self.writer.close()
         atomic.write_json(paths.plan(self.folder), self.plan)
         return self.folder
+
+
+def example(folder: Path) -> Path:
+    """A results folder with everything a report has to show."""
+    factory = Factory(folder)
+    costs = {
+        "memory_bytes": {"train_host": 1.2e9, "inference_host": 0.7e9},
+        "parameters": {"trainable": 1.2e6, "total": 22.7e6},
+        "stored_bytes": 4.8e6,
+        "inference": {"latency_seconds": 0.0042, "examples_per_second": 830.0},
+    }
+    for model, bonus in (("minilm", 0.0), ("large_&<b>", 0.03)):
+        for task in ("sst2", "ag news"):
+            names: dict[str, Any] = {"model": model, "task": task, "costs": costs}
+            factory.cell("zero-shot", 0, 0.66 + bonus, seeds=1, **names)
+            for noise in (0.0, 0.2):
+                for step, size in enumerate((64, 256, 1024, "all")):
+                    facts = {"train_examples": 53_879, "validation_examples": 13_470, "test_examples": 200}
+                    names |= {"noise": noise, "facts": facts}
+                    gain = bonus - noise / 4
+                    factory.cell("linear-probe", size, 0.70 + 0.03 * step + gain, tuning=1, **names)
+                    factory.cell("lora", size, 0.68 + 0.07 * step + gain, tuning=2, on_edge=size == 64, **names)
+                    factory.cell("full", size, 0.60 + 0.1 * step + gain, tuning=2, **names)
+                    factory.cell("retrain", size, 0.5 + 0.06 * step + gain, seeds=2, **names)
+            del names["noise"], names["facts"]
+            factory.cell("as-is", 0, None, seeds=1, state="not_applicable", **names)
+    for one in factory.cell("partial", 64, None):
+        factory.record(one, status="oom_device")
+    first, second, _ = factory.cell("partial", 256, None)
+    factory.record(first, 0.7)
+    factory.record(second, 0.7, status="diverged", cause="the loss is not finite at step 12")
+    factory.cell("partial", 1024, None, state="waiting")
+    factory.record(trial("old", "sst2", "lora", 64, 0.0, 0, "reported"))
+    factory.record(first, 0.6)
+    with (paths.records(folder) / "torn.jsonl").open("w") as file:
+        file.write('{"schema": 1')
+    return factory.finish()

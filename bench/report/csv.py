@@ -1,0 +1,27 @@
+"""The tidy frame as one CSV file, numbers in full precision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from bench.report.section import Section
+from bench.report.text import clean
+from bench.store import atomic
+
+
+def escape(value: object) -> object:
+    """Text that a spreadsheet would run as a formula gets an apostrophe in front."""
+    if not isinstance(value, str):
+        return value
+    return f"'{clean(value)}" if value.lstrip().startswith(("=", "+", "-", "@")) else clean(value)
+
+
+def write(sections: Sequence[Section], out: Path) -> list[Path]:
+    """Write `cells.csv`."""
+    path = out / "cells.csv"
+    frame = pd.concat([section.frame for section in sections])
+    atomic.write_text(path, frame.map(escape).to_csv(index=False, lineterminator="\n"))
+    return [path]

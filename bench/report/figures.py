@@ -1,0 +1,131 @@
+"""Learning curves and label noise, as PNG and PDF fit for print."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import NullLocator
+
+from bench.report import numbers
+from bench.report.section import Figure, Section
+from bench.report.text import clean
+from bench.store import atomic
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9", "#7F7F7F")
+"""Okabe & Ito's, told apart with any colour vision; the markers tell them apart in grey."""
+MARKERS = "os^Dv*PX"
+STYLE = {
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 4,
+    "pdf.fonttype": 42,
+    "svg.hashsalt": "bench",
+}
+_X = {"labels": "label budget", "noise": "wrong labels"}
+
+
+def _flat(axes: Any, row: pd.Series, style: dict[str, Any]) -> Any:
+    """A score that depends neither on labels nor on their noise: a line across the panel."""
+    if row["low"] == row["low"]:
+        axes.axhspan(row["low"], row["high"], color=style["color"], alpha=0.08, linewidth=0)
+    return axes.axhline(row["mean"], color=style["color"], linestyle=(0, (5, 2)))
+
+
+def _curve(axes: Any, rows: pd.DataFrame, x: str, style: dict[str, Any]) -> Any:
+    axes.fill_between(rows[x], rows["low"], rows["high"], color=style["color"], alpha=0.12, linewidth=0)
+    half = (rows["high"] - rows["low"]) / 2
+    axes.errorbar(rows[x], rows["mean"], half, fmt="none", ecolor=style["color"], elinewidth=0.6, capsize=1.5)
+    return axes.plot(rows[x], rows["mean"], **style)[0]
+
+
+def _panel(axes: Any, rows: pd.DataFrame, x: str, styles: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    handles = {}
+    for regime, of in rows.groupby("regime", sort=False):
+        if (of["labels"] == 0).all():
+            handles[str(regime)] = _flat(axes, of.iloc[0], styles[str(regime)])
+        else:
+            handles[str(regime)] = _curve(axes, of.sort_values(x), x, styles[str(regime)])
+    baseline = rows.loc[rows["labels"] > 0].groupby(x)["majority"].first()
+    if baseline.notna().any():
+        handles["majority class"] = axes.plot(baseline.index, baseline, color="#555555", linestyle=":")[0]
+    if x == "labels":
+        ticks = sorted(rows.loc[rows["labels"] > 0, "labels"].unique())
+        axes.set_xscale("log")
+        axes.set_xticks(ticks, [f"{tick:,.0f}" for tick in ticks])
+    else:
+        ticks = sorted(rows["noise"].unique())
+        axes.set_xticks(ticks, [numbers.percent(tick) for tick in ticks])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.grid(axis="y", color="#DDDDDD", linewidth=0.5)
+    axes.set_axisbelow(True)
+    axes.set_xlabel(_X[x])
+    axes.set_ylabel(clean(rows["metric"].iloc[0]), parse_math=False)
+    return handles
+
+
+def draw(figure: Figure) -> Canvas:
+    """One panel per task (rows) and model (columns), one line with its interval per regime."""
+    rows = figure.rows
+    tasks, models, regimes = (list(rows[key].unique()) for key in ("task", "model", "regime"))
+    styles = {
+        str(regime): {"color": COLOURS[i % len(COLOURS)], "marker": MARKERS[i % len(MARKERS)]}
+        for i, regime in enumerate(regimes)
+    }
+    canvas = Canvas(figsize=(max(2.6 * len(models), 3.4) + 0.2, 2.1 * len(tasks) + 0.5), layout="constrained")
+    panels = canvas.subplots(len(tasks), len(models), squeeze=False, sharey="row")
+    handles: dict[str, Any] = {}
+    for i, task in enumerate(tasks):
+        for j, model in enumerate(models):
+            of = rows[(rows["task"] == task) & (rows["model"] == model)]
+            if of.empty:
+                panels[i, j].set_axis_off()
+                continue
+            handles |= _panel(panels[i, j], of, figure.x, styles)
+            panels[i, j].set_title(clean(f"{task}, {model}"), parse_math=False)
+    order = [name for name in [*map(str, regimes), "majority class"] if name in handles]
+    legend = canvas.legend(
+        [handles[name] for name in order],
+        [clean(name) for name in order],
+        loc="outside lower center",
+        ncols=min(len(order), 2 + 2 * len(models)),
+        frameon=False,
+    )
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+    return canvas
+
+
+_METADATA: dict[str, dict[str, None]] = {
+    "png": {"Software": None},
+    "pdf": {"Creator": None, "Producer": None, "CreationDate": None},
+}
+
+
+def write(sections: Sequence[Section], out: Path) -> list[Path]:
+    """Write every figure as PNG and PDF, without dates or versions in them."""
+    written = []
+    with mpl.rc_context(), warnings.catch_warnings():
+        mpl.rcdefaults()
+        mpl.rcParams.update(STYLE)
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a name in a script that the font lacks
+        for figure in (figure for section in sections for figure in section.figures):
+            canvas = draw(figure)
+            FigureCanvasAgg(canvas)
+            for kind, metadata in _METADATA.items():
+                data = io.BytesIO()
+                canvas.savefig(data, format=kind, dpi=200, metadata=metadata)
+                atomic.write_bytes(out / f"{figure.stem}.{kind}", data.getvalue())
+                written.append(out / f"{figure.stem}.{kind}")
+    return written

@@ -1,0 +1,60 @@
+"""The report as one Markdown file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from bench.report.section import Section
+from bench.report.tables import Cell, Table
+from bench.report.text import clean
+from bench.store import atomic
+
+_RULES = {"l": ":--", "w": ":--", "c": ":-:", "r": "--:"}
+
+
+def escape(text: object) -> str:
+    """Plain text as Markdown that shows it as it is, in a table cell too."""
+    return re.sub(r"([\\`*_\[\]<>|&~$#!])", r"\\\1", clean(text))
+
+
+def _cell(cell: Cell) -> str:
+    text = escape(cell.text)
+    return (f"**{text}**" if cell.bold else text) + cell.marks
+
+
+def _line(texts: Sequence[str]) -> str:
+    return f"| {' | '.join(texts)} |"
+
+
+def _table(table: Table) -> Iterator[str]:
+    yield f"\n{escape(table.caption)}\n"
+    yield _line([escape(head) for head in table.head])
+    yield _line([_RULES[align] for align in table.align])
+    for row in [*table.rows, *table.foot]:
+        yield _line([_cell(cell) for cell in row])
+    if table.notes:
+        yield "\n" + " ".join(escape(note) for note in table.notes)
+
+
+def _section(section: Section) -> Iterator[str]:
+    yield f"# {escape(section.name)}"
+    for title, tables in (("Scores", section.scores), ("Costs", section.costs), ("Without a score", section.failures)):
+        if tables:
+            yield f"\n## {title}"
+        for table in tables:
+            yield from _table(table)
+        if title == "Scores":
+            for figure in section.figures:
+                yield f"\n![{escape(figure.caption)}]({figure.stem}.png)"
+    if section.notes:
+        yield "\n## Notes\n"
+        yield from (f"- {escape(note)}" for note in section.notes)
+
+
+def write(sections: Sequence[Section], out: Path) -> list[Path]:
+    """Write `report.md`."""
+    path = out / "report.md"
+    atomic.write_text(path, "\n\n".join("\n".join(_section(section)) for section in sections) + "\n")
+    return [path]

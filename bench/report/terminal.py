@@ -1,0 +1,44 @@
+"""The report on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table as Grid
+from rich.text import Text
+
+from bench.analysis.frame import Results
+from bench.report.section import sections
+from bench.report.tables import Cell, Table
+from bench.report.text import clean
+
+
+def _cell(cell: Cell) -> Text:
+    return Text(clean(cell.text) + cell.marks, style="bold" if cell.bold else "")
+
+
+def _grid(table: Table) -> Grid:
+    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
+    for head, align in zip(table.head, table.align, strict=True):
+        grid.add_column(Text(clean(head)), justify="right" if align == "r" else "left")
+    for index, row in enumerate(table.rows, start=1):
+        grid.add_row(*(_cell(cell) for cell in row), end_section=index == len(table.rows))
+    for row in table.foot:
+        grid.add_row(*(_cell(cell) for cell in row), style="dim")
+    return grid
+
+
+def print_report(results: Sequence[Results], console: Console) -> None:
+    """Print every suite's tables and notes. Colours are the console's: rich obeys NO_COLOR."""
+    for section in sections(results):
+        console.rule(Text(clean(section.name)))
+        for table in section.tables:
+            console.print(Text(clean(table.caption), style="italic"))
+            console.print(_grid(table))
+            for note in table.notes:
+                console.print(Text(clean(note), style="dim"))
+            console.print()
+        for note in section.notes:
+            console.print(Text(clean(note)))
