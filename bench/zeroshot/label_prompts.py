@@ -60,15 +60,16 @@ def log_probabilities(
         return torch.nn.functional.normalize(getattr(output, "pooler_output", output).float(), dim=-1)
 
     statements = [prompts.statement(template, label) for template in templates for label in labels]
+    siglip = model.config.model_type.startswith("siglip")  # trained on padded text, without a mask
     positions = model.config.text_config.max_position_embeddings
     encoding = loaded.tokenizer(
         statements,
-        padding="max_length" if model.config.model_type.startswith("siglip") else True,  # as it was trained
+        padding="max_length" if siglip else True,
         truncation=True,
         max_length=min(positions, loaded.tokenizer.model_max_length),
         return_tensors="pt",
     ).to(device)
-    text = {name: encoding[name] for name in ("input_ids", "attention_mask") if name in encoding}
+    text = {"input_ids": encoding["input_ids"]} | ({} if siglip else {"attention_mask": encoding["attention_mask"]})
     with torch.inference_mode():
         prompt = unit(model.get_text_features(**text))
     found = answering.run_images(

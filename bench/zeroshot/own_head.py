@@ -30,7 +30,7 @@ def applies(
     wanted = "sequence-classification" if modality == "text" else "image-classification"
     if facts.head != wanted or facts.labels is None:
         return f"it has no {modality}-classification head"
-    if set(_columns(facts.labels, labels, label_map)) < set(range(len(labels))):
+    if not set(range(len(labels))) <= set(_columns(facts.labels, labels, label_map)):
         few = ", ".join(facts.labels[:5]) + (", …" if len(facts.labels) > 5 else "")
         return f"its head's labels {few} do not fit the task's; give the task a label_map"
     return None
