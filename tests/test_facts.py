@@ -155,6 +155,21 @@ def test_a_broken_config_is_named(text: str) -> None:
         Facts.from_files({"config.json": text})
 
 
+@pytest.mark.parametrize(
+    ("config", "modules"),
+    [
+        ({"architectures": 3}, []),
+        ({**BERT, "architectures": ["BertForSequenceClassification"], "id2label": {"a": "b"}}, []),
+        ({**BERT, "architectures": ["BertForSequenceClassification"], "id2label": ["a"]}, []),
+        ({}, ["Pooling"]),
+        ({}, [{"path": ""}]),
+    ],
+)
+def test_config_files_of_the_wrong_shape_are_refused(config: dict[str, Any], modules: object) -> None:
+    with pytest.raises(ModelError, match="broken"):
+        facts(config, modules=modules)
+
+
 def test_facts_and_plans_import_nothing_heavy() -> None:
     program = (
         "import sys; from bench.modeling.facts import Facts; from bench.zeroshot import choose;"

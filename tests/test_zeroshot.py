@@ -183,6 +183,37 @@ def test_cloze_is_the_mean_over_the_label_s_masks(tmp_path: Path) -> None:
         np.testing.assert_allclose(found[number], expected, atol=1e-5)
 
 
+@torch.inference_mode()
+def test_cloze_gives_a_byte_tokenizer_s_label_the_space_before_it(tmp_path: Path) -> None:
+    tokenizer = bytes_bpe(tmp_path)
+    mask = tokenizers.AddedToken("<mask>", lstrip=True, special=True)  # as RoBERTa's: it swallows that space
+    tokenizer.add_special_tokens({"mask_token": mask, "pad_token": "<pad>"})
+    tokenizer.save_pretrained(tmp_path)
+    torch.manual_seed(0)
+    config = transformers.RobertaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=70,
+        pad_token_id=1,  # where this architecture starts to count positions
+        initializer_range=0.5,
+    )
+    model = transformers.RobertaForMaskedLM(config).eval()
+    model.save_pretrained(tmp_path)
+    found = answer(cloze, tmp_path, ["the film", "dull"], ["bad", "good"], ["{text} It was {label}."])[0]
+    for row, text in enumerate(["the film", "dull"]):
+        scores = []
+        for label in ("bad", "good"):
+            wanted = tokenizer(" " + label)["input_ids"]
+            before, after = tokenizer(f"{text} It was")["input_ids"], tokenizer(".")["input_ids"]
+            masks = [tokenizer.mask_token_id] * len(wanted)
+            each = model(torch.tensor([before + masks + after])).logits[0, len(before) :].log_softmax(-1)
+            scores.append(float(sum(each[i, token] for i, token in enumerate(wanted)) / len(wanted)))
+        np.testing.assert_allclose(found[row], softmaxed([scores])[0], atol=1e-5)
+
+
 @pytest.mark.parametrize("family", ["gpt2", "llama"])
 @torch.inference_mode()
 def test_likelihood_is_the_mean_over_the_label_s_tokens(family: str, tmp_path: Path) -> None:
@@ -386,6 +417,13 @@ def test_weights_that_are_not_there_never_answer(tmp_path: Path) -> None:
     tiny_bert("BertModel", tmp_path)
     with pytest.raises(NotApplicable, match=r"classifier.*random"):
         answering.load("AutoModelForSequenceClassification", tmp_path, CPU, "float32")
+
+
+def test_weights_in_half_precision_take_images(tmp_path: Path) -> None:
+    tiny_image_text("clip", tmp_path)
+    loaded = label_prompts.load(tmp_path, CPU, "bfloat16")
+    how: Any = {"label_map": {}, "device": CPU, "batch_size": 2, "max_length": 9}
+    assert np.isfinite(label_prompts.log_probabilities(loaded, images(), LABELS, ["{label}"], **how)).all()
 
 
 def test_autocast_is_entered(tmp_path: Path) -> None:

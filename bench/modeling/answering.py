@@ -130,7 +130,7 @@ def run_images(
 
     def prepared(indices: np.ndarray) -> Tensor:
         batch = [images[i].convert("RGB") for i in indices]
-        return forward(dict(loaded.image_processor(batch, return_tensors="pt").to(device)))
+        return forward(dict(loaded.image_processor(batch, return_tensors="pt").to(device, loaded.model.dtype)))
 
     return batched(
         prepared, np.ones(len(images), np.int64), batch_size, autocast or nullcontext, progress(tick, (0, 1))

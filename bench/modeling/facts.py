@@ -71,14 +71,21 @@ class Facts:
 
     @classmethod
     def from_files(cls, files: Mapping[str, str]) -> Facts:
-        """Facts from {path in the model's folder: text}. Raises ModelError for a text that is not a JSON object."""
+        """Facts from {path in the model's folder: text}. Raises ModelError where these are broken."""
+        try:
+            return cls._from_files(files)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ModelError(f"the model's config files are broken ({error!r}); download the model again") from error
+
+    @classmethod
+    def _from_files(cls, files: Mapping[str, str]) -> Facts:
         config = _read(files, "config.json")
         processors = _read(files, "preprocessor_config.json") | _read(files, "processor_config.json")
         model_type = str(config.get("model_type", ""))
         architectures = tuple(config.get("architectures") or ())
         head = _head(architectures, config)
         modality = _modality(head, config, processors)
-        modules = _parse(files, "modules.json") if "modules.json" in files else []
+        modules = json.loads(files.get("modules.json", "[]"))
         bidirectional = config.get("use_bidirectional_attention") or config.get("is_encoder_decoder")
         return cls(
             model_type=model_type,
@@ -112,18 +119,11 @@ def sentence_pooling(config: Mapping[str, Any]) -> Pooling | None:
     return _ST_POOLING.get(modes[0]) if len(modes) == 1 else None
 
 
-def _parse(files: Mapping[str, str], name: str) -> Any:
-    try:
-        return json.loads(files[name])
-    except ValueError as error:
-        raise ModelError(f"the model's {name} is not JSON ({error}); download the model again") from error
-
-
 def _read(files: Mapping[str, str], name: str) -> dict[str, Any]:
-    value = _parse(files, name) if name in files else {}
-    if not isinstance(value, dict):
-        raise ModelError(f"the model's {name} holds no JSON object; download the model again")
-    return value
+    try:
+        return {**json.loads(files.get(name, "{}"))}
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"the model's {name} is no JSON object ({error}); download the model again") from error
 
 
 def _head(architectures: tuple[str, ...], config: dict[str, Any]) -> Head | None:

@@ -65,14 +65,17 @@ def log_probabilities(
     mask = tokenizer.mask_token
     texts = [prompts.plain(example).replace(mask, "") for example in inputs]
     scores = np.empty((len(templates), len(texts), len(labels)), np.float32)
-    words = [[_label_ids(tokenizer, prompts.with_text(t), label) for label in labels] for t in templates]
+    whole = [prompts.with_text(template) for template in templates]
+    words = [[_label_ids(tokenizer, template, label) for label in labels] for template in whole]
+    longest = [mask * max(len(ids) for ids in row) for row in words]  # every label is judged after the same text
+    cut = [
+        prompts.cut(tokenizer, texts, partial(prompts.fill, template, label=label), loaded.length(max_length))
+        for template, label in zip(whole, longest, strict=True)
+    ]
     passes = [(t, size) for t, row in enumerate(words) for size in sorted({len(ids) for ids in row})]
     for number, (t, size) in enumerate(passes):
-        template = prompts.with_text(templates[t])
         of_size = [i for i, ids in enumerate(words[t]) if len(ids) == size]
-        longest = mask * max(len(ids) for ids in words[t])  # every label is judged after the same text
-        cut = prompts.cut(tokenizer, texts, partial(prompts.fill, template, label=longest), loaded.length(max_length))
-        filled = [prompts.fill(template, text, mask * size) for text in cut]
+        filled = [prompts.fill(whole[t], text, mask * size) for text in cut[t]]
         wanted = torch.tensor([words[t][i] for i in of_size], device=device)
 
         def forward(batch: dict[str, torch.Tensor], _: np.ndarray, wanted: torch.Tensor = wanted) -> torch.Tensor:
