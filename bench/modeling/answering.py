@@ -52,7 +52,7 @@ def load(
     auto: str,
     folder: Path,
     device: torch.device,
-    dtype: str,
+    dtype: torch.dtype,
     *,
     text: bool = True,
     image: bool = False,

@@ -32,7 +32,7 @@ def applies(
     return "a sentence encoder is compared by similarity" if facts.sentence_encoder else None
 
 
-def load(folder: Path, device: torch.device, dtype: str, trust_remote_code: bool = False) -> Loaded:
+def load(folder: Path, device: torch.device, dtype: torch.dtype, trust_remote_code: bool = False) -> Loaded:
     """The model with its language-modelling head."""
     from bench.modeling import answering
 

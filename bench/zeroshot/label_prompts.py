@@ -29,7 +29,7 @@ def applies(
     return None if modality == "image" and facts.head == "image-text" else "it is no image-text model over images"
 
 
-def load(folder: Path, device: torch.device, dtype: str, trust_remote_code: bool = False) -> Loaded:
+def load(folder: Path, device: torch.device, dtype: torch.dtype, trust_remote_code: bool = False) -> Loaded:
     """Both towers."""
     from bench.modeling import answering
 

@@ -36,7 +36,7 @@ def applies(
     return None
 
 
-def load(folder: Path, device: torch.device, dtype: str, trust_remote_code: bool = False) -> Loaded:
+def load(folder: Path, device: torch.device, dtype: torch.dtype, trust_remote_code: bool = False) -> Loaded:
     """The model with its classification head."""
     from bench.modeling import answering
 

@@ -35,7 +35,7 @@ def applies(
     return f"its sentence-transformers module {other[0]} is not supported" if other else None
 
 
-def load(folder: Path, device: torch.device, dtype: str, trust_remote_code: bool = False) -> Loaded:
+def load(folder: Path, device: torch.device, dtype: torch.dtype, trust_remote_code: bool = False) -> Loaded:
     """The bare encoder."""
     from bench.modeling import answering
 
