@@ -11,7 +11,7 @@ from pydantic import Field
 
 from bench.errors import DataError
 from bench.store.cache import cached
-from bench.suite.parameters import LocalPath, Strict
+from bench.suite.parameters import Strict
 
 if TYPE_CHECKING:
     import datasets
@@ -23,7 +23,7 @@ FORMATS = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
 class Parameters(Strict):
     """One file, which becomes the split `train`, or one file for each split."""
 
-    files: LocalPath | Annotated[dict[Annotated[str, Field(pattern=r"^\w+$")], LocalPath], Field(min_length=1)]
+    files: Path | Annotated[dict[Annotated[str, Field(pattern=r"^\w+$")], Path], Field(min_length=1)]
 
 
 def lock(parameters: Parameters, offline: bool = False) -> dict[str, str]:
@@ -73,7 +73,7 @@ def _read(path: Path) -> Any:
     if suffix not in FORMATS:
         raise DataError(f"{path}: '{suffix}' is no format that can be read; use one of {', '.join(FORMATS)}")
     try:
-        table = _table(path, suffix)
+        table = _table(path, suffix) if path.stat().st_size else pa.table({})
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}; check `files` in the suite") from error
     except (pa.ArrowException, UnicodeDecodeError) as error:
@@ -90,7 +90,7 @@ def _table(path: Path, suffix: str) -> Any:
 
     if suffix == ".parquet":
         return pyarrow.parquet.read_table(path)
-    size = min(max(path.stat().st_size, 1) + 1, 2**31 - 1)  # one block: types are inferred from every row
+    size = min(path.stat().st_size + 1, 2**31 - 1)  # one block: types are inferred from every row
     if suffix in (".jsonl", ".json"):
         return pyarrow.json.read_json(
             _lines(path, suffix), pyarrow.json.ReadOptions(use_threads=False, block_size=size)
@@ -98,12 +98,15 @@ def _table(path: Path, suffix: str) -> Any:
     table = pyarrow.csv.read_csv(
         path,
         read_options=pyarrow.csv.ReadOptions(use_threads=False, block_size=size),
-        parse_options=pyarrow.csv.ParseOptions("\t" if suffix == ".tsv" else ",", newlines_in_values=True),
+        parse_options=pyarrow.csv.ParseOptions(delimiter="\t" if suffix == ".tsv" else ",", newlines_in_values=True),
     )
     names = table.column_names
     odd = [name for name in names if not name.strip() or names.count(name) > 1 or _is_number(name)]
     if odd:
         raise DataError(f"{path}: its first line must name the columns, each once; '{odd[0]}' is no such name")
+    for name, kind in zip(names, table.schema.types, strict=True):
+        if pyarrow.types.is_binary(kind):
+            raise DataError(f"{path}: column '{name}' is no UTF-8 text; save the file as UTF-8")
     return table
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bench.errors import DataError
 from bench.store.cache import cached
-from bench.suite.parameters import LocalPath, Strict
+from bench.suite.parameters import Strict
 
 if TYPE_CHECKING:
     import datasets
@@ -20,7 +20,7 @@ SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", 
 class Parameters(Strict):
     """Which folder. Columns: image, label (its class's folder name). Without split folders all is `train`."""
 
-    folder: LocalPath
+    folder: Path
 
 
 def lock(parameters: Parameters, offline: bool = False) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.errors import ModelError
 from bench.modeling.files import NEVER, PICKLED, READ, configs, has_weights
-from bench.suite.parameters import LocalPath, ModelParameters
+from bench.suite.parameters import ModelParameters
 
 VERSION = 1
 
@@ -17,7 +17,7 @@ VERSION = 1
 class Parameters(ModelParameters):
     """Which folder."""
 
-    folder: LocalPath
+    folder: Path
 
 
 def lock(parameters: Parameters, offline: bool = False) -> dict[str, Any]:

@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationInfo,
-    model_validator,
-)
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 
 class Strict(BaseModel):
@@ -43,14 +34,6 @@ def _rising(value: float | tuple[float, float]) -> float | tuple[float, float]:
 Positive = Annotated[float, Field(gt=0)]
 Range = Annotated[Positive | tuple[Positive, Positive], BeforeValidator(_pair), AfterValidator(_rising)]
 """One fixed value, or `[low, high]`: the ends of the log grid that tuning searches."""
-
-
-def _local(path: Path, info: ValidationInfo) -> Path:
-    return Path((info.context or {}).get("base", ""), path.expanduser())
-
-
-LocalPath = Annotated[Path, AfterValidator(_local)]
-"""A file or folder; a relative one is taken from the validation context's `base`, the suite file's folder."""
 
 
 class Budget(Strict):

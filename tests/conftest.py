@@ -1,0 +1,76 @@
+"""Fixtures that several test files share."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MIRROR = ROOT.parent / "shared" / "hub"
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees what an earlier one, or the user, has cached."""
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture(scope="session")
+def serve_hub() -> Iterator[Callable[..., str]]:
+    """Serves the local Hub mirror, with faults where given; returns its address."""
+    if not MIRROR.is_dir():
+        pytest.skip("there is no Hub mirror here")
+    spec = importlib.util.spec_from_file_location("serve", MIRROR / "serve.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    servers = []
+
+    def serve(*faults: str) -> str:
+        servers.append(module.start(MIRROR, faults=list(faults)))
+        return f"http://127.0.0.1:{servers[-1].server_address[1]}"
+
+    yield serve
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture(scope="session")
+def hub_address(serve_hub: Callable[..., str]) -> str:
+    """The address of a Hub mirror without faults."""
+    return serve_hub()
+
+
+@pytest.fixture
+def hub_env(hub_address: str, tmp_path: Path) -> dict[str, str]:
+    """The environment for a process that uses the Hub mirror with fresh caches."""
+    return {
+        **{key: value for key, value in os.environ.items() if not key.startswith(("HF_", "TRANSFORMERS_"))},
+        "HF_ENDPOINT": hub_address,
+        "HF_HOME": str(tmp_path / "hf"),
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        "BENCH_CACHE": str(tmp_path / "cache"),
+    }
+
+
+@pytest.fixture
+def python() -> Callable[[str, dict[str, str]], str]:
+    """Runs source text in a Python of its own and returns what it prints; fails where it fails."""
+
+    def run(source: str, env: dict[str, str]) -> str:
+        command = [sys.executable, "-c", textwrap.dedent(source)]
+        done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=100)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run

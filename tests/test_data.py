@@ -1,0 +1,251 @@
+"""Data sources: exactly the locked content, or one sentence that says what is wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from bench.data import files, folder, hub
+from bench.errors import DataError
+
+Run = Callable[[str, dict[str, str]], str]
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def fetched(path: Path | dict[str, Path]) -> dict[str, list[dict[str, object]]]:
+    parameters = files.Parameters(files=path)
+    splits = files.fetch(parameters, files.lock(parameters)["fingerprint"])
+    return {name: list(split) for name, split in splits.items()}
+
+
+ROWS = [{"text": "a, good\none", "label": 1}, {"text": "None", "label": 0}, {"text": "漢字", "label": 1}]
+
+
+def test_every_format_gives_the_same_rows(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    write(tmp_path / "a.csv", 'text,label\n"a, good\none",1\nNone,0\n漢字,1\n')
+    write(tmp_path / "a.tsv", 'text\tlabel\n"a, good\none"\t1\nNone\t0\n漢字\t1\n')
+    write(tmp_path / "a.jsonl", "\n".join(json.dumps(row) for row in ROWS) + "\n\n")
+    write(tmp_path / "a.json", json.dumps(ROWS, indent=1))
+    pyarrow.parquet.write_table(pa.Table.from_pylist(ROWS), tmp_path / "a.parquet")
+    for suffix in files.FORMATS:
+        assert fetched(tmp_path / f"a{suffix}") == {"train": ROWS}, suffix
+
+
+def test_each_split_has_its_own_file_and_format(tmp_path: Path) -> None:
+    train = write(tmp_path / "a.csv", "text,label\nx,1\n")
+    test = write(tmp_path / "b.jsonl", '{"text": "y", "label": 0}\n')
+    rows = fetched({"train": train, "held_out": test})
+    assert rows == {"train": [{"text": "x", "label": 1}], "held_out": [{"text": "y", "label": 0}]}
+
+
+def test_a_type_is_inferred_from_all_rows(tmp_path: Path) -> None:
+    many = "".join(f"{i},some words to fill a block\n" for i in range(60_000))
+    rows = fetched(write(tmp_path / "a.csv", f"label,text\n{many}other,x\n"))["train"]
+    assert rows[0]["label"] == "0"
+    assert rows[-1]["label"] == "other"
+
+
+def test_the_fingerprint_is_of_content_not_of_place(tmp_path: Path) -> None:
+    (tmp_path / "moved").mkdir()
+    one = files.Parameters(files=write(tmp_path / "a.csv", "text,label\nx,1\n"))
+    two = files.Parameters(files={"train": write(tmp_path / "moved" / "b.csv", "text,label\nx,1\n")})
+    as_test = files.Parameters(files={"test": tmp_path / "a.csv"})
+    assert files.lock(one) == files.lock(two) != files.lock(as_test)
+    write(tmp_path / "a.csv", "text,label\nx,2\n")
+    assert files.lock(one) != files.lock(two)
+
+
+def test_a_file_that_changed_is_refused(tmp_path: Path) -> None:
+    parameters = files.Parameters(files=write(tmp_path / "a.csv", "text,label\nx,1\n"))
+    fingerprint = files.lock(parameters)["fingerprint"]
+    files.fetch(parameters, fingerprint)
+    write(tmp_path / "a.csv", "text,label\ny,1\n")
+    with pytest.raises(DataError, match=r"a\.csv: changed since it was locked; `bench lock SUITE --update`"):
+        files.fetch(parameters, fingerprint)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "problem"),
+    [
+        ("a.csv", "text,label\nx,1\ny\n", r"a\.csv: .*#3.*Expected 2 columns, got 1"),
+        ("a.csv", "text,label\nx,1,2\n", r"Expected 2 columns, got 3"),
+        ("a.csv", "0.5,good\n0.1,bad\n", r"first line must name the columns, each once; '0.5'"),
+        ("a.csv", "text,text\na,b\n", r"each once; 'text'"),
+        ("a.csv", "text,label\n", "holds no rows"),
+        ("a.csv", "", "holds no rows"),
+        ("a.jsonl", "", "holds no rows"),
+        ("a.jsonl", '{"text": "x"}\n{"text": \n', r"a\.jsonl:2: is no valid JSON"),
+        ("a.jsonl", '{"text": "x"}\n\n["y"]\n', r"a\.jsonl:3: every row must be an object"),
+        ("a.jsonl", '{"label": 1}\n{"label": "x"}\n', r"label.*changed from number to string"),
+        ("a.json", '[{"text": "x"}', r"a\.json: is no valid JSON"),
+        ("a.parquet", "not parquet", r"a\.parquet: "),
+        ("a.xlsx", "x", r"'\.xlsx' is no format that can be read; use one of \.csv"),
+    ],
+)
+def test_bad_files_are_named_with_the_place(tmp_path: Path, name: str, text: str, problem: str) -> None:
+    with pytest.raises(DataError, match=problem):
+        files.lock(files.Parameters(files=write(tmp_path / name, text)))
+
+
+def test_bytes_that_are_no_text(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"text,label\n\xff\xfe,1\n")
+    (tmp_path / "a.jsonl").write_bytes(b'{"text": "\xff"}\n')
+    (tmp_path / "d.csv").mkdir()
+    for name in ("a.jsonl", "missing.csv", "d.csv"):
+        with pytest.raises(DataError, match=name):
+            files.lock(files.Parameters(files=tmp_path / name))
+    with pytest.raises(DataError, match=r"a\.csv: .*UTF-?8"):
+        files.lock(files.Parameters(files=tmp_path / "a.csv"))
+
+
+@pytest.mark.parametrize("split", ["../train", "a/b", ""])
+def test_a_split_name_never_becomes_a_path(split: str) -> None:
+    with pytest.raises(ValidationError, match="should match pattern"):
+        files.Parameters(files={split: Path("a.csv")})
+
+
+def images(root: Path, *names: str) -> folder.Parameters:
+    from PIL import Image
+
+    for number, name in enumerate(names):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (4, 4), (number, 0, 0)).save(root / name)
+    return folder.Parameters(folder=root)
+
+
+def test_image_folders_with_and_without_splits(tmp_path: Path) -> None:
+    flat = images(tmp_path / "flat", "cat/1.png", "dog/2.png")
+    splits = folder.fetch(flat, folder.lock(flat)["fingerprint"])
+    assert splits["train"].features["label"].names == ["cat", "dog"]
+    assert [row["image"].getpixel((0, 0)) for row in splits["train"]] == [(0, 0, 0), (1, 0, 0)]
+
+    deep = images(tmp_path / "deep", "train/cat/1.png", "train/dog/2.png", "held_out/dog/3.png")
+    splits = folder.fetch(deep, folder.lock(deep)["fingerprint"])
+    assert {name: split["label"][:] for name, split in splits.items()} == {"train": [0, 1], "held_out": [1]}
+
+
+def test_an_image_that_changed_is_refused(tmp_path: Path) -> None:
+    parameters = images(tmp_path, "cat/1.png", "dog/2.png")
+    fingerprint = folder.lock(parameters)["fingerprint"]
+    images(tmp_path, "dog/2.png")
+    with pytest.raises(DataError, match="changed since it was locked"):
+        folder.fetch(parameters, fingerprint)
+
+
+def test_bad_image_folders(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="is no folder"):
+        folder.lock(folder.Parameters(folder=tmp_path / "absent"))
+    with pytest.raises(DataError, match="holds no images"):
+        folder.lock(folder.Parameters(folder=tmp_path))
+    with pytest.raises(DataError, match=r"1\.png: put every image into class/file"):
+        folder.lock(images(tmp_path / "mixed", "cat/2.png", "1.png"))
+    parameters = images(tmp_path / "broken", "cat/1.png", "dog/2.png")
+    write(tmp_path / "broken" / "dog" / "2.png", "no image")
+    with pytest.raises(DataError, match=r"2\.png: is no readable image"):
+        folder.lock(parameters)
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b/c", "/etc", "a b", "-x", "a/..b", ""])
+def test_what_is_no_hub_id(name: str) -> None:
+    with pytest.raises(ValidationError):
+        hub.Parameters(hub=name)
+
+
+FETCH = """
+import sys
+from bench.data import hub
+from bench.errors import BenchError
+for name, config, revision in {cases!r}:
+    try:
+        parameters = hub.Parameters(hub=name, config=config, revision=revision)
+        fingerprint = hub.lock(parameters)["fingerprint"]
+        splits = hub.fetch(parameters, fingerprint)
+        print(len(fingerprint), {{k: len(v) for k, v in splits.items()}}, all(v.cache_files for v in splits.values()))
+    except BenchError as error:
+        print(type(error).__name__, error)
+"""
+
+
+@pytest.mark.hub
+def test_real_datasets_online_and_then_offline(hub_env: dict[str, str], python: Run) -> None:
+    cases = [
+        ("stanfordnlp/sst2", None, "main"),
+        ("fancyzhx/ag_news", None, "main"),
+        ("uoft-cs/cifar10", "plain_text", "main"),
+        ("ylecun/mnist", None, "main"),
+        ("google/xquad", "xquad.de", "main"),
+        ("google/xquad", "xquad.en", "main"),
+    ]
+    online = python(FETCH.format(cases=cases), hub_env).splitlines()
+    assert online == [
+        "40 {'train': 6920, 'validation': 872, 'test': 1821} True",
+        "40 {'train': 6000, 'test': 1600} True",
+        "40 {'train': 10000, 'test': 2000} True",
+        "40 {'train': 6000, 'test': 2000} True",
+        "40 {'validation': 1190} True",
+        "40 {'validation': 1190} True",
+    ]
+    offline = {**hub_env, "HF_HUB_OFFLINE": "1", "HF_ENDPOINT": "http://127.0.0.1:9"}
+    assert python(FETCH.format(cases=cases), offline).splitlines() == online
+
+
+@pytest.mark.hub
+def test_what_the_hub_does_not_have(hub_env: dict[str, str], python: Run) -> None:
+    cases = [
+        ("no/such", None, "main"),
+        ("stanfordnlp/sst2", "defalt", "main"),
+        ("stanfordnlp/sst2", None, "v9"),
+        ("google/xquad", None, "main"),
+    ]
+    assert python(FETCH.format(cases=cases), hub_env).splitlines() == [
+        "DataError the Hub has no dataset 'no/such', or it is private: check the spelling; for a private one log in "
+        "with `hf auth login` or set HF_TOKEN",
+        "DataError dataset 'stanfordnlp/sst2' has no config 'defalt'; did you mean 'default'?",
+        "DataError dataset 'stanfordnlp/sst2' has no revision 'v9' on the Hub; name a branch, tag or commit that its "
+        "page lists",
+        "DataError dataset 'google/xquad' has several configs; add `config:` with one of xquad.de, xquad.en, xquad.zh",
+    ]
+
+
+@pytest.mark.hub
+def test_another_commit_in_the_cache_is_never_taken(hub_env: dict[str, str], python: Run) -> None:
+    source = """
+    from bench.data import hub
+    from bench.errors import BenchError
+    parameters = hub.Parameters(hub="stanfordnlp/sst2")
+    hub.fetch(parameters, hub.lock(parameters)["fingerprint"])
+    try:
+        hub.fetch(parameters, "0" * 40)
+    except BenchError as error:
+        print(error)
+    """
+    assert "no revision '0000" in python(source, hub_env)
+
+
+@pytest.mark.hub
+def test_a_hub_that_stumbles_and_one_that_is_down(
+    hub_env: dict[str, str], serve_hub: Callable[..., str], python: Run
+) -> None:
+    cases = [("stanfordnlp/sst2", None, "main")]
+    stumbling = serve_hub("*api/datasets*=503*1", "*parquet=503*1", "*parquet=cut*1")
+    found = python(FETCH.format(cases=cases), {**hub_env, "HF_ENDPOINT": stumbling})
+    assert found == "40 {'train': 6920, 'validation': 872, 'test': 1821} True\n"
+    cases = [("fancyzhx/ag_news", None, "main")]
+    quick = FETCH.replace("import sys", "import bench.hub; bench.hub.WAITS = ()").format(cases=cases)
+    down = python(quick, {**hub_env, "HF_ENDPOINT": serve_hub("*=503")})
+    assert down.startswith("HubError the Hub cannot be reached for dataset 'fancyzhx/ag_news' (it answered 503)")
+    gone = python(quick, {**hub_env, "HF_ENDPOINT": "http://127.0.0.1:9"})
+    assert gone.startswith("HubError the Hub cannot be reached for dataset 'fancyzhx/ag_news' (ConnectionRefusedError")
+    offline = python(quick, {**hub_env, "HF_HUB_OFFLINE": "1"})
+    assert offline.startswith("HubError dataset 'fancyzhx/ag_news' at main is not in the local cache")
