@@ -24,7 +24,7 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 
 @pytest.fixture(scope="session")
 def serve_hub() -> Iterator[Callable[..., str]]:
-    """Serves the local Hub mirror, with faults where given; returns its address."""
+    """Serves the local Hub mirror or another folder, with faults where given; returns its address."""
     if not MIRROR.is_dir():
         pytest.skip("there is no Hub mirror here")
     spec = importlib.util.spec_from_file_location("serve", MIRROR / "serve.py")
@@ -34,8 +34,8 @@ def serve_hub() -> Iterator[Callable[..., str]]:
     spec.loader.exec_module(module)
     servers = []
 
-    def serve(*faults: str) -> str:
-        servers.append(module.start(MIRROR, faults=list(faults)))
+    def serve(*faults: str, root: Path = MIRROR) -> str:
+        servers.append(module.start(root, faults=list(faults)))
         return f"http://127.0.0.1:{servers[-1].server_address[1]}"
 
     yield serve

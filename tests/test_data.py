@@ -219,18 +219,36 @@ def test_what_the_hub_does_not_have(hub_env: dict[str, str], python: Run) -> Non
 
 
 @pytest.mark.hub
-def test_another_commit_in_the_cache_is_never_taken(hub_env: dict[str, str], python: Run) -> None:
-    source = """
+def test_another_commit_in_the_cache_is_never_taken(
+    hub_env: dict[str, str], serve_hub: Callable[..., str], python: Run, tmp_path: Path
+) -> None:
+    """`datasets` alone would here, offline, silently return the other commit's rows."""
+    lock = """
+    from bench.data import hub
+    print(hub.lock(hub.Parameters(hub="me/tiny"))["fingerprint"])
+    """
+    fetch = """
     from bench.data import hub
     from bench.errors import BenchError
-    parameters = hub.Parameters(hub="stanfordnlp/sst2")
-    hub.fetch(parameters, hub.lock(parameters)["fingerprint"])
     try:
-        hub.fetch(parameters, "0" * 40)
+        print(hub.fetch(hub.Parameters(hub="me/tiny"), {!r})["train"]["text"][:])
     except BenchError as error:
-        print(error)
+        print(type(error).__name__)
     """
-    assert "no revision '0000" in python(source, hub_env)
+    repository = tmp_path / "hub" / "datasets" / "me" / "tiny"
+    repository.mkdir(parents=True)
+    write(repository / "README.md", "tiny")
+    commits = []
+    for text in ("old", "new"):
+        write(repository / "train.csv", f"text,label\n{text},1\n")
+        env = {**hub_env, "HF_ENDPOINT": serve_hub(root=tmp_path / "hub")}
+        commits.append(python(lock, env).strip())
+        if text == "old":
+            assert python(fetch.format(commits[0]), env).strip() == "['old']"
+    offline = {**env, "HF_HUB_OFFLINE": "1"}
+    assert python(fetch.format(commits[1]), offline).strip() == "HubError"
+    assert python(fetch.format(commits[1]), env).strip() == "['new']"
+    assert python(fetch.format(commits[0]), offline).strip() == "['old']"
 
 
 @pytest.mark.hub
