@@ -9,6 +9,7 @@ import pandas as pd
 
 from bench.analysis.frame import Results
 from bench.store import records
+from bench.store.records import Record
 
 COLUMNS = ["status", "cause", "task", "model", "regime", "size", "noise", "purpose", "seed", "trial", "environment"]
 
@@ -30,6 +31,11 @@ def failures(results: Results) -> pd.DataFrame:
     return pd.DataFrame(list(rows.values()), columns=COLUMNS)
 
 
+def _scores(record: Record) -> str:
+    scores = record["scores"].get("test") or record["scores"].get("validation") or {}
+    return ", ".join(f"{name} {value:.6g}" for name, value in sorted(scores.items()))
+
+
 def left_out(results: Results) -> Iterator[str]:
     """A sentence for each thing in the folder that the tables do not show."""
     for line in results.damaged:
@@ -37,11 +43,10 @@ def left_out(results: Results) -> Iterator[str]:
     trials = results.plan["trials"]
     strange = [r for r in results.records if r["trial"]["id"] not in trials]
     if strange:
-        count = len({r["trial"]["id"] for r in strange})
-        yield f"{len(strange)} records of {count} trials that the plan does not hold (an earlier version of the suite)."
+        yield f"Records of trials that the plan does not hold (an earlier version of the suite): {len(strange)}."
     planned = (r for r in results.records if r["trial"]["id"] in trials)
     for (trial, _), attempts in records.disagreements(planned).items():
         names = trials[trial]
         place = f"{names['task']}, {names['model']}, {names['regime']}, size {names['size']}, seed {names['seed']}"
-        found = sorted({str(r["scores"].get("test") or r["scores"].get("validation")) for r in attempts})
+        found = sorted({_scores(r) for r in attempts})
         yield f"{len(attempts)} attempts at one trial disagree ({place}): {' against '.join(found)}; the newest counts."

@@ -17,6 +17,7 @@ from bench.analysis.sample import Sample, collect
 from bench.errors import StoreError, UsageError
 from bench.store import paths, records
 from bench.store.records import Record
+from bench.suite.trial import SCHEMA
 
 KEYS = ["suite", "task", "model", "size", "noise", "environment"]
 """What the regimes that are compared with each other have in common."""
@@ -48,13 +49,14 @@ def _read(folder: Path) -> Results:
     path = paths.plan(folder)
     try:
         plan = json.loads(path.read_bytes())
-        version = plan["schema"], isinstance(plan["trials"], dict), isinstance(plan["cells"], list)
+        schema, usable = plan["schema"], plan["trials"] and plan["cells"]
     except OSError as error:
         raise StoreError(f"{path}: cannot be read: {error.strerror}; `bench run` writes it") from error
     except (ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{path}: not a plan; `bench run` writes it anew") from error
-    if version != (1, True, True):
-        raise StoreError(f"{path}: has schema {version[0]}, this version reads 1; `bench run` writes it anew")
+    if schema != SCHEMA or not usable:
+        problem = "holds no trial" if schema == SCHEMA else f"has schema {schema}, this version reads {SCHEMA}"
+        raise StoreError(f"{path}: {problem}; `bench run` writes it anew")
     found = records.read(folder)
     return Results(str(plan.get("suite") or folder.resolve().name), plan, found.records, found.damaged, folder)
 
@@ -200,4 +202,4 @@ def cells(results: Sequence[Results]) -> pd.DataFrame:
     """
     rows = [entry for one in results for entry in _rows(one)]
     _mark_best(rows)
-    return pd.DataFrame([row for row, _ in rows], columns=list(rows[0][0]) if rows else [*KEYS, "regime"])
+    return pd.DataFrame([row for row, _ in rows])

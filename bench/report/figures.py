@@ -70,8 +70,6 @@ def _panel(axes: Any, rows: pd.DataFrame, x: str, styles: dict[str, dict[str, An
     axes.xaxis.set_minor_locator(NullLocator())
     axes.grid(axis="y", color="#DDDDDD", linewidth=0.5)
     axes.set_axisbelow(True)
-    axes.set_xlabel(_X[x])
-    axes.set_ylabel(clean(rows["metric"].iloc[0]), parse_math=False)
     return handles
 
 
@@ -83,7 +81,8 @@ def draw(figure: Figure) -> Canvas:
         str(regime): {"color": COLOURS[i % len(COLOURS)], "marker": MARKERS[i % len(MARKERS)]}
         for i, regime in enumerate(regimes)
     }
-    canvas = Canvas(figsize=(max(2.6 * len(models), 3.4) + 0.2, 2.1 * len(tasks) + 0.5), layout="constrained")
+    width = max(2.6 * len(models), 3.4) + 0.2
+    canvas = Canvas(figsize=(width, 2.1 * len(tasks) + 0.5), layout="constrained")
     panels = canvas.subplots(len(tasks), len(models), squeeze=False, sharey="row")
     handles: dict[str, Any] = {}
     for i, task in enumerate(tasks):
@@ -94,12 +93,16 @@ def draw(figure: Figure) -> Canvas:
                 continue
             handles |= _panel(panels[i, j], of, figure.x, styles)
             panels[i, j].set_title(clean(f"{task}, {model}"), parse_math=False)
+            panels[i, j].set_xlabel(_X[figure.x])
+            if not j:
+                panels[i, j].set_ylabel(clean(of["metric"].iloc[0]), parse_math=False)
     order = [name for name in [*map(str, regimes), "majority class"] if name in handles]
     legend = canvas.legend(
         [handles[name] for name in order],
         [clean(name) for name in order],
         loc="outside lower center",
-        ncols=min(len(order), 2 + 2 * len(models)),
+        ncols=max(1, min(len(order), int(width / (0.5 + 0.065 * max(map(len, order)))))),
+        columnspacing=1,
         frameon=False,
     )
     for text in legend.get_texts():

@@ -17,9 +17,9 @@ ROWS = 40
 _SPECIAL = {
     **{c: f"\\{c}" for c in "&%$#_{}"},
     **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
-    **{"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': "''", "`": r"\textasciigrave{}"},
+    **{"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': "''", "`": r"\`{}"},
     **{"±": r"$\pm$", "−": r"$-$", "×": r"$\times$", "µ": r"$\mu$", "–": "--", "…": r"\ldots{}"},
-    **{"†": r"\textdagger{}", "‡": r"\textdaggerdbl{}", "-": "-{}", "'": "'{}", "?": "?{}", "!": "!{}", "[": "{[}"},
+    **{"†": r"$\dagger$", "‡": r"$\ddagger$", "-": "-{}", "'": "'{}", "?": "?{}", "!": "!{}", "[": "{[}"},
 }
 _ACCENTS = dict(zip("\u0300\u0301\u0302\u0303\u0308\u030a\u0327\u030c", "`'^~\"rcv", strict=True))
 
@@ -85,14 +85,15 @@ def _table(table: Table) -> str:
 
 def _document(sections: Sequence[Section], files: list[list[Path]]) -> Iterator[str]:
     yield r"\documentclass{article}"
-    yield r"\usepackage[a4paper,landscape,margin=15mm]{geometry}"
+    yield r"\usepackage[a4paper,margin=15mm]{geometry}"
     yield r"\usepackage{booktabs}"
     yield r"\begin{document}"
     for section, paths in zip(sections, files, strict=True):
         yield rf"\section*{{{escape(section.name)}}}"
-        for path in paths:
+        for number, path in enumerate(paths, start=1):
             yield rf"\input{{tables/{path.stem}}}"
-            yield r"\clearpage"
+            if number % 3 == 0 or number == len(paths):  # before LaTeX has too many floats waiting
+                yield r"\clearpage"
         if section.notes:
             yield r"\begin{itemize}"
             yield from (rf"\item {escape(note)}" for note in section.notes)

@@ -56,7 +56,8 @@ def _flat(value: Any, prefix: str = "") -> Iterator[str]:
 def _environments(results: Results, letters: dict[str, str]) -> Iterator[str]:
     for name, letter in letters.items():
         record = next(r for r in results.records if records.environment(r) == name)
-        yield f"Environment {letter}: {', '.join(_flat(record['environment']))}."
+        label = f"Environment {letter}" if len(letters) > 1 else "Environment"
+        yield f"{label}: {', '.join(_flat(record['environment']))}."
 
 
 def _places(frame: pd.DataFrame, letters: dict[str, str]) -> Iterator[tuple[str, pd.DataFrame]]:

@@ -15,18 +15,17 @@ from bench.report.tables import Cell, Table
 from bench.report.text import clean
 
 
-def _cell(cell: Cell) -> Text:
-    return Text(clean(cell.text) + cell.marks, style="bold" if cell.bold else "")
+def _cell(cell: Cell, room: int) -> Text:
+    return Text(clean(cell.text) + cell.marks.ljust(room), style="bold" if cell.bold else "")
 
 
 def _grid(table: Table) -> Grid:
     grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
     for head, align in zip(table.head, table.align, strict=True):
         grid.add_column(Text(clean(head)), justify="right" if align == "r" else "left")
-    for index, row in enumerate(table.rows, start=1):
-        grid.add_row(*(_cell(cell) for cell in row), end_section=index == len(table.rows))
-    for row in table.foot:
-        grid.add_row(*(_cell(cell) for cell in row), style="dim")
+    rooms = [max((len(cell.marks) for cell in column), default=0) for column in zip(*table.rows, strict=True)]
+    for index, row in enumerate([*table.rows, *table.foot], start=1):
+        grid.add_row(*map(_cell, row, rooms), end_section=index == len(table.rows))
     return grid
 
 

@@ -1,0 +1,226 @@
+"""Every format shows what the tidy frame holds, shows names as they are, and is the same bytes each time.
+
+UPDATE_GOLDEN=1 writes tests/golden anew; read the difference before committing it.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from factory import OTHER, Factory, example
+from rich.console import Console
+
+from bench import report
+from bench.analysis import frame
+from bench.report import csv, latex, markdown, numbers, terminal
+from bench.report.section import sections
+from bench.report.text import clean
+
+GOLDEN = Path(__file__).parent / "golden"
+HOSTILE = "m[/bold]\x1b[31m|\\end{table}$x_1%&#~^<script>\u202e `a` **b** =1+1 ü 中"
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> list[frame.Results]:
+    return frame.load(example(tmp_path_factory.mktemp("example") / "results"))
+
+
+@pytest.fixture(scope="module")
+def written(results: list[frame.Results], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("out")
+    files = report.write(results, out)
+    assert sorted(files) == sorted(p for p in out.rglob("*") if p.is_file())
+    return out
+
+
+def printed(results: list[frame.Results], width: int = 200, **options: object) -> str:
+    console = Console(file=io.StringIO(), width=width, **options)  # type: ignore[arg-type]
+    terminal.print_report(results, console)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def texts(folder: Path) -> dict[str, str]:
+    return {str(p.relative_to(folder)): p.read_text() for p in folder.rglob("*") if p.suffix in (".md", ".tex")}
+
+
+def test_golden_files(written: Path) -> None:
+    if os.environ.get("UPDATE_GOLDEN"):
+        shutil.rmtree(GOLDEN, ignore_errors=True)
+        shutil.copytree(written, GOLDEN, ignore=shutil.ignore_patterns("*.png", "*.pdf"))
+    assert texts(written) == texts(GOLDEN)
+    pd.testing.assert_frame_equal(pd.read_csv(written / "cells.csv"), pd.read_csv(GOLDEN / "cells.csv"), rtol=1e-9)
+
+
+def test_identical_records_give_identical_bytes(results: list[frame.Results], written: Path, tmp_path: Path) -> None:
+    report.write(frame.load(results[0].folder), tmp_path)
+    for path in (p for p in written.rglob("*") if p.is_file()):
+        assert (tmp_path / path.relative_to(written)).read_bytes() == path.read_bytes(), path
+
+
+def test_the_figures_carry_no_date_and_no_version(written: Path) -> None:
+    for path in written.glob("*.p[dn][fg]"):
+        assert not any(word in path.read_bytes() for word in (b"Matplotlib", b"matplotlib", b"CreationDate"))
+    assert {p.stem for p in written.glob("*.pdf")} == {"learning-curves", "label-noise"}
+
+
+def test_no_cell_is_blank(results: list[frame.Results]) -> None:
+    (section,) = sections(results)
+    for table in section.tables:
+        for row in [*table.rows, *table.foot]:
+            assert len(row) == len(table.head) == len(table.align)
+            assert all(cell.text.strip() for cell in row)
+
+
+def test_every_score_table_has_the_baseline_and_zero_shot_at_every_size(results: list[frame.Results]) -> None:
+    (section,) = sections(results)
+    assert len(section.scores) == 3
+    for table in section.scores:
+        assert table.foot[0][0].text == "majority class"
+    for table in (t for t in section.scores if "large" in t.caption):
+        assert [cell.text for cell in table.foot[0][1:]] == [".508"] * 4
+        zero = next(row for row in table.rows if row[0].text == "zero-shot (no labels)")
+        assert len({cell.text for cell in zero[1:]}) == 1
+        for column in list(zip(*table.rows, strict=True))[1:]:
+            assert sum(cell.bold for cell in column) == 1
+
+
+def test_failures_and_what_is_left_out_are_shown(written: Path) -> None:
+    text = (written / "report.md").read_text()
+    for words in (
+        "out of device memory",
+        "CUDA out of memory: tried to allocate 2 GiB",
+        "the loss is not finite at step 12",
+        "waiting for tuning",
+        "not applicable",
+        "the model has no head",
+        "(1 of 3)",
+        "records/torn.jsonl:1: not whole JSON",
+        "an earlier version of the suite): 1",
+        "disagree",
+        "Environment: ",
+        "95 % intervals over seeds and test examples",
+        "over test examples alone: zero-shot",
+        "200 test examples",
+        "20 % of the labels wrong",
+        "† not distinguishable from it",
+        "‡ the tuning optimum lies on the edge",
+    ):
+        assert words in text, words
+
+
+def test_device_columns_only_where_there_is_data(results: list[frame.Results], tmp_path: Path) -> None:
+    assert not any("device" in head or "energy" in head for head in sections(results)[0].costs[0].head)
+    factory = Factory(tmp_path)
+    factory.cell("lora", 64, 0.8, costs={"memory_bytes": {"train_reserved": 3e9}, "energy_joules": {"train": 1200}})
+    (table,) = sections(frame.load(factory.finish()))[0].costs
+    assert [cell.text for cell in table.rows[0]] == ["lora", "12 s", "3.0 GB", "1.2 kJ"]
+    assert table.head[2:] == ["device memory, training", "energy, training"]
+
+
+def test_environments_have_tables_of_their_own(tmp_path: Path) -> None:
+    factory = Factory(tmp_path)
+    for one in factory.cell("lora", 64, 0.8):
+        factory.record(one, 0.4, environment=OTHER)
+    factory.cell("full", 64, 0.6)
+    text = printed(frame.load(factory.finish()))
+    assert "sst2 with minilm, environment A" in text
+    assert "sst2 with minilm, environment B" in text
+    assert "Environment B: id bbbb" in text
+
+
+def test_nothing_ran_yet(tmp_path: Path) -> None:
+    factory = Factory(tmp_path / "r")
+    factory.cell("lora", 64, None)
+    factory.cell("zero-shot", 0, None, seeds=1)
+    results = frame.load(factory.finish())
+    assert "missing" in printed(results)
+    assert report.write(results, tmp_path / "out")
+
+
+def test_several_suites(results: list[frame.Results], tmp_path: Path) -> None:
+    factory = Factory(tmp_path / "r", suite="vision")
+    factory.cell("lora", 64, 0.8)
+    both = [*results, *frame.load(factory.finish())]
+    built = sections(both)
+    stems = [figure.stem for section in built for figure in section.figures]
+    assert stems == ["learning-curves-1", "label-noise-1", "learning-curves-2"]
+    (page,) = markdown.write(built, tmp_path / "out")
+    assert "# vision" in page.read_text()
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> list[frame.Results]:
+    factory = Factory(tmp_path_factory.mktemp("hostile"), suite=HOSTILE)
+    for regime in (HOSTILE, "_x", "=1+1"):
+        factory.cell(regime, 64, 0.8, model=HOSTILE, task=HOSTILE)
+    factory.record(factory.cell("full", 64, None)[0], status="failed", cause=f"line\nline {HOSTILE}")
+    return frame.load(factory.finish())
+
+
+def test_hostile_names_are_shown_and_not_obeyed(hostile: list[frame.Results], tmp_path: Path) -> None:
+    text = printed(hostile, width=2000)
+    assert "m[/bold] [31m|" in text
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    report.write(hostile, tmp_path)
+    page = (tmp_path / "report.md").read_text()
+    assert r"m\[/bold\]" in page
+    assert not any(bad in page.replace("\\<", "") for bad in ("<script", "\x1b", "\u202e"))
+    assert {line.replace(r"\|", "").count("|") for line in page.splitlines() if line.startswith("| =1")} == {3}
+    cells = pd.read_csv(tmp_path / "cells.csv")
+    assert "'=1+1" in set(cells["regime"])
+    assert all(path.resolve().is_relative_to(tmp_path) for path in tmp_path.rglob("*"))
+
+
+def test_no_color_is_respected(results: list[frame.Results], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[3" not in printed(results, force_terminal=True).replace("\x1b[3m", "")
+
+
+@pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed")
+@pytest.mark.parametrize("which", ["results", "hostile"])
+def test_latex_compiles(which: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    latex.write(sections(request.getfixturevalue(which)), tmp_path)
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "report.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace")
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert which == "hostile" or "Overfull \\hbox" not in done.stdout
+    assert all(path.read_text().isascii() for path in tmp_path.rglob("*.tex"))
+
+
+def test_escapes() -> None:
+    assert latex.escape("a_b & 5% é 中 --") == r"a\_b \& 5\% \'{e} \texttt{U+4E2D} -{}-{}"
+    assert markdown.escape("a|b*c<d") == r"a\|b\*c\<d"
+    assert csv.escape(" =1") == "' =1"
+    assert csv.escape(-1.5) == -1.5
+    assert clean("a\nb\x1b\ud800\u202e") == "a b   "
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.9124, ".912"), (1.0, "1.000"), (-0.05, "−.050"), (-0.0001, ".000"), (23.4, "23.400"), (float("nan"), "–")],
+)
+def test_scores(value: float, text: str) -> None:
+    assert numbers.score(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1_234_567, "1.2 MB"), (999_900, "1.0 MB"), (12, "12 B"), (0, "0 B"), (0.0042, "4.2 mB"), (66.4e6, "66 MB")],
+)
+def test_quantities(value: float, text: str) -> None:
+    assert numbers.quantity(value, "B") == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.0042, "4.2 ms"), (12.4, "12 s"), (119, "119 s"), (150, "2.5 min"), (9000, "2.5 h")]
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert numbers.duration(seconds) == text
