@@ -256,8 +256,9 @@ def test_one_mistake_is_one_problem(suite: Any) -> None:
     assert problems(suite, swap("  zero-shot:", "  <<: {a: b}\n  zero-shot:")) == [
         "13: regimes: merge keys (<<) are not allowed; write the keys out"
     ]
-    deep = f"10: tasks.sst2.labels{'[0]' * 9}: nested deeper than 12 levels"
-    assert deep in problems(suite, swap("[negative, positive, no, on]", "[" * 20 + "]" * 20))
+    assert problems(suite, swap("[negative, positive, no, on]", "[" * 900_000)) == [
+        "10: cannot be read further: nested deeper than 12 levels"
+    ]
 
 
 def test_tasks_that_share_trials_are_refused_and_others_are_not(suite: Any) -> None:
@@ -274,8 +275,8 @@ def test_tasks_that_share_trials_are_refused_and_others_are_not(suite: Any) -> N
         (b"# nothing\n", "1: the file is empty"),
         (b"- a\n", "1: expected a mapping, found a list"),
         (b"name: a\nmodels: \xff", "2: not UTF-8 text"),
-        (b"name: a\n  b: c\n", "2: not YAML: mapping values are not allowed in this context"),
-        (b"name: a\nb: \x07\n", "2: not YAML: control characters are not allowed"),
+        (b"name: a\n  b: c\n", "2: cannot be read further: mapping values are not allowed"),
+        (b"name: a\nb: \x07\n", "2: cannot be read further: "),
         (b"--- a\n--- b\n", "2: a second document begins"),
         (b'name: "a\\0"\n', "1: name: holds a character that is not text"),
     ],
@@ -338,24 +339,9 @@ def test_any_text_raises_nothing_but_suite_error(suite: Any, text: str | bytes) 
     assert all(problem.isprintable() for problem in caught.value.problems)
 
 
-PIECES = [
-    "[]",
-    "{}",
-    "null",
-    "true",
-    "-1",
-    "1e400",
-    "9" * 39,
-    "9" * 5000,
-    "'3'",
-    "all",
-    "hub",
-    "&a x",
-    "*a",
-    "!t x",
-    "~u/x",
-]
-PIECES += ["<<: {a: b}", "? [a] : b", "[all, all]", "{hub: x}", '"\\ud800"', "a" * 5000, "0.5", "[[1]]", "{a: {b: c}}"]
+PIECES = """[]|{}|null|true|-1|1e400|'3'|all|hub|&a x|*a|!t x|~u/x|<<: {a: b}|? [a] : b|[all, all]|{hub: x}|0.5|[[1]]
+"\\ud800"|{a: {b: c}}|{files: [1]}|{files: {a: 1}}""".replace("\n", "|").split("|")
+PIECES += ["9" * 39, "9" * 5000, "a" * 5000]
 
 
 @FUZZ

@@ -109,8 +109,7 @@ class _Walk:
         if isinstance(event, yaml.ScalarEvent):
             return self._scalar(event, path)
         if len(path) >= MAX_DEPTH:
-            self._skip(event)
-            return self._unread(event, path, f"nested deeper than {MAX_DEPTH} levels")
+            raise _too_deep(event)
         return self._sequence(path) if isinstance(event, yaml.SequenceStartEvent) else self._mapping(path)
 
     def _sequence(self, path: Path) -> list[Any]:
@@ -169,7 +168,14 @@ class _Walk:
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth == 0:
                 return
+            if depth > MAX_DEPTH:
+                raise _too_deep(event)
             event = next(self.events)
+
+
+def _too_deep(event: Any) -> yaml.MarkedYAMLError:
+    # Ends the reading: libyaml's time grows with the square of the depth.
+    return yaml.MarkedYAMLError(problem=f"nested deeper than {MAX_DEPTH} levels", problem_mark=event.start_mark)
 
 
 def _line(event: Any) -> int:
@@ -198,7 +204,9 @@ def read(file: str | os.PathLike[str]) -> tuple[str, Document]:
         # PyYAML's own scanner, used where libyaml is absent, lets chr() raise on an escape out of range.
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else text.count("\n", 0, getattr(error, "position", 0)) + 1
-        document.report((), f"not YAML: {getattr(error, 'problem', None) or getattr(error, 'reason', error)}", line)
+        document.report(
+            (), f"cannot be read further: {getattr(error, 'problem', None) or getattr(error, 'reason', error)}", line
+        )
         raise document.refuse() from None
     if document.value is None and document.problems:
         raise document.refuse()
