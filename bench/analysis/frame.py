@@ -97,7 +97,7 @@ def _state(cell: dict[str, Any], attempts: list[Record], planned: int) -> tuple[
         return ("ok" if counts["ok"] >= planned else "partial"), statuses, "; ".join(causes)
     if failed:
         return failed[0], statuses, "; ".join(causes)
-    return ("waiting" if cell["state"] == "waiting" else "missing"), statuses, str(cell.get("reason") or "")
+    return ("missing" if cell["state"] == "planned" else cell["state"]), statuses, str(cell.get("reason") or "")
 
 
 def _mean(values: Sequence[float | None]) -> float:

@@ -101,7 +101,7 @@ def draw(figure: Figure) -> Canvas:
         [handles[name] for name in order],
         [clean(name) for name in order],
         loc="outside lower center",
-        ncols=max(1, min(len(order), int(width / (0.5 + 0.065 * max(map(len, order)))))),
+        ncols=max(1, min(len(order), int(width / (0.4 + 0.055 * max(map(len, order)))))),
         columnspacing=1,
         frameon=False,
     )
