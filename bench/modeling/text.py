@@ -41,7 +41,9 @@ def tokenise(folder: Path, inputs: Sequence[str] | Sequence[tuple[str, str]], ma
         types += [np.asarray(row, dtype=np.int32) for row in found.get("token_type_ids", [])]
     offsets = np.concatenate([[0], np.cumsum([len(row) for row in ids])]).astype(np.int64)
     if (np.diff(offsets) == 0).any():
-        raise ModelError(f"{folder}: its tokenizer gives no token at all for example {int(np.argmin(np.diff(offsets)))}")
+        raise ModelError(
+            f"{folder}: its tokenizer gives no token at all for example {int(np.argmin(np.diff(offsets)))}"
+        )
     return Tokens(np.concatenate(ids), np.concatenate(types) if types else None, offsets, tokenizer.pad_token_id or 0)
 
 

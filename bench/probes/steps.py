@@ -45,4 +45,8 @@ class StepTimes:
         kept = sorted(seconds[warm:])
         if not kept:
             return {}
-        return {"median": statistics.median(kept), "p95": kept[min(len(kept) - 1, int(0.95 * len(kept)))], "warmup": warm}
+        return {
+            "median": statistics.median(kept),
+            "p95": kept[min(len(kept) - 1, int(0.95 * len(kept)))],
+            "warmup": warm,
+        }

@@ -33,7 +33,7 @@ class Names:
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
-    """One fully resolved run. All fields but `names` enter the id.
+    """One fully resolved run. All fields but `names` and `locations` enter the id.
 
     model: {source, version, parameters, fingerprint}; fingerprint: a commit, or a hash of the content
     task: {kind, version, parameters, data: {source, version, parameters, fingerprint}, columns, splits}
@@ -45,6 +45,7 @@ class Trial:
     tuned: {parameter: value}, as tuning chose it or the suite fixed it; empty where there is nothing to tune
     budget, training: as in `bench.suite.parameters`; empty where nothing is trained by gradient
     limits: {} or what --smoke cuts: {"examples": most test examples}
+    locations: {"model": …, "data": …}: parameters that say where content lies (a path, a branch), not what it is
     """
 
     model: Json
@@ -59,13 +60,14 @@ class Trial:
     budget: Json
     training: Json
     limits: Json
+    locations: Json
     names: Names
 
     @functools.cached_property
     def id(self) -> str:
         """16 hex digits; equal for equal trials on every machine."""
         spec = dataclasses.asdict(self)
-        del spec["names"]
+        del spec["names"], spec["locations"]
         return digest({**spec, "schema": SCHEMA})
 
     @functools.cached_property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,11 +32,11 @@ def examples(dataset: Any, columns: dict[str, str], parameters: Parameters, plac
     return Examples(dataset[columns["image"]], labels_of(dataset, columns["label"], parameters, place))
 
 
-def encode(folder: Path, found: Examples, parameters: Parameters, target: Path) -> None:
+def encode(folder: Path, inputs: Sequence[Any], parameters: Parameters, target: Path) -> None:
     """Resize and crop with the model's image processor and keep the result in `target`."""
     from bench.modeling import images
 
-    images.resize(folder, found.inputs, target)
+    images.resize(folder, inputs, target)
 
 
 def load(target: Path) -> Pixels:

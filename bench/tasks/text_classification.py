@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,11 +34,11 @@ def examples(dataset: Any, columns: dict[str, str], parameters: Parameters, plac
     return Examples(texts, labels_of(dataset, columns["label"], parameters, place))
 
 
-def encode(folder: Path, found: Examples, parameters: Parameters, target: Path) -> None:
+def encode(folder: Path, inputs: Sequence[Any], parameters: Parameters, target: Path) -> None:
     """Tokenise with the model's tokenizer and keep the result in `target`."""
     from bench.modeling import text
 
-    text.save(text.tokenise(folder, found.inputs, parameters.max_length), target)
+    text.save(text.tokenise(folder, inputs, parameters.max_length), target)
 
 
 def load(target: Path) -> Tokens:

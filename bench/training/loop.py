@@ -130,7 +130,9 @@ def train(
     fit.losses = torch.stack(losses).tolist() if losses else []
     finite = np.isfinite(fit.losses)
     if not finite.all():
-        raise Diverged(f"the training loss was {fit.losses[int(np.argmin(finite))]} at step {int(np.argmin(finite)) + 1}")
+        raise Diverged(
+            f"the training loss was {fit.losses[int(np.argmin(finite))]} at step {int(np.argmin(finite)) + 1}"
+        )
     return fit
 
 

@@ -1,0 +1,246 @@
+"""The same as the commands, from Python: load a suite, lock, plan, run, and read the records."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fnmatch
+import secrets
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from bench import plugins
+from bench.errors import StoreError, UsageError, did_you_mean
+from bench.runner import lock as locks
+from bench.runner.plan import Cell, Plan, build, settled
+from bench.store import atomic, paths, records
+from bench.suite.load import load
+from bench.suite.schema import Schemas, Suite
+from bench.suite.trial import Json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bench.runner.devices import Slot
+    from bench.runner.scheduler import Progress
+    from bench.runner.server import Server
+
+AXES = ("model", "task", "regime", "size", "noise")
+Say = Callable[[str], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What a run did. executed: trials attempted now; statuses: how they ended; plan: how the suite stands."""
+
+    folder: Path
+    executed: int
+    statuses: dict[str, int]
+    plan: Plan
+
+
+def schemas() -> Schemas:
+    """What all installed plugins accept."""
+    kinds = {
+        kind: {name: plugins.load(kind, name).Parameters for name in plugins.names(kind)}
+        for kind in ("models", "tasks", "regimes", "data")
+    }
+    return Schemas(**kinds, metrics=frozenset(plugins.names("metrics")))
+
+
+def load_suite(path: str | Path) -> Suite:
+    """Read and check a suite file. Raises SuiteError with every problem at once."""
+    return load(path, schemas())
+
+
+def folder_of(suite: Suite, results: str | Path = "results", *, smoke: bool = False) -> Path:
+    """Where a suite's results lie."""
+    return Path(results) / (f"{suite.name}-smoke" if smoke else suite.name)
+
+
+def plan(suite: Suite, results: str | Path = "results", *, smoke: bool = False, only: Sequence[str] = ()) -> Plan:
+    """What would run, from the suite, its lock and the records so far; no network, no torch."""
+    folder = folder_of(suite, results, smoke=smoke)
+    latest = records.latest(records.read(folder).records)
+    return _only(build(suite, locks.read(folder), latest, smoke=smoke), only)
+
+
+def lock(
+    suite: Suite, results: str | Path = "results", *, update: bool = False, smoke: bool = False, say: Say = print
+) -> Json:
+    """Resolve every name of the suite that is not locked yet (all of them with `update`), and bring it here.
+
+    Raises ModelError, DataError, HubError.
+    """
+    from bench.runner.server import Server
+
+    folder = folder_of(suite, results, smoke=smoke)
+    found = {"schema": 1, "models": {}, "tasks": {}, "regimes": {}} if update else locks.read(folder)
+    with Server() as server:
+        return _lock(suite, folder, found, server, lambda section, name: True, say)
+
+
+def run(
+    suite: Suite,
+    results: str | Path = "results",
+    *,
+    smoke: bool = False,
+    only: Sequence[str] = (),
+    devices: Sequence[str] = (),
+    jobs: int = 1,
+    progress: Callable[[list[Slot]], Progress] | None = None,
+    say: Say = print,
+) -> Outcome:
+    """Run what is missing of a suite. Raises UsageError and StoreError; a trial's failure is its record."""
+    from rich.console import Console
+
+    from bench.runner.devices import slots
+    from bench.runner.progress import Lines
+    from bench.runner.server import Server
+
+    places = slots(devices, jobs)
+    folder = folder_of(suite, results, smoke=smoke)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_alone(folder))
+        found = locks.read(folder)
+        locks.verify(suite, found)
+        server: Server | None = None
+        if not all(locked for _, _, locked, _ in locks.orders(suite, found)):
+            server = stack.enter_context(Server())
+            found = _lock(suite, folder, found, server, lambda section, name: False, say)
+        latest = records.latest(records.read(folder).records)
+        first = _only(build(suite, found, latest, smoke=smoke), only)
+        missing = [t for t in first.trials().values() if not settled(t, latest, frozenset())]
+        if not missing and not any(cell.state == "waiting" for cell in first.cells):
+            _keep(folder, build(suite, found, latest, smoke=smoke))
+            return Outcome(folder, 0, {}, first)
+        if server is None:
+            server = stack.enter_context(Server())
+            used = {("models", t.names.model) for t in missing} | {("tasks", t.names.task) for t in missing}
+            found = _lock(suite, folder, found, server, lambda section, name: (section, name) in used, say)
+        shown = progress(places) if progress else Lines(Console(), len(places))
+        return _execute(suite, folder, found, latest, server, places, shown, smoke, only)
+
+
+def _execute(
+    suite: Suite, folder: Path, found: Json, latest: dict[str, Json], server: Server, places: list[Slot],
+    progress: Progress, smoke: bool, only: Sequence[str],
+) -> Outcome:  # fmt: skip
+    from bench.runner.scheduler import Scheduler
+
+    kept: set[str] | None = None
+
+    def replan(latest: dict[str, Json], tried: set[str]) -> Plan:
+        nonlocal kept
+        whole = build(suite, found, latest, tried, smoke=smoke)
+        if kept != set(whole.trials()):
+            kept = set(whole.trials())
+            _keep(folder, whole)
+        return _only(whole, only)
+
+    name = secrets.token_hex(3)
+    writer = records.Writer(folder, name)
+    scheduler = Scheduler(
+        replan=replan, latest=latest, server=server, slots=places, writer=writer, progress=progress, run=name,
+        results=folder, files={model: entry["files"] for model, entry in found["models"].items()},
+    )  # fmt: skip
+    try:
+        final = scheduler.execute()
+    finally:
+        writer.close()
+    _keep(folder, build(suite, found, latest, scheduler.tried, smoke=smoke))
+    statuses = Counter(latest[trial]["status"] for trial in scheduler.tried)
+    return Outcome(folder, len(scheduler.tried), dict(statuses), final)
+
+
+def cells(results: str | Path) -> pd.DataFrame:
+    """The tidy frame that every table and figure is made from: a row per cell."""
+    from bench.analysis import frame
+
+    return frame.cells(frame.load(Path(results)))
+
+
+def attempts(results: str | Path) -> pd.DataFrame:
+    """Every record as a row, nested keys joined by dots (`scores.test.accuracy`)."""
+    import pandas as pd
+
+    from bench.analysis import frame
+
+    return pd.json_normalize([record for found in frame.load(Path(results)) for record in found.records])
+
+
+def report(results: str | Path, out: str | Path | None = None) -> list[Path]:
+    """Write tables and figures; returns the files. Default: a folder `report` in each suite's results."""
+    from bench import report as reports
+    from bench.analysis import frame
+
+    written: list[Path] = []
+    for found in frame.load(Path(results)):
+        written += reports.write([found], Path(out) / found.name if out else paths.report(found.folder))
+    return written
+
+
+def _lock(
+    suite: Suite, folder: Path, found: Json, server: Server, wanted: Callable[[str, str], bool], say: Say
+) -> Json:
+    """Have the server prepare what is not locked, and what is wanted here although it is."""
+    from bench.runner.devices import cores
+
+    for section, name, locked, order in list(locks.orders(suite, found)):
+        if locked and not wanted(section, name):
+            continue
+        if not locked:
+            say(f"{section[:-1]} {name}: resolving")
+        entry = server.call({**order, "threads": cores()})
+        if not locked:
+            found[section][name] = {"request": order["request"], **entry}
+            locks.write(folder, found)
+    return found
+
+
+def _keep(folder: Path, plan: Plan) -> None:
+    atomic.write_json(paths.plan(folder), plan.to_json())
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the results folder: a second run on it would run the same trials again."""
+    atomic.make_folder(folder)
+    hold = FileLock(folder / ".run.lock")
+    try:
+        hold.acquire(timeout=0)
+    except Timeout as error:
+        raise UsageError(
+            f"{folder}: another `bench run` works here; wait for it, or give this one a folder of its own with --results"
+        ) from error
+    except OSError as error:
+        raise StoreError(f"{folder}: cannot be written: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        hold.release()
+
+
+def _only(plan: Plan, only: Sequence[str]) -> Plan:
+    """Keep the cells that match every `axis=pattern[,pattern…]`. Raises UsageError."""
+    filters: dict[str, list[str]] = {}
+    for item in only:
+        axis, equals, patterns = item.partition("=")
+        if axis not in AXES or not equals:
+            raise UsageError(
+                f"--only {item}: give axis=value, the axis one of {', '.join(AXES)}{did_you_mean(axis, AXES)}"
+            )
+        filters.setdefault(axis, []).extend(patterns.split(","))
+    kept = [cell for cell in plan.cells if all(_matches(cell, axis, wanted) for axis, wanted in filters.items())]
+    if filters and not kept:
+        raise UsageError(f"--only {' '.join(only)}: no cell of suite {plan.suite.name} matches")
+    return Plan(plan.suite, kept)
+
+
+def _matches(cell: Cell, axis: str, wanted: Sequence[str]) -> bool:
+    value = {**vars(cell.names), "size": str(cell.size), "noise": f"{cell.noise:g}"}[axis]
+    return any(fnmatch.fnmatchcase(value, pattern) for pattern in wanted)

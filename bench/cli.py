@@ -1,0 +1,266 @@
+"""The commands: thin callers of `bench.api`. Nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bench.errors import EXIT_INTERRUPTED, EXIT_TRIALS_FAILED, BenchError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from bench.runner.plan import Cell
+
+RESULTS = click.option(
+    "--results", type=click.Path(file_okay=False), default="results", show_default=True, help="Where results lie."
+)
+SMOKE = click.option("--smoke", is_flag=True, help="Every model × task × regime once, a handful of examples and steps.")
+ONLY = click.option(
+    "--only", multiple=True, metavar="AXIS=VALUE", help="Only cells that match, e.g. task=sst2, size=64,256."
+)
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for a script.")
+SUITE = click.argument("suite", type=click.Path())
+
+
+class Commands(click.Group):
+    """Turns what a user can mend into one message and the right exit code, never a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except BenchError as error:
+            click.echo(f"bench: {error}", err=True)
+            ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("bench: interrupted; what had finished is kept, running again goes on from there", err=True)
+            ctx.exit(EXIT_INTERRUPTED)
+        except BrokenPipeError:  # the reader of our output has gone, as `bench plan … | head` does
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(0)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="retrain-bench", prog_name="bench")
+def main() -> None:
+    """Must this pretrained model be trained again for your task, and how?
+
+    \b
+    bench init reviews.csv > reviews.yaml   a commented suite to start from
+    bench plan reviews.yaml                 what would run
+    bench run reviews.yaml --smoke          everything once, in minutes
+    bench run reviews.yaml                  the experiment; run again to go on
+    bench report results/                   tables and figures
+
+    Shell completion: eval "$(_BENCH_COMPLETE=bash_source bench)" (or zsh_source, fish_source).
+    """
+
+
+@main.command()
+@SUITE
+@RESULTS
+@SMOKE
+@ONLY
+@click.option("--devices", default="", help="CUDA devices, as 0,1, or cpu. Default: all there are.")
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Trials at a time on the CPU.")
+@JSON
+def run(suite: str, results: str, smoke: bool, only: tuple[str, ...], devices: str, jobs: int, as_json: bool) -> None:
+    """Run what is missing of SUITE.
+
+    \b
+    bench run suites/nlp.yaml
+    bench run suites/nlp.yaml --smoke
+    bench run suites/nlp.yaml --only task=sst2 --only regime=lora,full --devices 0,1
+
+    Exit code: 0 all is well, 1 some trials failed, 2 the suite or its data is wrong, 3 results cannot be written,
+    130 interrupted.
+    """
+    from bench import api
+    from bench.runner.progress import Lines, Live
+
+    console = _console(stderr=as_json)
+    views: list[Lines] = []
+
+    def progress(slots: list[Any]) -> Lines:
+        views.append(Live(console, slots) if console.is_terminal else Lines(console, len(slots)))
+        return views[0]
+
+    try:
+        outcome = api.run(
+            api.load_suite(suite), results, smoke=smoke, only=only, jobs=jobs, progress=progress,
+            devices=[d for d in devices.split(",") if d], say=lambda text: console.print(text, markup=False),
+        )  # fmt: skip
+    finally:
+        for view in views:
+            view.close()
+    statuses = ", ".join(f"{count} {status}" for status, count in sorted(outcome.statuses.items()))
+    console.print(
+        f"{outcome.executed} trials executed{': ' + statuses if statuses else ''}; records in {outcome.folder}",
+        markup=False,
+    )
+    if as_json:
+        click.echo(
+            json.dumps({"results": str(outcome.folder), "executed": outcome.executed, "statuses": outcome.statuses})
+        )
+    bad = set(outcome.statuses) - {"ok", "not_applicable"}
+    sys.exit(EXIT_TRIALS_FAILED if bad or any(cell.state == "failed" for cell in outcome.plan.cells) else 0)
+
+
+@main.command()
+@click.argument("results", type=click.Path())
+@click.option("--out", type=click.Path(file_okay=False), help="Default: a folder `report` in each suite's results.")
+def report(results: str, out: str | None) -> None:
+    """Write tables and figures from RESULTS (one suite's folder, or a folder of them), and print the tables.
+
+    \b
+    bench report results/
+    bench report results/nlp --out paper/tables
+    """
+    from bench import api
+    from bench.analysis import frame
+    from bench.report.terminal import print_report
+
+    files = api.report(results, out)
+    console = _console()
+    print_report(frame.load(Path(results)), console)
+    for file in files:
+        console.print(str(file), markup=False, style="dim", soft_wrap=True)
+
+
+@main.command()
+@SUITE
+@RESULTS
+@click.option("--update", is_flag=True, help="Resolve everything anew: new commits, changed files.")
+def lock(suite: str, results: str, update: bool) -> None:
+    """Resolve every name in SUITE to a commit or fingerprint, download it, and check the data.
+
+    \b
+    bench lock suites/nlp.yaml
+    """
+    from bench import api
+
+    loaded = api.load_suite(suite)
+    found = api.lock(loaded, results, update=update, say=lambda text: click.echo(text, err=True))
+    for section in ("models", "tasks"):
+        for name, entry in found[section].items():
+            click.echo(f"{section[:-1]} {name}: {entry['fingerprint']}")
+
+
+@main.command()
+@SUITE
+@RESULTS
+@SMOKE
+@ONLY
+@JSON
+def plan(suite: str, results: str, smoke: bool, only: tuple[str, ...], as_json: bool) -> None:
+    """Show what would run of SUITE, without a network and without torch.
+
+    \b
+    bench plan suites/nlp.yaml
+    bench plan suites/nlp.yaml --only task=sst2 --json
+    """
+    from bench import api
+    from bench.runner.summary import summarise
+
+    summary = summarise(api.plan(api.load_suite(suite), results, smoke=smoke, only=only), Path(results), smoke)
+    if as_json:
+        click.echo(json.dumps(summary, indent=2))
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    console = _console()
+    table = Table(title=Text(f"suite {summary['suite']}"), title_justify="left")
+    for heading in ("axis", "value", "trials", "done", "failed", "missing", "waiting"):
+        table.add_column(heading, justify="left" if heading in ("axis", "value") else "right")
+    for axis, rows in summary["axes"].items():
+        for value, counts in rows.items():
+            table.add_row(
+                axis, Text(value), *(str(counts[k]) for k in ("trials", "done", "failed", "missing", "waiting"))
+            )
+        table.add_section()
+    table.add_row("all", "", *(str(summary["trials"][k]) for k in ("trials", "done", "failed", "missing", "waiting")))
+    console.print(table)
+    for line in summary["notes"]:
+        console.print(Text(line), soft_wrap=True)
+
+
+@main.command()
+@click.argument("results", type=click.Path())
+@JSON
+def status(results: str, as_json: bool) -> None:
+    """Show how far the suites in RESULTS are, and what failed.
+
+    \b
+    bench status results/
+    """
+    from bench.runner.summary import status_of
+
+    found = status_of(Path(results))
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    for suite in found:
+        counts = ", ".join(f"{count} {name}" for name, count in suite["statuses"].items()) or "nothing yet"
+        click.echo(f"{suite['suite']}: {suite['done']} of {suite['planned']} trials done ({counts})")
+        for line in suite["failures"] + suite["damaged"]:
+            click.echo(f"  {line}")
+
+
+@main.command(name="list")
+@click.argument(
+    "kind", required=False, type=click.Choice(["regimes", "tasks", "zeroshot", "metrics", "models", "data"])
+)
+@JSON
+def list_(kind: str | None, as_json: bool) -> None:
+    """List regimes, task kinds, ways of zero-shot, metrics, model and data sources, with their parameters.
+
+    \b
+    bench list
+    bench list regimes --json
+    """
+    from bench import plugins
+    from bench.runner.summary import describe
+
+    found = {k: [describe(k, name) for name in plugins.names(k)] for k in plugins.FOLDERS if kind in (None, k)}
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    for folder, entries in found.items():
+        click.secho(folder, bold=True)
+        for entry in entries:
+            click.echo(f"  {entry['name']:22}{entry['summary']}")
+            for parameter in entry["parameters"]:
+                default = f" = {json.dumps(parameter['default'])}" if "default" in parameter else " (required)"
+                note = f"  # {parameter['description']}" if parameter["description"] else ""
+                click.echo(f"      {parameter['name']}: {parameter['type']}{default}{note}")
+
+
+@main.command()
+@click.argument("source")
+@click.option("--text", help="The column with the text; default: the one with the longest values.")
+@click.option("--label", help="The column with the label; default: the one with the fewest distinct values.")
+@click.option("--model", "models", multiple=True, help="A Hub id or local folder; may repeat.")
+def init(source: str, text: str | None, label: str | None, models: tuple[str, ...]) -> None:
+    """Write a commented suite for SOURCE (a csv, tsv, jsonl or parquet file, or a data set's Hub id) to standard output.
+
+    \b
+    bench init reviews.csv > reviews.yaml
+    bench init stanfordnlp/sst2 --model distilbert/distilbert-base-uncased > sst2.yaml
+    """
+    from bench.runner.template import suite_for
+
+    click.echo(suite_for(source, text=text, label=label, models=models), nl=False)
+
+
+def _console(*, stderr: bool = False) -> Console:
+    from rich.console import Console
+
+    return Console(stderr=stderr)

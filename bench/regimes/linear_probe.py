@@ -1,0 +1,67 @@
+"""Solve a logistic regression on the frozen model's features."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from bench.suite.parameters import Range, RegimeParameters, Tuned
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from bench.training.job import Adapted, Job, Part
+
+VERSION = 1
+TUNED = Tuned("C", 1e-3, 1e2)
+LABELS, TRAINS = True, False
+
+
+class Parameters(RegimeParameters):
+    """C: the inverse strength of the L2 penalty on standardised features."""
+
+    C: Range | None = Field(None, description="one value, or [low, high] to tune over; null: the default")
+
+
+def adapt(job: Job, parameters: Parameters) -> Adapted:
+    """Fit on the train part's features, which are computed once per model and task (`Job.features`)."""
+    import numpy as np
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    from bench.training.job import Adapted
+
+    part = job.parts["train"]
+    features = job.features(part.split)
+    if len(np.unique(part.labels)) < 2:
+        job.notes.append("all training labels are alike: the probe answers that class")
+    solver = make_pipeline(StandardScaler(), LogisticRegression(C=job.trial.tuned["C"], max_iter=1000))
+    with job.stages.stage("train"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        begun = time.perf_counter()
+        chosen = np.asarray(features[part.indices], dtype=np.float64)
+        if len(np.unique(part.labels)) > 1:
+            solver.fit(chosen, part.labels)
+            if solver[-1].n_iter_.max() >= 1000:
+                job.notes.append("the solver stopped at 1000 iterations before it converged")
+        job.charge("train", part, time.perf_counter() - begun)
+
+    def predict(asked: Part) -> np.ndarray:
+        found = np.full((len(asked.indices), len(job.labels)), np.log(1e-12), dtype=np.float32)
+        rows = np.asarray(job.features(asked.split)[asked.indices], dtype=np.float64)
+        if hasattr(solver[-1], "classes_"):
+            found[:, solver[-1].classes_] = np.maximum(solver.predict_log_proba(rows), np.log(1e-12))
+        else:
+            found[:, part.labels[0]] = 0.0
+        return found[None]
+
+    width = features.shape[1]
+    numbers = (width + 1) * len(job.labels) + 2 * width
+    return Adapted(
+        predict, trainable=(width + 1) * len(job.labels), total=job.backbone_parameters, stored_bytes=4 * numbers
+    )

@@ -1,0 +1,73 @@
+"""Train a PEFT adapter on the frozen model, and the head in full: LoRA, DoRA, rsLoRA, IA³ or any other of PEFT's."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ConfigDict, Field
+
+from bench.errors import NotApplicable, UsageError, did_you_mean
+from bench.suite.parameters import TrainedParameters, Tuned
+
+if TYPE_CHECKING:
+    from bench.training.job import Adapted, Job
+
+VERSION = 1
+TUNED = Tuned("learning_rate", 3e-4, 1e-2)
+LABELS = TRAINS = True
+
+
+class Parameters(TrainedParameters):
+    """config: PEFT's configuration class; every key not named here is that class's own (r, use_dora, …)."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    config: str = Field("LoraConfig", description="a configuration class of PEFT, such as IA3Config")
+    target_modules: Any = Field(
+        "all-linear", description="as PEFT takes it; a convolutional network without linear layers: its convolutions"
+    )
+
+
+def check(parameters: Parameters) -> None:
+    """Build the configuration. Raises UsageError naming the key that PEFT does not know."""
+    import peft
+
+    kind = getattr(peft, parameters.config, None)
+    if not (isinstance(kind, type) and issubclass(kind, peft.PeftConfig) and dataclasses.is_dataclass(kind)):
+        known = [name for name in dir(peft) if name.endswith("Config")]
+        raise UsageError(f"PEFT has no configuration '{parameters.config}'{did_you_mean(parameters.config, known)}")
+    fields = {field.name for field in dataclasses.fields(kind)}
+    for key in _own(parameters):
+        if key not in fields:
+            raise UsageError(f"PEFT's {parameters.config} has no parameter '{key}'{did_you_mean(key, fields)}")
+    try:
+        kind(**_own(parameters))
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"PEFT's {parameters.config} refuses these parameters: {error}") from error
+
+
+def adapt(job: Job, parameters: Parameters) -> Adapted:
+    """Wrap the backbone by PEFT, which freezes it; the head outside it trains in full."""
+    import peft
+    from torch import nn
+
+    from bench.training.trained import trained
+
+    model = job.classifier(pretrained=True)
+    own = _own(parameters)
+    if own["target_modules"] == "all-linear":
+        modules = dict(model.backbone.named_modules())
+        if not any(isinstance(module, nn.Linear) for module in modules.values()):
+            own["target_modules"] = [n for n, m in modules.items() if isinstance(m, nn.Conv2d) and m.groups == 1]
+            job.notes.append("the model has no linear layers: the adapter covers its ungrouped convolutions")
+    try:
+        model.backbone = peft.get_peft_model(model.backbone, getattr(peft, parameters.config)(**own))
+    except ValueError as error:
+        raise NotApplicable(f"PEFT cannot adapt this model: {error}") from error
+    return trained(job, model.to(job.device))
+
+
+def _own(parameters: Parameters) -> dict[str, Any]:
+    """What goes to PEFT's configuration."""
+    return {"target_modules": parameters.target_modules, **(parameters.model_extra or {})}

@@ -1,0 +1,125 @@
+"""What every name in the suite meant, resolved once: `lock.json`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from bench import plugins
+from bench.errors import DataError, StoreError
+from bench.store import atomic, paths
+from bench.suite.schema import Source, Suite, Task
+from bench.suite.trial import SCHEMA, Json
+
+SECTIONS = ("models", "tasks", "regimes")
+
+
+def read(folder: Path) -> Json:
+    """The lock of a results folder; empty sections where there is none. Raises StoreError for a damaged one."""
+    path = paths.lock(folder)
+    if not path.exists():
+        return {"schema": SCHEMA, **{section: {} for section in SECTIONS}}
+    try:
+        lock: Json = json.loads(path.read_text())
+        if lock["schema"] != SCHEMA or not all(section in lock for section in SECTIONS):
+            raise ValueError("not this version's format")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{path}: cannot be read ({error}); remove it and run `bench lock` again") from error
+    return lock
+
+
+def write(folder: Path, lock: Json) -> None:
+    """Keep the lock. Raises StoreError."""
+    atomic.write_json(paths.lock(folder), lock)
+
+
+def split(parameters: BaseModel) -> tuple[Json, Json]:
+    """A source's parameters as (what its content is, where it lies). Paths and branches are places: a trial's id does
+    not depend on them, but on the fingerprint they led to."""
+    content, place = {}, {}
+    values = parameters.model_dump(mode="json")
+    for name, value in parameters:
+        of_paths = isinstance(value, Path) or (
+            isinstance(value, dict) and any(isinstance(v, Path) for v in value.values())
+        )
+        (place if of_paths or name == "revision" else content)[name] = values[name]
+    return content, place
+
+
+def task_spec(suite: Suite, task: Task, fingerprint: str) -> Json:
+    """The `task` of a trial, all of it; labels as the suite gives them."""
+    splits: dict[str, str | float] = {"train": "train", "test": "test"}
+    if suite.validation == "full":
+        splits["validation"] = "validation"
+    splits |= {name: value for name, value in task.splits.items() if name in splits}
+    kind = plugins.load("tasks", task.kind)
+    return {
+        "kind": task.kind,
+        "version": kind.VERSION,
+        "parameters": task.parameters.model_dump(mode="json"),
+        "data": {**_source("data", task.data), "fingerprint": fingerprint},
+        "columns": {role: role for role, needed in kind.COLUMNS.items() if needed} | task.columns,
+        "splits": splits,
+    }
+
+
+def orders(suite: Suite, lock: Json) -> Iterator[tuple[str, str, bool, Json]]:
+    """For every model, every task and every regime that has something to check: (section, name, whether it is locked as
+    the suite asks, the worker's order)."""
+    for name, model in suite.models.items():
+        yield _order(lock, "models", name, model.source, model.parameters, _source("models", model))
+    for name, task in suite.tasks.items():
+        spec = task_spec(suite, task, "")
+        content, location = split(task.data.parameters)
+        found = _order(lock, "tasks", name, task.data.source, task.data.parameters, spec)
+        found[3].update(task=spec, location=location)
+        yield found
+    for name, regime in suite.regimes.items():
+        if not hasattr(plugins.load("regimes", regime.kind), "check"):
+            continue
+        own = {"kind": regime.kind, "parameters": regime.parameters.model_dump(mode="json")}
+        yield _order(lock, "regimes", name, regime.kind, regime.parameters, own)
+
+
+def verify(suite: Suite, lock: Json) -> None:
+    """Check that local files are still what was locked. Raises DataError naming the way out."""
+    for section, entries in (("models", suite.models), ("data", {n: t.data for n, t in suite.tasks.items()})):
+        for name, source in entries.items():
+            plugin = plugins.load(section, source.source)
+            locked = lock["tasks" if section == "data" else section].get(name)
+            if (
+                locked
+                and hasattr(plugin, "fingerprint")
+                and plugin.fingerprint(source.parameters) != locked["fingerprint"]
+            ):
+                kind = "model" if section == "models" else "task"
+                raise DataError(
+                    f"{kind} {name}: its files have changed since they were locked; put them back, or accept them with "
+                    f"`bench lock {suite.path} --update` (their trials then run anew)"
+                )
+
+
+def _order(
+    lock: Json, section: str, name: str, source: str, parameters: BaseModel, request: Json
+) -> tuple[str, str, bool, Json]:
+    entry = lock[section].get(name)
+    locked = entry is not None and entry["request"] == request
+    order: dict[str, Any] = {
+        "do": "prepare",
+        "kind": section[:-1],
+        "name": name,
+        "source": source,
+        "parameters": parameters.model_dump(mode="json"),
+        "locked": entry if locked else None,
+        "request": json.loads(json.dumps(request)),
+    }
+    return section, name, locked, order
+
+
+def _source(kind: str, source: Source) -> Json:
+    content, _ = split(source.parameters)
+    return {"source": source.source, "version": plugins.load(kind, source.source).VERSION, "parameters": content}

@@ -1,0 +1,279 @@
+"""From a suite, its lock and the records so far to every trial that is to run: pure, and torch-free."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from bench import plugins
+from bench.errors import NotApplicable
+from bench.modeling.facts import Facts
+from bench.runner.lock import split, task_spec
+from bench.suite.parameters import Budget, Training, TrainedParameters
+from bench.suite.schema import FIRST_TUNING_SEED, Regime, Size, Suite, Task
+from bench.suite.trial import SCHEMA, Json, Names, Trial
+from bench.training.subsets import draw
+
+FINAL = frozenset({"ok", "not_applicable", "diverged"})
+"""Statuses that running again would only repeat; a trial with any other runs again next time."""
+SMOKE = {"size": 32, "examples": 16, "steps": 2}
+State = Literal["planned", "waiting", "failed", "not_applicable", "unresolved"]
+UNRESOLVED = "unresolved"
+
+
+class Question(NamedTuple):
+    """What a regime may ask of a task before anything is loaded."""
+
+    modality: str
+    labels: list[str]
+    label_map: dict[str, str]
+
+
+@dataclass
+class Cell:
+    """One place in the suite's tables. waiting: for its tuning; failed: no tuning trial succeeded; unresolved: the
+    model or the task is not locked yet, so that no id is known."""
+
+    names: Names
+    size: int | str
+    noise: float
+    seeds: int
+    state: State = "planned"
+    reason: str | None = None
+    tuned: Json = field(default_factory=dict)
+    on_edge: bool = False
+    tuning: list[Trial] = field(default_factory=list)
+    reported: list[Trial] = field(default_factory=list)
+
+
+@dataclass
+class Plan:
+    """All cells of a suite, in its order. Trials that several cells share stand in each."""
+
+    suite: Suite
+    cells: list[Cell]
+
+    def trials(self) -> dict[str, Trial]:
+        """Every trial whose hyperparameters are known, by id, tuning first within a cell."""
+        return {t.id: t for cell in self.cells for t in (*cell.tuning, *cell.reported)}
+
+    def to_json(self) -> Json:
+        """What `plan.json` holds (docs/records.md)."""
+        trials = {
+            t.id: {**vars(t.names), "size": t.size, "noise": t.noise, "seed": t.seed, "purpose": t.purpose}
+            for t in self.trials().values()
+        }
+        cells = [
+            {**vars(c.names), "size": c.size, "noise": c.noise, "seeds": c.seeds, "state": c.state, "reason": c.reason,
+             "tuned": c.tuned, "on_edge": c.on_edge, "tuning": [t.id for t in c.tuning],
+             "reported": [t.id for t in c.reported]}
+            for c in self.cells
+        ]  # fmt: skip
+        return {
+            "schema": SCHEMA,
+            "suite": self.suite.name,
+            "tolerance": self.suite.tolerance,
+            "trials": trials,
+            "cells": cells,
+        }
+
+
+def build(
+    suite: Suite, lock: Json, latest: Mapping[str, Json], tried: Set[str] = frozenset(), *, smoke: bool = False
+) -> Plan:
+    """Plan a suite. latest: {trial id: its record that counts}; tried: ids not to try again in this run."""
+    cells = []
+    for task_name in suite.tasks:
+        for model_name in suite.models:
+            for regime_name in suite.regimes:
+                names = Names(model_name, task_name, regime_name)
+                cells += _Pair(suite, lock, latest, tried, names, smoke).cells()
+    return Plan(suite, cells)
+
+
+def settled(trial: Trial, latest: Mapping[str, Json], tried: Set[str]) -> bool:
+    """Whether a trial needs no further attempt in this run."""
+    return trial.id in tried or (trial.id in latest and latest[trial.id]["status"] in FINAL)
+
+
+@dataclass
+class _Pair:
+    """One model, task and regime."""
+
+    suite: Suite
+    lock: Json
+    latest: Mapping[str, Json]
+    tried: Set[str]
+    names: Names
+    smoke: bool
+
+    def cells(self) -> list[Cell]:
+        task, regime = self.suite.tasks[self.names.task], self.suite.regimes[self.names.regime]
+        module = plugins.load("regimes", regime.kind)
+        sizes: tuple[Size, ...] = task.sizes if module.LABELS else (0,)
+        noises: tuple[float, ...] = task.label_noise if module.LABELS else (0.0,)
+        if self.smoke:
+            sizes, noises = ((SMOKE["size"],) if module.LABELS else (0,)), noises[:1]
+        seeds = self.suite.seeds[:1] if self.smoke or not module.LABELS else self.suite.seeds
+        empty = [Cell(self.names, size, noise, len(seeds)) for size in sizes for noise in noises]
+        model_lock = self.lock["models"].get(self.names.model)
+        task_lock = self.lock["tasks"].get(self.names.task)
+        if model_lock is None or task_lock is None:
+            for cell in empty:
+                cell.state = UNRESOLVED
+            return empty
+        try:
+            base = self._base(task, regime, module, model_lock, task_lock)
+        except NotApplicable as error:
+            for cell in empty:
+                cell.state, cell.reason = "not_applicable", str(error)
+            return empty
+        for cell in empty:
+            self._fill(cell, base, module, regime, tuple(seeds), task_lock)
+        return empty
+
+    def _base(
+        self, task: Task, regime: Regime, module: ModuleType, model_lock: Json, task_lock: Json
+    ) -> dict[str, Any]:
+        """All fields of the pair's trials but size, noise, seed, purpose and what is tuned."""
+        facts = Facts.from_files(model_lock["files"])
+        kind = plugins.load("tasks", task.kind)
+        if facts.modality not in (None, kind.MODALITY, "image-text"):
+            raise NotApplicable(f"the model takes {facts.modality}, the task is {kind.MODALITY}")
+        spec = task_spec(self.suite, task, task_lock["fingerprint"])
+        labels = task_lock["labels"]
+        words = list(labels.values()) if isinstance(labels, dict) else labels
+        question = Question(kind.MODALITY, words, spec["parameters"].get("label_map", {}))
+        own = regime.parameters.model_dump(mode="json")
+        resolved = module.resolve(facts, question, regime.parameters) if hasattr(module, "resolve") else {}
+        spec["parameters"]["labels"] = labels
+        if module.LABELS:  # nothing that only zero-shot looks at may change the other regimes' ids
+            spec["parameters"] = {k: v for k, v in spec["parameters"].items() if k not in ("templates", "label_map")}
+        overridden = set(TrainedParameters.model_fields) if module.TRAINS else set()
+        tuned = {module.TUNED.parameter} if module.TUNED else set()
+        source = self.suite.models[self.names.model]
+        content, model_place = split(source.parameters)
+        _, data_place = split(task.data.parameters)
+        training, budget = self._training(own, module.TRAINS), self._budget(own) if module.TRAINS else {}
+        return {
+            "model": {"source": source.source, "version": plugins.load("models", source.source).VERSION,
+                      "parameters": content, "fingerprint": model_lock["fingerprint"]},
+            "task": spec,
+            "regime": {"kind": regime.kind, "version": module.VERSION, **resolved,
+                       "parameters": {k: v for k, v in own.items() if k not in overridden | tuned}},
+            "validation": self.suite.validation,
+            "budget": budget, "training": training,
+            "limits": {"examples": SMOKE["examples"]} if self.smoke else {},
+            "locations": {"model": model_place, "data": data_place},
+            "names": self.names,
+        }  # fmt: skip
+
+    def _training(self, own: Json, trains: bool) -> Json:
+        training = self.suite.training.model_dump(mode="json")
+        training |= {k: own[k] for k in ("batch_size", "weight_decay") if own.get(k) is not None and trains}
+        if not trains:
+            return {k: training[k] for k in ("precision", "evaluation_batch_size")}
+        return Training.model_validate(training).model_dump(mode="json")
+
+    def _budget(self, own: Json) -> Json:
+        """The budget's unit and what bears on it; the regime's own amount where it has one."""
+        budget = self.suite.budget
+        if self.smoke:
+            return {"steps": SMOKE["steps"]}
+        for unit in ("epochs", "steps"):
+            if own.get(unit) is not None:
+                budget = Budget.model_validate({unit: own[unit], "min_steps": budget.min_steps})
+        bearing = {"epochs": ("min_steps",), "until": ("patience", "max_epochs", "min_steps")}.get(budget.unit, ())
+        return {name: getattr(budget, name) for name in (budget.unit, *bearing)}
+
+    def _fill(
+        self,
+        cell: Cell,
+        base: dict[str, Any],
+        module: ModuleType,
+        regime: Regime,
+        seeds: tuple[int, ...],
+        task_lock: Json,
+    ) -> None:
+        def trial(noise: float, seed: int, purpose: Literal["tuning", "reported"], tuned: Json) -> Trial:
+            return Trial(**base, size=cell.size, noise=noise, seed=seed, purpose=purpose, tuned=tuned)  # type: ignore[arg-type]
+
+        if not module.LABELS:
+            cell.reported = [trial(0.0, 0, "reported", {})]
+            return
+        grid = self._grid(module, regime)
+        tuning_seeds = (
+            range(FIRST_TUNING_SEED, FIRST_TUNING_SEED + self.suite.tuning_seeds) if len(grid) > 1 else range(0)
+        )
+        reason = self._too_small(
+            cell.size, task_lock["classes"]["train"], bool(tuning_seeds) or bool(base["budget"].get("until"))
+        )
+        if reason is not None:
+            cell.state, cell.reason = "not_applicable", reason
+            return
+        if len(grid) <= 1:
+            cell.tuned = dict(grid[0]) if grid else {}
+        else:
+            cell.tuning = [trial(0.0, seed, "tuning", value) for value in grid for seed in tuning_seeds]
+            if not all(settled(t, self.latest, self.tried) for t in cell.tuning):
+                cell.state = "waiting"
+                return
+            winner = _winner(grid, cell.tuning, self.latest)
+            if winner is None:
+                cell.state, cell.reason = "failed", "no tuning trial succeeded"
+                return
+            cell.tuned, cell.on_edge = grid[winner], winner in (0, len(grid) - 1)
+        cell.reported = [trial(cell.noise, seed, "reported", cell.tuned) for seed in seeds]
+
+    def _grid(self, module: ModuleType, regime: Regime) -> list[Json]:
+        """The values tuning tries: a log grid over the range, its ends included; its middle where nothing is tuned."""
+        if module.TUNED is None:
+            return []
+        name, low, high = module.TUNED
+        asked = getattr(regime.parameters, name)
+        if isinstance(asked, (int, float)):
+            return [{name: float(asked)}]
+        low, high = asked or (low, high)
+        count = 1 if self.smoke else max(1, self.suite.tuning_trials)
+        exponents = [0.5] if count == 1 else [i / (count - 1) for i in range(count)]
+        return [{name: float(f"{low ** (1 - e) * high**e:.6g}")} for e in exponents]
+
+    def _too_small(self, size: int | str, classes: list[int], needs_validation: bool) -> str | None:
+        pool = SMOKE["examples"] * 4 if self.smoke else sum(classes)
+        if isinstance(size, int) and size > pool:
+            return f"the training split has only {pool} labelled examples"
+        if (
+            needs_validation
+            and self.suite.validation != "full"
+            and not _held_out(tuple(classes), size, self.suite.validation)
+        ):
+            return (
+                f"of {size} labels none is left to validate on; take more, or `validation: full`, or fix what is tuned"
+            )
+        return None
+
+
+@functools.cache
+def _held_out(classes: tuple[int, ...], size: int | str, validation: float) -> int:
+    """How many labels are held out: the same for every seed."""
+    labels = np.repeat(np.arange(len(classes)), classes)
+    return len(draw(labels, size, validation, 0).validation)  # type: ignore[arg-type]
+
+
+def _winner(grid: list[Json], trials: list[Trial], latest: Mapping[str, Json]) -> int | None:
+    """The index of the value with the best mean validation score; of equal scores, with the lowest log-loss."""
+    per_value = len(trials) // len(grid)
+    ranked = []
+    for index in range(len(grid)):
+        records = [latest.get(t.id) for t in trials[index * per_value : (index + 1) * per_value]]
+        ok = [r for r in records if r is not None and r["status"] == "ok"]
+        if len(ok) == per_value:
+            score = sum(r["scores"]["validation"][r["scores"]["metric"]] for r in ok) / per_value
+            loss = sum(r["scores"]["validation"]["log_loss"] for r in ok) / per_value
+            ranked.append((-score, loss, index))
+    return min(ranked)[2] if ranked else None

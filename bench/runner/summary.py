@@ -1,0 +1,157 @@
+"""What `bench plan`, `bench status` and `bench list` print, as plain data."""
+
+from __future__ import annotations
+
+import json
+import types
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Union, get_args, get_origin
+
+from bench import plugins
+from bench.errors import UsageError
+from bench.runner.plan import FINAL, Plan
+from bench.runner.progress import span
+from bench.store import paths, records
+from bench.suite.trial import Json, Trial
+
+STATES = ("trials", "done", "failed", "missing", "waiting")
+
+
+def summarise(plan: Plan, results: Path, smoke: bool) -> Json:
+    """Counts per axis and in all, what cannot run and why, and the time what is missing should take."""
+    folder = results / (f"{plan.suite.name}-smoke" if smoke else plan.suite.name)
+    latest = records.latest(records.read(folder).records)
+    axes: dict[str, dict[str, Counter[str]]] = {axis: {} for axis in ("task", "model", "regime", "size", "noise")}
+    whole: Counter[str] = Counter()
+    reasons: dict[tuple[str, str, str, str], list[str]] = defaultdict(list)
+    seen: set[str] = set()
+    missing: list[Trial] = []
+    unresolved = 0
+    for cell in plan.cells:
+        counts: Counter[str] = Counter()
+        for trial in (*cell.tuning, *cell.reported):
+            if trial.id in seen:
+                continue
+            seen.add(trial.id)
+            state = _state(trial, latest)
+            counts[state] += 1
+            if state != "done":
+                missing.append(trial)
+        if cell.state in ("waiting", "unresolved"):
+            counts["waiting" if cell.state == "waiting" else "missing"] += cell.seeds
+        unresolved += cell.state == "unresolved"
+        counts["trials"] = sum(counts.values())
+        whole += counts
+        values = {**vars(cell.names), "size": str(cell.size), "noise": f"{cell.noise:g}"}
+        for axis, rows in axes.items():
+            rows.setdefault(values[axis], Counter()).update(counts)
+        if cell.reason:
+            reasons[cell.names.task, cell.names.model, cell.names.regime, cell.reason].append(f"{cell.size}")
+    notes = [
+        f"{task} · {model} · {regime} (size {', '.join(dict.fromkeys(sizes))}): {reason}"
+        for (task, model, regime, reason), sizes in reasons.items()
+    ]
+    if unresolved:
+        notes.append(f"{unresolved} cells are unresolved: `bench lock` or `bench run` will say what their names mean; "
+                     "tuning trials are not counted until then")  # fmt: skip
+    else:
+        notes.append(_estimate(missing, whole["waiting"], latest.values()))
+    return {
+        "suite": plan.suite.name,
+        "trials": {state: whole[state] for state in STATES},
+        "axes": {axis: {v: {s: c[s] for s in STATES} for v, c in rows.items()} for axis, rows in axes.items()},
+        "notes": notes,
+    }
+
+
+def status_of(results: Path) -> list[Json]:
+    """How far each suite below (or at) a folder is. Raises UsageError where there is none."""
+    folders = [p.parent for p in sorted(results.glob("records")) or sorted(results.glob("*/records"))]
+    if not folders:
+        raise UsageError(
+            f"{results}: no results here (a folder with records/, or of such folders); run `bench run SUITE`"
+        )
+    found = []
+    for folder in folders:
+        read = records.read(folder)
+        latest = records.latest(read.records)
+        plan = (
+            json.loads(paths.plan(folder).read_text()) if paths.plan(folder).exists() else {"trials": {}, "cells": []}
+        )
+        planned = {id_: latest.get(id_) for id_ in plan["trials"]} if plan["trials"] else dict(latest)
+        waiting = sum(cell["seeds"] for cell in plan["cells"] if cell["state"] == "waiting")
+        statuses = Counter(record["status"] for record in planned.values() if record)
+        causes = Counter(f"{r['status']}: {r['cause']}" for r in planned.values() if r and r["status"] != "ok")
+        found.append({
+            "suite": folder.name,
+            "planned": len(planned) + waiting,
+            "done": sum(1 for r in planned.values() if r and r["status"] in FINAL),
+            "statuses": dict(sorted(statuses.items())),
+            "failures": [f"{count} × {cause}" for cause, count in causes.most_common()],
+            "damaged": read.damaged,
+        })  # fmt: skip
+    return found
+
+
+def describe(kind: str, name: str) -> Json:
+    """A plugin's name, one-line summary and parameters."""
+    module = plugins.load(kind, name)
+    schema = getattr(module, "Parameters", None)
+    fields = schema.model_fields if schema else {}
+    return {
+        "name": name,
+        "summary": (module.__doc__ or "").strip().splitlines()[0],
+        "parameters": [
+            {
+                "name": field,
+                "type": _type(info.annotation),
+                "description": info.description or "",
+                **({} if info.is_required() else {"default": _plain(info.get_default(call_default_factory=True))}),
+            }
+            for field, info in fields.items()
+        ],
+    }
+
+
+def _state(trial: Trial, latest: dict[str, Json]) -> str:
+    record = latest.get(trial.id)
+    if record is None:
+        return "missing"
+    return "done" if record["status"] in FINAL else "failed"
+
+
+def _estimate(missing: list[Trial], waiting: int, past: Iterable[Json]) -> str:
+    """From the mean time of past records of the same task, model and regime; else of all."""
+    seconds: dict[tuple[str, ...], list[float]] = defaultdict(list)
+    for record in past:
+        if record["status"] == "ok":
+            names, total = record["trial"]["names"], record["costs"]["seconds"]["total"]
+            seconds[names["task"], names["model"], names["regime"]].append(total)
+            seconds[()].append(total)
+    if not missing and not waiting:
+        return "nothing is missing"
+    if not seconds:
+        return "no records yet to estimate the time from; `bench run --smoke` shows that everything works"
+    mean = {key: sum(values) / len(values) for key, values in seconds.items()}
+    keys = [(t.names.task, t.names.model, t.names.regime) for t in missing]
+    total = sum(mean.get(key, mean[()]) for key in keys) + waiting * mean[()]
+    return f"estimated time: {span(total)} of trials, shared by as many devices as run them"
+
+
+def _type(annotation: Any) -> str:
+    """A type as a suite's author reads it."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        return " | ".join("null" if part is type(None) else _type(part) for part in get_args(annotation))
+    if get_origin(annotation) is not None:
+        name = getattr(get_origin(annotation), "__name__", str(get_origin(annotation)))
+        parts = ", ".join(
+            repr(p) if isinstance(p, str) else "…" if p is ... else _type(p) for p in get_args(annotation)
+        )
+        return _type(get_args(annotation)[0]) if name == "Annotated" else f"{name}[{parts}]"
+    return getattr(annotation, "__name__", str(annotation))
+
+
+def _plain(value: Any) -> Any:
+    return json.loads(json.dumps(value, default=str))

@@ -1,0 +1,215 @@
+"""One trial's material, laid out for a regime: the model's folder, the examples it may learn from, the probes."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+
+from bench.modeling.classifier import Classifier
+from bench.modeling.encoded import Encoded
+from bench.modeling.facts import Facts
+from bench.modeling.loading import classifier
+from bench.probes.clock import Stages, latency
+from bench.probes.memory import PeakMemory
+from bench.store.cache import cached
+from bench.suite.parameters import Budget, Training
+from bench.suite.trial import Json, Trial
+from bench.training.batching import endless
+from bench.training.inference import batched
+from bench.training.loop import Fit, accelerator_for, train
+from bench.training.seeding import stream
+
+Tick = Callable[[str, int, int | None], None]
+
+
+@dataclass
+class Part:
+    """Some examples of one split. indices: int64 [n] into the split; labels: int64 [n], noisy where the trial says."""
+
+    split: str
+    indices: np.ndarray
+    labels: np.ndarray
+
+
+@dataclass
+class Adapted:
+    """A model made ready for its task by a regime.
+
+    predict: a part → log-probabilities, float32 [templates, n, classes] (one template but for zero-shot)
+    trainable, total: numbers of parameters; stored_bytes: what must be kept beside the pretrained model
+    """
+
+    predict: Callable[[Part], np.ndarray]
+    trainable: int
+    total: int
+    stored_bytes: int
+
+
+@dataclass
+class Job:
+    """What a regime works on.
+
+    parts: `train` and `validation` (both empty for zero-shot) and `test`; labels: the classes' words; majority: the
+    training pool's most frequent class; inputs: a split's name → its texts or images, opened when first asked for.
+    """
+
+    trial: Trial
+    facts: Facts
+    folder: Path
+    device: torch.device
+    task: ModuleType
+    parameters: Any
+    labels: list[str]
+    majority: int
+    inputs: Callable[[str], Sequence[Any]]
+    parts: dict[str, Part]
+    environment: str
+    stages: Stages
+    memory: PeakMemory
+    micro_batch: int
+    tick: Tick = lambda stage, done, total: None
+    fit: Fit = field(default_factory=Fit)
+    charged: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    backbone_parameters: int = 0
+    feature_latency: float = 0.0
+    _encoded: dict[str, Encoded] = field(default_factory=dict)
+    _feature_seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def pooling(self) -> str:
+        """The one pooling all regimes on this backbone share."""
+        return self.trial.model["parameters"].get("pooling") or self.facts.default_pooling()
+
+    @property
+    def training(self) -> Training:
+        """The trial's training settings."""
+        return Training.model_validate(self.trial.training)
+
+    def encoded(self, split: str) -> Encoded:
+        """A split as the model takes it: from the cache, or computed and cached."""
+        if split not in self._encoded:
+            with self.stages.stage("tokenise"):
+                self.tick("tokenise", 0, None)
+                folder = cached(
+                    "encoded",
+                    self._key(split),
+                    lambda target: self.task.encode(self.folder, self.inputs(split), self.parameters, target),
+                )
+                self._encoded[split] = self.task.load(folder)
+        return self._encoded[split]
+
+    def classifier(self, *, pretrained: bool) -> Classifier:
+        """A new classifier on the device; its head, and a random backbone, come from the initialisation stream."""
+        with self.stages.stage("load"):
+            self.tick("load", 0, None)
+            parameters = self.trial.model["parameters"]
+            return classifier(
+                self.folder,
+                classes=len(self.labels),
+                pooling=self.pooling,
+                modality=self.task.MODALITY,
+                pretrained=pretrained,
+                seed=stream(self.trial.seed, "initialisation"),
+                dropout=self.trial.training.get("dropout"),
+                dtype=parameters["dtype"],
+                trust_remote_code=parameters.get("trust_remote_code", False),
+            ).to(self.device)
+
+    def train(self, model: Classifier) -> None:
+        """Train what is trainable in `model`, on the train part, within the trial's budget."""
+        part, encoded = self.parts["train"], self.encoded(self.parts["train"].split)
+        budget = Budget.model_validate(self.trial.budget)
+        self.encoded(self.parts["validation"].split)
+        lengths = np.asarray(encoded.lengths)[part.indices]
+        torch.manual_seed(stream(self.trial.seed, "dropout"))
+        with self.stages.stage("train"):
+            self.fit = train(
+                model,
+                lambda positions: encoded.batch(part.indices[positions], self.device),
+                part.labels,
+                lengths,
+                endless(lengths, self.training.batch_size, stream(self.trial.seed, "order")),
+                budget=budget,
+                training=self.training,
+                learning_rate=self.trial.tuned["learning_rate"],
+                micro_batch=self.micro_batch,
+                device=self.device,
+                validate=(lambda: self._validation_loss(model)) if budget.until else None,
+                tick=lambda done, total: self.tick("train", done, total),
+            )
+        self.stages.seconds["train"] -= self.stages.seconds.get("validation", 0.0)
+
+    def _validation_loss(self, model: Classifier) -> float:
+        with self.stages.stage("validation"):
+            part = self.parts["validation"]
+            found = self.predict(model, part)[0]
+            return float(-found[np.arange(len(part.labels)), part.labels].mean())
+
+    def predict(self, model: Classifier, part: Part) -> np.ndarray:
+        """Log-probabilities of a part, float32 [1, n, classes]."""
+        encoded = self.encoded(part.split)
+        autocast = accelerator_for(self.training.precision, self.device).autocast
+        model.eval()
+        return batched(
+            lambda positions: model(encoded.batch(part.indices[positions], self.device)).float().log_softmax(dim=-1),
+            np.asarray(encoded.lengths)[part.indices],
+            self.training.evaluation_batch_size,
+            autocast,
+            lambda done, total: self.tick("predict", done, total),
+        )[None]
+
+    def features(self, split: str) -> np.ndarray:
+        """Frozen features of a whole split, float32 [n, width], computed once for all trials that share them.
+
+        What they cost is charged to every trial in proportion to the examples it uses of them (`charged`).
+        """
+        key = {**self._key(split), "features": self.pooling, "environment": self.environment,
+               "precision": self.training.precision, "dtype": self.trial.model["parameters"]["dtype"]}  # fmt: skip
+        encoded = self.encoded(split)
+
+        def compute(target: Path) -> None:
+            model = self.classifier(pretrained=True).eval()
+            autocast = accelerator_for(self.training.precision, self.device).autocast
+            begun = time.perf_counter()
+            found = batched(
+                lambda positions: model.features(encoded.batch(positions, self.device)),
+                np.asarray(encoded.lengths),
+                self.training.evaluation_batch_size,
+                autocast,
+                lambda done, total: self.tick("features", done, total),
+            )
+            np.save(target / "features.npy", found)
+            facts = {
+                "seconds": time.perf_counter() - begun,
+                "examples": len(found),
+                "parameters": sum(p.numel() for p in model.backbone.parameters()),
+            }
+            one = np.arange(1)
+            with torch.inference_mode(), autocast():
+                facts["latency"] = latency(
+                    lambda: model.features(encoded.batch(one, self.device)), self.stages.synchronise
+                )
+            (target / "facts.json").write_text(json.dumps(facts))
+
+        folder = cached("features", key, compute)
+        facts = json.loads((folder / "facts.json").read_text())
+        self.backbone_parameters, self.feature_latency = facts["parameters"], facts["latency"]
+        self._feature_seconds[split] = facts["seconds"] / facts["examples"]
+        return np.asarray(np.load(folder / "features.npy", mmap_mode="r"))
+
+    def charge(self, stage: str, part: Part, seconds: float) -> None:
+        """Charge a stage what it took itself and the part's share of computing the features it used."""
+        self.charged[stage] = seconds + self._feature_seconds[part.split] * len(part.indices)
+
+    def _key(self, split: str) -> Json:
+        """Everything that determines how this model takes this split."""
+        return {"model": self.trial.model, "task": self.trial.task, "split": split, "limits": self.trial.limits}

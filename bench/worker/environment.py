@@ -1,0 +1,55 @@
+"""What a result also depends on besides its trial: versions, device, threads, precision. Never pooled in one cell."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from bench.suite.trial import Json, digest
+
+PACKAGES = (
+    "torch",
+    "transformers",
+    "peft",
+    "accelerate",
+    "tokenizers",
+    "datasets",
+    "numpy",
+    "scikit-learn",
+    "torchvision",
+)
+
+
+def describe(device: Any, threads: int, precision: str) -> Json:
+    """The environment, with `id`: a hash of the rest."""
+    import torch
+
+    found: Json = {
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "packages": {name: _version(name) for name in PACKAGES},
+        "processor": _processor(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "threads": threads,
+        "precision": precision,
+    }
+    if device.type == "cuda":
+        found["cuda"] = torch.version.cuda
+    return {"id": digest(found, 8), **found}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())

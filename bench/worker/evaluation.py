@@ -1,0 +1,69 @@
+"""Scores, the majority baseline and the predictions file of one trial."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench import plugins
+from bench.errors import Diverged
+from bench.store import atomic
+from bench.suite.trial import Json
+from bench.training.job import Part
+
+FLOOR = np.log(1e-12)
+
+
+def scores(metrics: list[str], labels: np.ndarray, found: np.ndarray) -> Json:
+    """{metric: its mean over templates}. found: float32 [templates, n, classes]. Raises Diverged where one is NaN."""
+    if np.isnan(found).any():
+        raise Diverged("the model's outputs are not numbers any more")
+    return {metric: float(np.mean(values)) for metric, values in by_template(metrics, labels, found).items()}
+
+
+def by_template(metrics: list[str], labels: np.ndarray, found: np.ndarray) -> dict[str, list[float]]:
+    """{metric: one value per template}."""
+    return {metric: [float(plugins.load("metrics", metric).score(labels, one)) for one in found] for metric in metrics}
+
+
+def log_loss(labels: np.ndarray, found: np.ndarray) -> float:
+    """Mean negative log-probability of the labels, in nats, each at most -log(1e-12)."""
+    return float(-np.maximum(found[np.arange(len(labels)), labels], FLOOR).mean())
+
+
+def majority(answer: int, labels: np.ndarray, classes: int) -> np.ndarray:
+    """Log-probabilities of always answering one class, float32 [1, n, classes]."""
+    found = np.full((1, len(labels), classes), FLOOR, dtype=np.float32)
+    found[:, :, answer] = 0.0
+    return found
+
+
+def predictions(metric: str, part: Part, found: np.ndarray) -> dict[str, Any]:
+    """The columns of predictions.parquet: one row per template and test example."""
+    plugin = plugins.load("metrics", metric)
+    templates, count, _ = found.shape
+    outcomes = [plugin.outcomes(part.labels, one) if plugin.PER_EXAMPLE else np.full(count, np.nan) for one in found]
+    return {
+        "example": np.tile(part.indices, templates),
+        "template": np.repeat(np.arange(templates), count),
+        "label": np.tile(part.labels, templates),
+        "outcome": np.concatenate(outcomes).astype(np.float32),
+        "log_probabilities": list(np.maximum(found, FLOOR).astype(np.float32).reshape(templates * count, -1)),
+    }
+
+
+def save(folder: Path, artifact: Json) -> None:
+    """Write curve.json and, where there are predictions, predictions.parquet: both or, if killed, neither."""
+    import pyarrow
+    from pyarrow import parquet
+
+    with atomic.folder(folder) as partial:
+        (partial / "curve.json").write_text(json.dumps(artifact["curve"]))
+        if "predictions" in artifact:
+            columns = artifact["predictions"]
+            mask = {"outcome": np.isnan(columns["outcome"])}
+            arrays = {name: pyarrow.array(values, mask=mask.get(name)) for name, values in columns.items()}
+            parquet.write_table(pyarrow.table(arrays), partial / "predictions.parquet", compression="zstd")

@@ -1,0 +1,62 @@
+"""Resolves what a suite names, once, and brings it here: commits, fingerprints, files, splits, labels.
+
+Runs in a process of its own, as a trial does, because reading data and pretraining need heavy libraries. Everything
+that is wrong with a model or a data set shows here, before anything is trained.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from bench import plugins
+from bench.modeling.examples import class_words
+from bench.modeling.facts import Facts
+from bench.suite.trial import Json
+from bench.worker import material
+
+
+def prepare(order: Json) -> Json:
+    """The lock entry of one model or task, or {} for a regime whose parameters are fine.
+
+    order: {"kind": "model" | "task" | "regime", "name", "source" or regime kind, "parameters", "fingerprint": what is
+    already locked or None, …}. Raises UsageError.
+    """
+    kind: str = order["kind"]
+    return {"model": _model, "task": _task, "regime": _regime}[kind](order)
+
+
+def _model(order: Json) -> Json:
+    plugin = plugins.load("models", order["source"])
+    parameters = plugin.Parameters.model_validate(order["parameters"])
+    entry: Json = order["locked"] or plugin.lock(parameters)
+    Facts.from_files(entry["files"])
+    plugin.fetch(parameters, entry["fingerprint"])
+    return entry
+
+
+def _task(order: Json) -> Json:
+    plugin = plugins.load("data", order["source"])
+    parameters = plugin.Parameters.model_validate(order["parameters"])
+    locked = order["locked"] or plugin.lock(parameters)
+    place = f"task {order['name']}"
+    task: Json = order["task"]
+    task["data"]["fingerprint"] = locked["fingerprint"]
+    kind, asked = material.task_of(task)
+    labels: Any = asked.model_dump(mode="json")["labels"]
+    if not labels:
+        splits = material.open_splits(task, order["location"], place)
+        train = splits[task["splits"]["train"]]
+        labels = class_words(train, task["columns"]["label"], asked, place)
+    task["parameters"]["labels"] = labels
+    found = material.load(task, order["location"], {}, place)
+    counts = {split: np.bincount(values, minlength=len(labels)).tolist() for split, values in found.labels.items()}
+    return {"fingerprint": locked["fingerprint"], "labels": labels, "classes": counts, "dropped": found.dropped}
+
+
+def _regime(order: Json) -> Json:
+    plugin = plugins.load("regimes", order["source"])
+    if hasattr(plugin, "check"):
+        plugin.check(plugin.Parameters.model_validate(order["parameters"]))
+    return {}
