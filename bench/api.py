@@ -180,7 +180,7 @@ def report(results: str | Path, out: str | Path | None = None) -> list[Path]:
 
     written: list[Path] = []
     for found in frame.load(Path(results)):
-        written += reports.write([found], Path(out) / found.name if out else paths.report(found.folder))
+        written += reports.write([found], Path(out) / found.folder.name if out else paths.report(found.folder))
     return written
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
 
@@ -138,6 +139,7 @@ class Scheduler:
             "attempt": running.attempt,
             "run": self.run,
             "suite": self.results.name,
+            "bench": version("retrain-bench"),
             "log": None if found["status"] == "ok" else self.server.log(event["job"]),
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         }
