@@ -156,6 +156,12 @@ def test_bad_image_folders(tmp_path: Path) -> None:
         folder.lock(parameters)
 
 
+@pytest.mark.parametrize("config", ["..", "../x", "*", "a/b", ""])
+def test_a_config_never_becomes_a_path(config: str) -> None:
+    with pytest.raises(ValidationError, match="should match pattern"):
+        hub.Parameters(hub="a/b", config=config)
+
+
 @pytest.mark.parametrize("name", ["../x", "a/b/c", "/etc", "a b", "-x", "a/..b", ""])
 def test_what_is_no_hub_id(name: str) -> None:
     with pytest.raises(ValidationError):
@@ -222,7 +228,7 @@ def test_what_the_hub_does_not_have(hub_env: dict[str, str], python: Run) -> Non
 def test_another_commit_in_the_cache_is_never_taken(
     hub_env: dict[str, str], serve_hub: Callable[..., str], python: Run, tmp_path: Path
 ) -> None:
-    """`datasets` alone would here, offline, silently return the other commit's rows."""
+    """`datasets` alone would here, offline, silently return the other commit's rows. The dataset has no card."""
     lock = """
     from bench.data import hub
     print(hub.lock(hub.Parameters(hub="me/tiny"))["fingerprint"])
@@ -237,7 +243,6 @@ def test_another_commit_in_the_cache_is_never_taken(
     """
     repository = tmp_path / "hub" / "datasets" / "me" / "tiny"
     repository.mkdir(parents=True)
-    write(repository / "README.md", "tiny")
     commits = []
     for text in ("old", "new"):
         write(repository / "train.csv", f"text,label\n{text},1\n")

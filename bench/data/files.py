@@ -30,31 +30,11 @@ def lock(parameters: Parameters, offline: bool = False) -> dict[str, str]:
     """Read every file once and return a hash of split names, formats and bytes. Raises DataError."""
     for path in _splits(parameters).values():
         _read(path)
-    return {"fingerprint": _fingerprint(parameters)}
+    return {"fingerprint": fingerprint(parameters)}
 
 
-def fetch(parameters: Parameters, fingerprint: str) -> datasets.DatasetDict:
-    """Return every split, memory-mapped. Raises DataError where a file is not what was locked."""
-    import datasets
-
-    if _fingerprint(parameters) != fingerprint:
-        places = ", ".join(map(str, _splits(parameters).values()))
-        raise DataError(f"{places}: changed since it was locked; `bench lock SUITE --update` takes it as it is now")
-
-    def convert(folder: Path) -> None:
-        splits = {split: datasets.Dataset(_read(path)) for split, path in _splits(parameters).items()}
-        datasets.DatasetDict(splits).save_to_disk(folder)
-
-    found = datasets.load_from_disk(cached("data", {"files": fingerprint, "version": VERSION}, convert))
-    assert isinstance(found, datasets.DatasetDict)
-    return found
-
-
-def _splits(parameters: Parameters) -> dict[str, Path]:
-    return parameters.files if isinstance(parameters.files, dict) else {"train": parameters.files}
-
-
-def _fingerprint(parameters: Parameters) -> str:
+def fingerprint(parameters: Parameters) -> str:
+    """A hash of split names, formats and bytes. Raises DataError."""
     digests = {}
     for split, path in sorted(_splits(parameters).items()):
         try:
@@ -63,6 +43,27 @@ def _fingerprint(parameters: Parameters) -> str:
         except OSError as error:
             raise DataError(f"{path}: {error.strerror}; check `files` in the suite") from error
     return hashlib.sha256(json.dumps(digests).encode()).hexdigest()
+
+
+def fetch(parameters: Parameters, locked: str) -> datasets.DatasetDict:
+    """Return every split, memory-mapped. Raises DataError where a file is not what was locked."""
+    import datasets
+
+    if fingerprint(parameters) != locked:
+        places = ", ".join(map(str, _splits(parameters).values()))
+        raise DataError(f"{places}: changed since it was locked; `bench lock SUITE --update` takes it as it is now")
+
+    def convert(folder: Path) -> None:
+        splits = {split: datasets.Dataset(_read(path)) for split, path in _splits(parameters).items()}
+        datasets.DatasetDict(splits).save_to_disk(folder)
+
+    found = datasets.load_from_disk(cached("data", {"files": locked, "version": VERSION}, convert))
+    assert isinstance(found, datasets.DatasetDict)
+    return found
+
+
+def _splits(parameters: Parameters) -> dict[str, Path]:
+    return parameters.files if isinstance(parameters.files, dict) else {"train": parameters.files}
 
 
 def _read(path: Path) -> Any:

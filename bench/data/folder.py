@@ -27,23 +27,31 @@ def lock(parameters: Parameters, offline: bool = False) -> dict[str, str]:
     """Open every image once and return a hash of relative names and bytes. Raises DataError."""
     from PIL import Image
 
-    images = _images(parameters.folder)
-    for path in images:
+    for path in _images(parameters.folder):
         try:
             with Image.open(path) as image:
                 image.verify()
         except (OSError, SyntaxError, ValueError) as error:
             raise DataError(f"{path}: is no readable image ({error}); repair or remove it") from error
-    return {"fingerprint": _fingerprint(parameters.folder, images)}
+    return {"fingerprint": fingerprint(parameters)}
 
 
-def fetch(parameters: Parameters, fingerprint: str) -> datasets.DatasetDict:
+def fingerprint(parameters: Parameters) -> str:
+    """A hash of the images' relative names and bytes. Raises DataError."""
+    total = hashlib.sha256()
+    for path in _images(parameters.folder):
+        name = path.relative_to(parameters.folder).as_posix()
+        total.update(f"{name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return total.hexdigest()
+
+
+def fetch(parameters: Parameters, locked: str) -> datasets.DatasetDict:
     """Return every split, memory-mapped, the images in it. Raises DataError where the folder is not what was locked."""
     import datasets
 
     folder = parameters.folder
     images = _images(folder)
-    if _fingerprint(folder, images) != fingerprint:
+    if fingerprint(parameters) != locked:
         raise DataError(f"{folder}: changed since it was locked; `bench lock SUITE --update` takes it as it is now")
 
     def convert(target: Path) -> None:
@@ -58,7 +66,7 @@ def fetch(parameters: Parameters, fingerprint: str) -> datasets.DatasetDict:
         tables = {split: datasets.Dataset.from_dict(columns, features) for split, columns in splits.items()}
         datasets.DatasetDict(tables).save_to_disk(target)
 
-    found = datasets.load_from_disk(cached("data", {"folder": fingerprint, "version": VERSION}, convert))
+    found = datasets.load_from_disk(cached("data", {"folder": locked, "version": VERSION}, convert))
     assert isinstance(found, datasets.DatasetDict)
     return found
 
@@ -74,12 +82,3 @@ def _images(folder: Path) -> list[Path]:
         odd = depths[min(depths)] if min(depths) < 2 else depths[max(depths)]
         raise DataError(f"{odd}: put every image into class/file or every one into split/class/file under {folder}")
     return images
-
-
-def _fingerprint(folder: Path, images: list[Path]) -> str:
-    total = hashlib.sha256()
-    for path in images:
-        total.update(
-            f"{path.relative_to(folder).as_posix()}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode()
-        )
-    return total.hexdigest()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
 
 from bench.errors import DataError, did_you_mean
 from bench.hub import HubId, Revision, ask, is_commit, is_offline
@@ -19,7 +21,7 @@ class Parameters(Strict):
     """Which dataset, and which of its configurations."""
 
     hub: HubId
-    config: str | None = None
+    config: Annotated[str, Field(pattern=r"^[^.<>:/\\|?*\[\]][^<>:/\\|?*\[\]]*$")] | None = None
     revision: Revision = "main"
 
 
@@ -38,7 +40,7 @@ def lock(parameters: Parameters, offline: bool = False) -> dict[str, str]:
         return Path(card).parent.name
 
     commit = ask("dataset", name, revision, resolve)
-    _config(parameters, revision if not offline else commit)
+    _config(parameters, revision)
     return {"fingerprint": commit}
 
 
@@ -79,14 +81,16 @@ def _prepared(name: str, config: str | None, commit: str) -> datasets.DatasetDic
 def _config(parameters: Parameters, revision: str) -> str | None:
     """The configuration asked for, or the default one by the dataset's card; None where the card names none."""
     from huggingface_hub import DatasetCard, hf_hub_download
-    from huggingface_hub.errors import RemoteEntryNotFoundError
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
     name = parameters.hub
 
     def listed() -> list[dict[str, Any]]:
         try:
             card = DatasetCard.load(hf_hub_download(name, "README.md", repo_type="dataset", revision=revision))
-        except RemoteEntryNotFoundError:
+        except EntryNotFoundError as error:
+            if isinstance(error, LocalEntryNotFoundError) and not is_offline():
+                raise
             return []
         return [*(card.data.get("configs") or [])]
 

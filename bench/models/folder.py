@@ -30,28 +30,30 @@ def lock(parameters: Parameters, offline: bool = False) -> dict[str, Any]:
         raise ModelError(
             f"{folder}: holds no weights in safetensors or pytorch_model.bin; write them with save_pretrained"
         )
-    return {"fingerprint": _fingerprint(folder), "files": files}
+    return {"fingerprint": fingerprint(parameters), "files": files}
 
 
-def fetch(parameters: Parameters, fingerprint: str) -> Path:
-    """Return the folder. Raises ModelError where it is not what was locked."""
+def fingerprint(parameters: Parameters) -> str:
+    """A hash of the names and bytes that transformers would read. Raises ModelError."""
     folder = parameters.folder
-    if _fingerprint(folder) != fingerprint:
-        raise ModelError(f"{folder}: changed since it was locked; `bench lock SUITE --update` takes it as it is now")
-    return folder
-
-
-def _fingerprint(folder: Path) -> str:
     total = hashlib.sha256()
-    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    for name in names:
-        if _matches(name, (*READ, PICKLED)) and not _matches(name, NEVER):
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and _matches(name, (*READ, PICKLED)) and not _matches(name, NEVER):
             try:
-                with (folder / name).open("rb") as file:
+                with path.open("rb") as file:
                     total.update(f"{name}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
             except OSError as error:
-                raise ModelError(f"{folder / name}: {error.strerror}") from error
+                raise ModelError(f"{path}: {error.strerror}") from error
     return total.hexdigest()
+
+
+def fetch(parameters: Parameters, locked: str) -> Path:
+    """Return the folder. Raises ModelError where it is not what was locked."""
+    folder = parameters.folder
+    if fingerprint(parameters) != locked:
+        raise ModelError(f"{folder}: changed since it was locked; `bench lock SUITE --update` takes it as it is now")
+    return folder
 
 
 def _matches(name: str, patterns: tuple[str, ...]) -> bool:
