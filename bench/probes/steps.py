@@ -24,7 +24,7 @@ class StepTimes:
         if self._cuda:
             import torch
 
-            event = torch.cuda.Event(enable_timing=True)
+            event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
             event.record()
             self._marks.append(event)
         else:

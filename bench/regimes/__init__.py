@@ -7,6 +7,6 @@ A regime states `VERSION`, `Parameters` (a `RegimeParameters`), `TUNED` (what tu
 
 and where it needs them
 
-    resolve(facts, question, parameters)      what else the trial must hold, or NotApplicable; torch-free, for `bench plan`
+    resolve(facts, question, parameters)      what else the trial must hold, or NotApplicable; torch-free
     check(parameters)                         what only a heavy library can judge, called before anything is trained
 """

@@ -40,7 +40,8 @@ def write(folder: Path, lock: Json) -> None:
 def split(parameters: BaseModel) -> tuple[Json, Json]:
     """A source's parameters as (what its content is, where it lies). Paths and branches are places: a trial's id does
     not depend on them, but on the fingerprint they led to."""
-    content, place = {}, {}
+    content: Json = {}
+    place: Json = {}
     values = parameters.model_dump(mode="json")
     for name, value in parameters:
         of_paths = isinstance(value, Path) or (
@@ -74,7 +75,7 @@ def orders(suite: Suite, lock: Json) -> Iterator[tuple[str, str, bool, Json]]:
         yield _order(lock, "models", name, model.source, model.parameters, _source("models", model))
     for name, task in suite.tasks.items():
         spec = task_spec(suite, task, "")
-        content, location = split(task.data.parameters)
+        _, location = split(task.data.parameters)
         found = _order(lock, "tasks", name, task.data.source, task.data.parameters, spec)
         found[3].update(task=spec, location=location)
         yield found

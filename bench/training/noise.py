@@ -13,9 +13,9 @@ def corrupt(labels: np.ndarray, indices: np.ndarray, rate: float, classes: int, 
     labels: int64 [pool], clean. For one seed and one set of indices a higher rate's mask contains a lower one's and
     gives the same wrong labels: both are drawn per example of the pool, before the rate is looked at.
     """
-    clean = labels[indices]
+    clean: np.ndarray = labels[indices]
     first = np.argsort(ranks(seed, "noise", len(labels))[indices], kind="stable")[: round(rate * len(indices))]
     shift = np.random.Generator(np.random.PCG64(stream(seed, "noise-class"))).integers(1, classes, size=len(labels))
-    noisy = clean.copy()
+    noisy: np.ndarray = clean.copy()
     noisy[first] = (clean[first] + shift[indices][first]) % classes
     return noisy

@@ -43,7 +43,7 @@ def _task(order: Json) -> Json:
     place = f"task {order['name']}"
     task: Json = order["task"]
     task["data"]["fingerprint"] = locked["fingerprint"]
-    kind, asked = material.task_of(task)
+    _, asked = material.task_of(task)
     labels: Any = asked.model_dump(mode="json")["labels"]
     if not labels:
         splits = material.open_splits(task, order["location"], place)

@@ -1,0 +1,31 @@
+PYTHON ?= python3
+BIN = .venv/bin
+
+.PHONY: setup quickstart test test-fault check clean
+
+setup: .venv/ready
+
+.venv/ready: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --upgrade "pip>=24"
+	$(BIN)/pip install --quiet --editable ".[dev]"
+	touch $@
+
+quickstart: setup
+	$(BIN)/bench run suites/quickstart.yaml --jobs 2
+	$(BIN)/bench report results/quickstart
+
+test: setup
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not fault" -n 2
+
+test-fault: setup
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m fault
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest tests/test_imports.py
+
+clean:
+	rm -rf .venv build *.egg-info
