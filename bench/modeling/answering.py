@@ -16,8 +16,8 @@ from torch import Tensor
 from bench.errors import ModelError, NotApplicable
 from bench.modeling.encoded import Tokens
 from bench.modeling.images import processor_for
+from bench.modeling.inference import batched
 from bench.modeling.text import tokenizer_for
-from bench.training.inference import batched
 
 Tick = Callable[[int, int | None], None]
 Autocast = Callable[[], AbstractContextManager[object]] | None

@@ -10,12 +10,6 @@ BUCKET = 8
 """Batches per bucket: examples are shuffled, cut into buckets of this many batches and sorted by length in each."""
 
 
-def by_length(lengths: np.ndarray, batch_size: int) -> list[np.ndarray]:
-    """Evaluation batches: positions 0..n-1, longest first, so that the largest batch comes first."""
-    order = np.argsort(-lengths, kind="stable")
-    return [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
-
-
 def epoch(lengths: np.ndarray, batch_size: int, generator: np.random.Generator) -> list[np.ndarray]:
     """One epoch of training batches over positions 0..n-1, each position once, in random order of batches."""
     order = generator.permutation(len(lengths))

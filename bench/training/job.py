@@ -16,6 +16,7 @@ import torch
 from bench.modeling.classifier import Classifier
 from bench.modeling.encoded import Encoded
 from bench.modeling.facts import Facts
+from bench.modeling.inference import batched
 from bench.modeling.loading import classifier
 from bench.probes.clock import Stages, latency
 from bench.probes.memory import PeakMemory
@@ -23,7 +24,6 @@ from bench.store.cache import cached
 from bench.suite.parameters import Budget, Training
 from bench.suite.trial import Json, Trial
 from bench.training.batching import endless
-from bench.training.inference import batched
 from bench.training.loop import Fit, accelerator_for, train
 from bench.training.seeding import stream
 

@@ -12,8 +12,8 @@ import numpy as np
 from bench import plugins
 from bench.errors import Diverged, NotApplicable
 from bench.modeling.facts import Facts
-from bench.probes import flops as flop_probe
 from bench.probes import clock
+from bench.probes import flops as flop_probe
 from bench.probes.clock import Stages
 from bench.probes.energy import Energy
 from bench.probes.memory import PeakMemory

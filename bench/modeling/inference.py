@@ -9,7 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.training.batching import by_length
+
+def by_length(lengths: np.ndarray, batch_size: int) -> list[np.ndarray]:
+    """Batches of positions 0..n-1, longest first, so that the largest batch comes first."""
+    order = np.argsort(-lengths, kind="stable")
+    return [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
 
 
 def batched(

@@ -1,0 +1,86 @@
+"""Imports point down one list of parts, never up, and so without a cycle."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import bench
+
+ROOT = Path(bench.__file__).parent
+ORDER = (
+    "cli", "api", "report", "analysis", "runner", "worker", "regimes", "zeroshot", "tasks", "models", "data",
+    "metrics", "training", "modeling", "corpora", "probes", "hub", "store", "suite", "plugins", "errors",
+)  # fmt: skip
+
+
+def modules() -> dict[str, Path]:
+    """Dotted name below `bench` → file."""
+    found = {}
+    for path in ROOT.rglob("*.py"):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def imported(source: str, known: set[str]) -> Iterator[str]:
+    """The modules of bench that a source imports, wherever in it."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name.split(".")[0] == "bench":
+                    yield alias.name.removeprefix("bench").lstrip(".")
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "bench":
+            package = (node.module or "").removeprefix("bench").lstrip(".")
+            for alias in node.names:
+                inner = f"{package}.{alias.name}".lstrip(".")
+                yield inner if inner in known else package
+
+
+def graph() -> dict[str, set[str]]:
+    files = modules()
+    return {name: set(imported(path.read_text(), set(files))) - {name, ""} for name, path in files.items()}
+
+
+def upward(edges: dict[str, set[str]]) -> list[str]:
+    return [
+        f"{name} imports {other}"
+        for name, others in edges.items()
+        for other in others
+        if name and ORDER.index(other.split(".")[0]) < ORDER.index(name.split(".")[0])
+    ]
+
+
+def cycle(edges: dict[str, set[str]]) -> list[str]:
+    """The modules left over when all that import nothing but what has gone are taken away, again and again."""
+    left = {name: set(others) for name, others in edges.items()}
+    while leaves := {name for name, others in left.items() if not others & left.keys()}:
+        left = {name: others for name, others in left.items() if name not in leaves}
+    return sorted(left)
+
+
+def test_every_part_has_its_place_in_the_order() -> None:
+    assert {name.split(".")[0] for name in modules()} - {""} <= set(ORDER)
+
+
+def test_imports_point_down_the_list() -> None:
+    assert upward(graph()) == []
+
+
+def test_imports_hold_no_cycle() -> None:
+    assert cycle(graph()) == []
+
+
+def test_no_import_is_relative_to_its_file() -> None:
+    for path in modules().values():
+        for node in ast.walk(ast.parse(path.read_text())):
+            assert not (isinstance(node, ast.ImportFrom) and node.level), f"{path}: relative import"
+
+
+def test_the_readings_of_imports_can_fail() -> None:
+    known = {"errors", "api", "cli"}
+    source = "if TYPE_CHECKING:\n    from bench import api\nimport bench.cli\ndef f():\n    from bench.errors import X"
+    assert set(imported(source, known)) == {"api", "cli", "errors"}
+    assert upward({"errors": {"api"}, "api": {"errors"}}) == ["errors imports api"]
+    assert cycle({"errors": {"api"}, "api": {"errors"}, "cli": {"api"}}) == ["api", "cli", "errors"]
