@@ -10,7 +10,6 @@ and scores the same test split. It writes `reference.json` into the results fold
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import sys
 from pathlib import Path
