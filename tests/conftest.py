@@ -10,8 +10,11 @@ import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
+hypothesis.settings.register_profile("shared-machine", deadline=None)
+hypothesis.settings.load_profile("shared-machine")
 ROOT = Path(__file__).parents[1]
 MIRROR = ROOT.parent / "shared" / "hub"
 
