@@ -43,7 +43,7 @@ def classifier(
             backbone = AutoModel.from_config(config, trust_remote_code=trust_remote_code)
     except (OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
         raise ModelError(f"{folder}: transformers cannot build this model: {error}") from error
-    backbone = _tower(backbone, config, modality)
+    backbone = tower(backbone, config, modality)
     torch.manual_seed(seed)  # the head must not depend on how much randomness building the backbone took
     rate = dropout if dropout is not None else getattr(backbone.config, "hidden_dropout_prob", 0.0)
     return Classifier(backbone, pooling, classes, rate)
@@ -60,7 +60,7 @@ def set_dropout(config: Any, rate: float) -> None:
             setattr(config, key, rate)
 
 
-def _tower(model: Any, config: Any, modality: str) -> nn.Module:
+def tower(model: Any, config: Any, modality: str) -> nn.Module:
     """The part of a many-towered model that sees this modality."""
     if modality == "image" and hasattr(config, "vision_config"):
         tower: nn.Module = model.vision_model

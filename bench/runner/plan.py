@@ -10,11 +10,11 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from bench import plugins
+from bench import plugins, zeroshot
 from bench.errors import NotApplicable
 from bench.modeling.facts import Facts
 from bench.runner.lock import split, task_spec
-from bench.suite.parameters import Budget, Training, TrainedParameters
+from bench.suite.parameters import Budget, TrainedParameters, Training
 from bench.suite.schema import FIRST_TUNING_SEED, Regime, Size, Suite, Task
 from bench.suite.trial import SCHEMA, Json, Names, Trial
 from bench.training.subsets import draw
@@ -23,7 +23,6 @@ FINAL = frozenset({"ok", "not_applicable", "diverged"})
 """Statuses that running again would only repeat; a trial with any other runs again next time."""
 SMOKE = {"size": 32, "examples": 16, "steps": 2}
 State = Literal["planned", "waiting", "failed", "not_applicable", "unresolved"]
-UNRESOLVED = "unresolved"
 
 
 class Question(NamedTuple):
@@ -125,7 +124,7 @@ class _Pair:
         task_lock = self.lock["tasks"].get(self.names.task)
         if model_lock is None or task_lock is None:
             for cell in empty:
-                cell.state = UNRESOLVED
+                cell.state = "unresolved"
             return empty
         try:
             base = self._base(task, regime, module, model_lock, task_lock)
@@ -146,16 +145,17 @@ class _Pair:
         if facts.modality not in (None, kind.MODALITY, "image-text"):
             raise NotApplicable(f"the model takes {facts.modality}, the task is {kind.MODALITY}")
         spec = task_spec(self.suite, task, task_lock["fingerprint"])
-        labels = task_lock["labels"]
-        words = list(labels.values()) if isinstance(labels, dict) else labels
-        question = Question(kind.MODALITY, words, spec["parameters"].get("label_map", {}))
+        spec["parameters"]["labels"] = task_lock["labels"]
+        question = _question(task, spec)
         own = regime.parameters.model_dump(mode="json")
         resolved = module.resolve(facts, question, regime.parameters) if hasattr(module, "resolve") else {}
-        spec["parameters"]["labels"] = labels
         if module.LABELS:  # nothing that only zero-shot looks at may change the other regimes' ids
             spec["parameters"] = {k: v for k, v in spec["parameters"].items() if k not in ("templates", "label_map")}
         overridden = set(TrainedParameters.model_fields) if module.TRAINS else set()
         tuned = {module.TUNED.parameter} if module.TUNED else set()
+        forgetting, places = self._forgetting(facts) if module.TRAINS else ({}, {})
+        if forgetting:
+            resolved["forgetting"] = forgetting
         source = self.suite.models[self.names.model]
         content, model_place = split(source.parameters)
         _, data_place = split(task.data.parameters)
@@ -169,9 +169,26 @@ class _Pair:
             "validation": self.suite.validation,
             "budget": budget, "training": training,
             "limits": {"examples": SMOKE["examples"]} if self.smoke else {},
-            "locations": {"model": model_place, "data": data_place},
+            "locations": {"model": model_place, "data": data_place, "forgetting": places},
             "names": self.names,
         }  # fmt: skip
+
+    def _forgetting(self, facts: Facts) -> tuple[Json, Json]:
+        """The tasks on which to measure what training cost: those this model can answer without training, and where
+        their data lies."""
+        found, places = {}, {}
+        for name in self.suite.forgetting:
+            task, task_lock = self.suite.tasks[name], self.lock["tasks"].get(name)
+            if task_lock is None:
+                continue
+            spec = task_spec(self.suite, task, task_lock["fingerprint"])
+            spec["parameters"]["labels"] = task_lock["labels"]
+            question = _question(task, spec)
+            way, _ = zeroshot.choose(facts, question.modality, question.labels, question.label_map)  # type: ignore[arg-type]
+            if way is not None:
+                found[name] = {"task": spec, "way": way, "way_version": plugins.load("zeroshot", way).VERSION}
+                places[name] = split(task.data.parameters)[1]
+        return found, places
 
     def _training(self, own: Json, trains: bool) -> Json:
         training = self.suite.training.model_dump(mode="json")
@@ -256,6 +273,13 @@ class _Pair:
                 f"of {size} labels none is left to validate on; take more, or `validation: full`, or fix what is tuned"
             )
         return None
+
+
+def _question(task: Task, spec: Json) -> Question:
+    """spec: the trial's task, its labels resolved."""
+    labels = spec["parameters"]["labels"]
+    words = list(labels.values()) if isinstance(labels, dict) else labels
+    return Question(plugins.load("tasks", task.kind).MODALITY, words, spec["parameters"].get("label_map", {}))
 
 
 @functools.cache

@@ -84,6 +84,7 @@ class SuiteKeys(Strict):
     tolerance: Annotated[float, Field(gt=0)] = 0.01
     timeout: Annotated[float, Field(gt=0)] = 3600
     hung: Annotated[float, Field(gt=0)] = 600
+    forgetting: list[str] = []
 
 
 @dataclass(frozen=True)
@@ -146,3 +147,4 @@ class Suite:
     tolerance: float
     timeout: float
     hung: float
+    forgetting: tuple[str, ...]

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from bench.modeling.classifier import Classifier
 from bench.modeling.encoded import Encoded
@@ -45,12 +46,14 @@ class Adapted:
 
     predict: a part → log-probabilities, float32 [templates, n, classes] (one template but for zero-shot)
     trainable, total: numbers of parameters; stored_bytes: what must be kept beside the pretrained model
+    backbone: what training changed; None where it changed nothing but a head
     """
 
     predict: Callable[[Part], np.ndarray]
     trainable: int
     total: int
     stored_bytes: int
+    backbone: nn.Module | None = None
 
 
 @dataclass

@@ -16,6 +16,7 @@ def trained(job: Job, model: Classifier) -> Adapted:
         trainable=sum(p.numel() for p in model.parameters() if p.requires_grad),
         total=sum(p.numel() for p in model.parameters()),
         stored_bytes=sum(value.numel() * value.element_size() for value in changed(model)),
+        backbone=model.backbone,
     )
 
 

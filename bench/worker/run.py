@@ -23,7 +23,7 @@ from bench.suite.trial import Json, Trial
 from bench.training.job import Adapted, Job, Part, Tick
 from bench.training.noise import corrupt
 from bench.training.subsets import draw
-from bench.worker import environment, evaluation, material
+from bench.worker import environment, evaluation, forgetting, material
 
 
 def run(order: Json, device: Any, threads: int, tick: Tick, record: Json) -> None:
@@ -150,6 +150,9 @@ def _measure(job: Job, order: Json, record: Json) -> None:
         costs["inference"] = _inference(job, adapted, part, stages)
     with stages.stage("save"):
         evaluation.save(paths.artifacts(Path(order["results"]), trial.id, order["attempt"]), artifact)
+    if trial.purpose == "reported" and "forgetting" in trial.regime and adapted.backbone is not None:
+        with stages.stage("forgetting"):
+            record["scores"]["forgetting"] = forgetting.measure(job, adapted.backbone, trial.locations["forgetting"])
     _finish(job, adapted, joules, costs, record)
     if "way" in trial.regime:
         record["facts"]["method"] = trial.regime["way"]

@@ -1,0 +1,134 @@
+"""What training a model for one task cost it elsewhere: zero-shot scores on named tasks, before and after.
+
+Where the model has a language-modelling head the text of those tasks also gives its pretraining objective's loss. The
+trained backbone is put under the pretrained head, which itself did not train.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from bench import plugins
+from bench.errors import NotApplicable
+from bench.modeling import answering
+from bench.modeling.loading import tower
+from bench.store.cache import cached
+from bench.suite.trial import Json
+from bench.training.job import Job
+from bench.training.loop import accelerator_for
+from bench.worker import evaluation, material
+
+
+def measure(job: Job, backbone: nn.Module, locations: Json) -> Json:
+    """{task: {metric: {"before": …, "after": …}}} for every task the trial names. What cannot be asked is a note."""
+    found: Json = {}
+    try:
+        weights = merged(backbone).state_dict()
+    except NotApplicable as error:
+        job.notes.append(str(error))
+        return found
+    for name, named in job.trial.regime["forgetting"].items():
+        asked = material.load(named["task"], locations[name], job.trial.limits)
+        try:
+            after = _scores(job, named, asked, weights)
+        except NotApplicable as error:
+            job.notes.append(f"forgetting of {name} cannot be measured: {error}")
+            continue
+        key = {"model": job.trial.model, **named, "limits": job.trial.limits, "environment": job.environment}
+
+        def before(target: Path, named: Json = named, asked: material.Material = asked) -> None:
+            (target / "scores.json").write_text(json.dumps(_scores(job, named, asked, None)))
+
+        untouched = json.loads((cached("zero-shot", key, before) / "scores.json").read_text())
+        found[name] = {metric: {"before": untouched[metric], "after": after[metric]} for metric in after}
+    return found
+
+
+def merged(backbone: Any) -> nn.Module:
+    """The backbone with an adapter's weights merged in. Raises NotApplicable where PEFT cannot merge them."""
+    if not hasattr(backbone, "merge_and_unload"):
+        return backbone  # type: ignore[no-any-return]
+    try:
+        return backbone.merge_and_unload()  # type: ignore[no-any-return]
+    except (AttributeError, NotImplementedError, ValueError) as error:
+        raise NotApplicable(f"forgetting cannot be measured: PEFT cannot merge this adapter: {error}") from error
+
+
+def _scores(job: Job, named: Json, asked: material.Material, weights: Json | None) -> dict[str, float]:
+    """The task's scores with the pretrained weights, or with a trained backbone's in their place."""
+    plugin = plugins.load("zeroshot", named["way"])
+    kind, parameters = material.task_of(named["task"])
+    model = job.trial.model["parameters"]
+    dtype = getattr(torch, model["dtype"])
+    loaded = plugin.load(job.folder, job.device, dtype, model.get("trust_remote_code", False))
+    if weights is not None:
+        _replace(loaded.model, weights, kind.MODALITY)
+    inputs, labels = asked.inputs("test"), asked.labels["test"]
+    autocast = accelerator_for(job.training.precision, job.device).autocast
+    answers = plugin.log_probabilities(
+        loaded,
+        [inputs[i] for i in range(len(labels))],
+        parameters.words(),
+        parameters.templates or plugin.TEMPLATES,
+        label_map=parameters.label_map,
+        device=job.device,
+        batch_size=job.training.evaluation_batch_size,
+        max_length=getattr(parameters, "max_length", 0),
+        autocast=autocast,
+        tick=lambda done, total: job.tick("forgetting", done, total),
+    )
+    scores: dict[str, float] = evaluation.scores(list(parameters.metrics) or [kind.METRIC], labels, answers)
+    if named["way"] in OBJECTIVES:
+        texts = [text if isinstance(text, str) else " ".join(text) for text in inputs]
+        scores |= OBJECTIVES[named["way"]](loaded, texts, parameters.max_length, job)
+    return scores
+
+
+def _replace(model: Any, weights: Json, modality: str) -> None:
+    target = tower(model.base_model, model.config, modality)
+    result = target.load_state_dict(weights, strict=False)
+    if result.missing_keys:
+        raise NotApplicable(f"its head's model has other weights than its backbone ({result.missing_keys[0]})")
+
+
+def _masked_lm_loss(loaded: answering.Loaded, texts: list[str], max_length: int, job: Job) -> dict[str, float]:
+    """Mean cross-entropy, in nats, of the 15 % of tokens that are masked: the same ones before and after."""
+    from transformers import DataCollatorForLanguageModeling
+
+    collator = DataCollatorForLanguageModeling(loaded.tokenizer, mlm_probability=0.15, seed=0)
+    return {"masked_lm_loss": _token_loss(loaded, texts, max_length, job, collator, first=0)}
+
+
+def _causal_lm_loss(loaded: answering.Loaded, texts: list[str], max_length: int, job: Job) -> dict[str, float]:
+    """Mean cross-entropy, in nats, of every token given those before it."""
+    from transformers import DataCollatorForLanguageModeling
+
+    collator = DataCollatorForLanguageModeling(loaded.tokenizer, mlm=False)
+    return {"causal_lm_loss": _token_loss(loaded, texts, max_length, job, collator, first=1)}
+
+
+OBJECTIVES = {"cloze": _masked_lm_loss, "likelihood": _causal_lm_loss}
+
+
+def _token_loss(
+    loaded: answering.Loaded, texts: list[str], max_length: int, job: Job, collator: Any, *, first: int
+) -> float:
+    """The mean over the tokens that are asked for, from position `first` on."""
+    size = job.training.evaluation_batch_size
+    longest = loaded.length(max_length)
+    total, count = 0.0, 0
+    with torch.inference_mode():
+        for start in range(0, len(texts), size):
+            rows = [loaded.tokenizer(t, truncation=True, max_length=longest) for t in texts[start : start + size]]
+            batch = {name: value.to(job.device) for name, value in collator(rows).items()}
+            counted = int((batch["labels"][:, first:] != -100).sum())
+            loss = float(loaded.model(**batch).loss)
+            if counted and np.isfinite(loss):
+                total, count = total + loss * counted, count + counted
+    return total / max(count, 1)
