@@ -70,7 +70,8 @@ def train(
 ) -> Fit:
     """Train `model` in place until the budget is spent.
 
-    labels, lengths: int64 [n]; batches: endless arrays of positions below n; collate: positions → model inputs.
+    labels: int64 [n], or [n, k] where the model answers k times an example, -100 where it need not; lengths: int64 [n];
+    batches: endless arrays of positions below n; collate: positions → model inputs.
     A batch is taken in micro-batches of at most `micro_batch` examples whose losses add up to the batch's mean loss.
     validate: the validation loss, asked for once an epoch when the budget is `until: converged`; the weights of the
     best one are kept. Nothing inside a step waits for the device. Raises Diverged.
@@ -90,7 +91,7 @@ def train(
             with accelerator.autocast():
                 logits = model(collate(part))
             targets = send(torch.from_numpy(labels[part]), device)
-            loss = cross_entropy(logits.float(), targets, reduction="sum") / len(batch)
+            loss = cross_entropy(logits.float().flatten(0, -2), targets.flatten(), reduction="sum") / len(batch)
             accelerator.backward(loss)
             total += loss.detach()
         return total
