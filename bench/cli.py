@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,6 @@ from bench.errors import EXIT_INTERRUPTED, EXIT_TRIALS_FAILED, BenchError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bench.runner.plan import Cell
 
 RESULTS = click.option(
     "--results", type=click.Path(file_okay=False), default="results", show_default=True, help="Where results lie."
@@ -247,9 +245,12 @@ def list_(kind: str | None, as_json: bool) -> None:
 @click.argument("source")
 @click.option("--text", help="The column with the text; default: the one with the longest values.")
 @click.option("--label", help="The column with the label; default: the one with the fewest distinct values.")
+@click.option("--config", help="Which configuration of a data set on the Hub.")
 @click.option("--model", "models", multiple=True, help="A Hub id or local folder; may repeat.")
-def init(source: str, text: str | None, label: str | None, models: tuple[str, ...]) -> None:
-    """Write a commented suite for SOURCE (a csv, tsv, jsonl or parquet file, or a data set's Hub id) to standard output.
+def init(source: str, text: str | None, label: str | None, config: str | None, models: tuple[str, ...]) -> None:
+    """Write a commented suite for SOURCE to standard output.
+
+    SOURCE: a csv, tsv, jsonl or parquet file, a folder of images (a folder a class), or a data set's Hub id.
 
     \b
     bench init reviews.csv > reviews.yaml
@@ -257,7 +258,7 @@ def init(source: str, text: str | None, label: str | None, models: tuple[str, ..
     """
     from bench.runner.template import suite_for
 
-    click.echo(suite_for(source, text=text, label=label, models=models), nl=False)
+    click.echo(suite_for(source, text=text, label=label, models=models, config=config), nl=False)
 
 
 def _console(*, stderr: bool = False) -> Console:
