@@ -11,42 +11,55 @@ WARMUP = 3
 
 
 class StepTimes:
-    """Marks the borders between steps without synchronising; the differences are read after the last one."""
+    """Marks where steps begin and end without synchronising; the differences are read after the last one."""
 
     def __init__(self, cuda: bool) -> None:
         self._cuda = cuda
-        self._marks: list[Any] = []
+        self._begun: list[Any] = []
+        self._ended: list[Any] = []
         self.own_seconds = 0.0
 
-    def mark(self) -> None:
-        """Mark a border. Called once before the first step and once after each."""
-        begun = time.perf_counter()
-        if self._cuda:
-            import torch
+    def begin(self) -> None:
+        """A step begins."""
+        self._begun.append(self._mark())
 
-            event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
-            event.record()
-            self._marks.append(event)
-        else:
-            self._marks.append(begun)
-        self.own_seconds += time.perf_counter() - begun
+    def end(self) -> None:
+        """The step has ended, for the host; the device comes there later."""
+        self._ended.append(self._mark())
 
     def seconds(self) -> list[float]:
         """Seconds of every step; on a device call it after synchronising."""
-        pairs = list(zip(self._marks, self._marks[1:], strict=False))
+        pairs = zip(self._begun, self._ended, strict=True)
         if self._cuda:
-            return [first.elapsed_time(second) / 1000 for first, second in pairs]
-        return [second - first for first, second in pairs]
+            return [begun.elapsed_time(ended) / 1000 for begun, ended in pairs]
+        return [ended - begun for begun, ended in pairs]
+
+    def total(self) -> float:
+        """Seconds of all steps, the first ones taken at the median of the others: they carry the FLOP count and what
+        is built once."""
+        seconds = self.seconds()
+        warm = self._warmup()
+        return sum(seconds[warm:]) + warm * statistics.median(seconds[warm:]) if seconds else 0.0
 
     def summary(self) -> dict[str, float]:
         """median and p95 of a step in seconds, and how many first steps are left out; empty without steps."""
-        seconds = self.seconds()
-        warm = min(WARMUP, len(seconds) - 1)
-        kept = sorted(seconds[warm:])
+        warm = self._warmup()
+        kept = sorted(self.seconds()[warm:])
         if not kept:
             return {}
-        return {
-            "median": statistics.median(kept),
-            "p95": kept[min(len(kept) - 1, int(0.95 * len(kept)))],
-            "warmup": warm,
-        }
+        late = kept[min(len(kept) - 1, int(0.95 * len(kept)))]
+        return {"median": statistics.median(kept), "p95": late, "warmup": warm}
+
+    def _warmup(self) -> int:
+        return max(0, min(WARMUP, len(self._ended) - 1))
+
+    def _mark(self) -> Any:
+        begun = time.perf_counter()
+        mark: Any = begun
+        if self._cuda:
+            import torch
+
+            mark = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+            mark.record()
+        self.own_seconds += time.perf_counter() - begun
+        return mark

@@ -79,7 +79,7 @@ class Job:
     memory: PeakMemory
     micro_batch: int
     tick: Tick = lambda stage, done, total: None
-    fit: Fit = field(default_factory=Fit)
+    fit: Fit | None = None
     charged: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     backbone_parameters: int = 0
@@ -149,7 +149,12 @@ class Job:
                 validate=(lambda: self._validation_loss(model)) if budget.until else None,
                 tick=lambda done, total: self.tick("train", done, total),
             )
-        self.stages.seconds["train"] -= self.stages.seconds.get("validation", 0.0)
+        seconds, joules = self.stages.seconds, self.stages.joules
+        whole = seconds["train"] - seconds.get("validation", 0.0)
+        seconds["train"] = self.fit.times.total()
+        seconds["overhead"] = whole - seconds["train"]
+        if "train" in joules:
+            joules["train"] -= joules.get("validation", 0.0)
 
     def _validation_loss(self, model: Classifier) -> float:
         with self.stages.stage("validation"):

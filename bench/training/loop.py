@@ -29,13 +29,13 @@ Collate = Callable[[np.ndarray], dict[str, Tensor]]
 class Fit:
     """What a run did. losses: one float per optimiser step; validations: (step, loss) until convergence."""
 
+    times: StepTimes
     losses: list[float] = field(default_factory=list)
     validations: list[tuple[int, float]] = field(default_factory=list)
     steps: int = 0
     examples: int = 0
     tokens: int = 0
     flops: float = 0.0
-    times: StepTimes | None = None
 
 
 def accelerator_for(precision: str, device: torch.device) -> Accelerator:
@@ -51,6 +51,44 @@ def optimizer_for(model: nn.Module, learning_rate: float, weight_decay: float) -
         {"params": [p for p in trainable if p.ndim < 2], "weight_decay": 0.0},
     ]
     return torch.optim.AdamW([g for g in groups if g["params"]], lr=learning_rate, fused=True)
+
+
+@dataclass
+class Step:
+    """One optimiser step on one batch, taken in micro-batches whose losses add up to the batch's mean loss."""
+
+    model: nn.Module
+    collate: Collate
+    labels: np.ndarray
+    training: Training
+    micro_batch: int
+    device: torch.device
+
+    def __post_init__(self) -> None:
+        self.accelerator = accelerator_for(self.training.precision, self.device)
+        self.parameters = [p for p in self.model.parameters() if p.requires_grad]
+
+    def backward(self, batch: np.ndarray) -> Tensor:
+        """Add the batch's gradients up and return its loss, still on the device."""
+        total = torch.zeros((), device=self.device)
+        for start in range(0, len(batch), self.micro_batch):
+            part = batch[start : start + self.micro_batch]
+            with self.accelerator.autocast():
+                logits = self.model(self.collate(part))
+            targets = send(torch.from_numpy(self.labels[part]), self.device)
+            loss = cross_entropy(logits.float().flatten(0, -2), targets.flatten(), reduction="sum") / len(batch)
+            self.accelerator.backward(loss)
+            total += loss.detach()
+        return total
+
+    def update(self, optimizer: torch.optim.Optimizer, learning_rate: float) -> None:
+        """Clip the gradients, move the weights, and forget the gradients."""
+        if self.training.clip is not None:
+            torch.nn.utils.clip_grad_norm_(self.parameters, self.training.clip)
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate
+        optimizer.step()
+        optimizer.zero_grad()
 
 
 def train(
@@ -72,54 +110,33 @@ def train(
 
     labels: int64 [n], or [n, k] where the model answers k times an example, -100 where it need not; lengths: int64 [n];
     batches: endless arrays of positions below n; collate: positions → model inputs.
-    A batch is taken in micro-batches of at most `micro_batch` examples whose losses add up to the batch's mean loss.
     validate: the validation loss, asked for once an epoch when the budget is `until: converged`; the weights of the
     best one are kept. Nothing inside a step waits for the device. Raises Diverged.
     """
-    accelerator = accelerator_for(training.precision, device)
+    step = Step(model, collate, labels, training, micro_batch, device)
     optimizer = optimizer_for(model, learning_rate, training.weight_decay)
-    parameters = [p for p in model.parameters() if p.requires_grad]
     spent = Spent(budget, len(labels), training.batch_size, training.warmup)
-    fit, losses, best = Fit(times=StepTimes(device.type == "cuda")), [], Best(model, budget.patience)
-    assert fit.times is not None
+    fit, best = Fit(times=StepTimes(device.type == "cuda")), Best(model, budget.patience)
+    losses: list[Tensor] = []
     flops_per_unit = 0.0
-
-    def backward(batch: np.ndarray) -> Tensor:
-        total = torch.zeros((), device=device)
-        for start in range(0, len(batch), micro_batch):
-            part = batch[start : start + micro_batch]
-            with accelerator.autocast():
-                logits = model(collate(part))
-            targets = send(torch.from_numpy(labels[part]), device)
-            loss = cross_entropy(logits.float().flatten(0, -2), targets.flatten(), reduction="sum") / len(batch)
-            accelerator.backward(loss)
-            total += loss.detach()
-        return total
-
     model.train()
-    fit.times.mark()
     while not spent.over():
+        fit.times.begin()
         batch = next(batches)
         padded = int(lengths[batch].max()) * len(batch)
         if spent.step == 0:
             with flop_probe.count() as counted:
-                loss = backward(batch)
+                losses.append(step.backward(batch))
             flops_per_unit = counted.flops / padded
         else:
-            loss = backward(batch)
-        if training.clip is not None:
-            torch.nn.utils.clip_grad_norm_(parameters, training.clip)
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate * scale(spent.progress(), spent.warmup, training.schedule)
-        optimizer.step()
-        optimizer.zero_grad()
+            losses.append(step.backward(batch))
+        step.update(optimizer, learning_rate * scale(spent.progress(), spent.warmup, training.schedule))
+        fit.times.end()
         spent.advance(flops_per_unit * padded)
-        fit.times.mark()
-        losses.append(loss)
         fit.examples += len(batch)
         fit.tokens += int(lengths[batch].sum())
         tick(spent.step, spent.total_steps)
-        if spent.step % CHECK == 0 and not torch.isfinite(loss):
+        if spent.step % CHECK == 0 and not torch.isfinite(losses[-1]):
             break
         if validate is not None and spent.at_validation():
             fit.validations.append((spent.step, validate()))
@@ -127,13 +144,10 @@ def train(
             if best.seen(fit.validations[-1][1]):
                 break
     best.restore()
-    fit.steps, fit.flops = spent.step, spent.flops
-    fit.losses = torch.stack(losses).tolist() if losses else []
-    finite = np.isfinite(fit.losses)
-    if not finite.all():
-        raise Diverged(
-            f"the training loss was {fit.losses[int(np.argmin(finite))]} at step {int(np.argmin(finite)) + 1}"
-        )
+    fit.steps, fit.flops, fit.losses = spent.step, spent.flops, torch.stack(losses).tolist()
+    if not np.isfinite(fit.losses).all():
+        first = int(np.argmin(np.isfinite(fit.losses)))
+        raise Diverged(f"the training loss was {fit.losses[first]} at step {first + 1}")
     return fit
 
 

@@ -21,6 +21,7 @@ from bench.store import paths
 from bench.suite.parameters import Training
 from bench.suite.trial import Json, Trial
 from bench.training.job import Adapted, Job, Part, Tick
+from bench.training.loop import Fit
 from bench.training.noise import corrupt
 from bench.training.subsets import draw
 from bench.worker import environment, evaluation, forgetting, material
@@ -36,9 +37,9 @@ def run(order: Json, device: Any, threads: int, tick: Tick, record: Json) -> Non
     training = Training.model_validate(trial.training or {})
     record["started"] = datetime.now(UTC).isoformat(timespec="seconds")
     record["environment"] = environment.describe(device, threads, training.precision)
-    micro_batch = training.batch_size
+    micro_batch, energy = training.batch_size, Energy(device)
     while True:
-        stages = Stages(_synchroniser(device))
+        stages = Stages(_synchroniser(device), energy.joules)
         try:
             job = _job(trial, order, device, stages, micro_batch, tick, record)
             _measure(job, order, record)
@@ -119,11 +120,8 @@ def _measure(job: Job, order: Json, record: Json) -> None:
     costs: Json = {"seconds": stages.seconds, "memory_bytes": {}}
     record["costs"] = costs
     metrics = _metrics(trial, job.task)
-    energy = Energy(job.device)
     job.memory.reset()
-    drawn = energy.joules()
     adapted: Adapted = module.adapt(job, parameters)
-    joules = {"train": _difference(energy.joules(), drawn)}
     costs["memory_bytes"] |= job.memory.peaks("train")
     job.memory.reset()
     if len(job.parts["validation"].indices):
@@ -131,15 +129,13 @@ def _measure(job: Job, order: Json, record: Json) -> None:
             held_out = adapted.predict(job.parts["validation"])
         record["scores"]["validation"] = evaluation.scores(metrics, job.parts["validation"].labels, held_out)
         record["scores"]["validation"]["log_loss"] = evaluation.log_loss(job.parts["validation"].labels, held_out[0])
-    artifact: Json = {"curve": {"losses": job.fit.losses, "validations": job.fit.validations}}
+    artifact: Json = {"curve": {"losses": job.fit.losses, "validations": job.fit.validations} if job.fit else {}}
     if trial.purpose == "reported":
         part = job.parts["test"]
-        drawn = energy.joules()
         if module.LABELS:
             job.encoded(part.split)  # tokenising is a stage of its own
         with stages.stage("test"):
             found = adapted.predict(part)
-        joules["test"] = _difference(energy.joules(), drawn)
         costs["memory_bytes"] |= job.memory.peaks("inference")
         record["scores"]["test"] = evaluation.scores(metrics, part.labels, found)
         if len(found) > 1:
@@ -153,36 +149,38 @@ def _measure(job: Job, order: Json, record: Json) -> None:
     if trial.purpose == "reported" and "forgetting" in trial.regime and adapted.backbone is not None:
         with stages.stage("forgetting"):
             record["scores"]["forgetting"] = forgetting.measure(job, adapted.backbone, trial.locations["forgetting"])
-    _finish(job, adapted, joules, costs, record)
+    _finish(job, adapted, costs, record)
     if "way" in trial.regime:
         record["facts"]["method"] = trial.regime["way"]
 
 
-def _finish(job: Job, adapted: Adapted, joules: Json, costs: Json, record: Json) -> None:
-    fit, seconds = job.fit, job.stages.seconds
-    seconds |= job.charged
-    costs["seconds"] = {**seconds, "total": job.stages.total()}
+def _finish(job: Job, adapted: Adapted, costs: Json, record: Json) -> None:
+    costs["seconds"] = {**job.stages.seconds, **job.charged, "total": job.stages.total()}
     costs["parameters"] = {"total": adapted.total, "trainable": adapted.trainable}
     costs["stored_bytes"] = adapted.stored_bytes
-    if any(value is not None for value in joules.values()):
-        costs["energy_joules"] = {stage: value for stage, value in joules.items() if value is not None}
+    if job.stages.joules:
+        costs["energy_joules"] = job.stages.joules
     record["facts"]["notes"] = job.notes
     if job.trial.regime["kind"] != "zero-shot":
         record["facts"]["pooling"] = job.pooling
-    if not fit.steps:
-        return
-    assert fit.times is not None
-    costs["steps"] = fit.steps
+    if job.fit is not None:
+        costs |= _training(job, job.fit, record["environment"]["device"])
+
+
+def _training(job: Job, fit: Fit, device: str) -> Json:
+    costs: Json = {"steps": fit.steps}
+    seconds = job.stages.seconds
     costs["step_seconds"] = fit.times.summary()
     costs["examples_per_second"] = fit.examples / seconds["train"]
     costs["tokens_per_second"] = fit.tokens / seconds["train"]
     costs["flops"] = {"train": fit.flops, "per_step": fit.flops / fit.steps}
-    peak = flop_probe.peak(record["environment"]["device"])
+    peak = flop_probe.peak(device)
     if peak is not None and job.training.precision == "bf16":
         costs["flops"]["utilisation"] = costs["flops"]["per_step"] / costs["step_seconds"]["median"] / peak
     size = job.training.batch_size
     costs["batch"] = {"size": size, "micro": min(job.micro_batch, size), "accumulation": -(-size // job.micro_batch)}
     costs["probe_fraction"] = fit.times.own_seconds / seconds["train"]
+    return costs
 
 
 def _inference(job: Job, adapted: Adapted, part: Part, stages: Stages) -> Json:
@@ -202,10 +200,6 @@ def _inference(job: Job, adapted: Adapted, part: Part, stages: Stages) -> Json:
 
 def _metrics(trial: Trial, task: Any) -> list[str]:
     return list(trial.task["parameters"].get("metrics") or [task.METRIC])
-
-
-def _difference(after: float | None, before: float | None) -> float | None:
-    return None if after is None or before is None else after - before
 
 
 def _is_device_oom(error: BaseException) -> bool:
