@@ -137,3 +137,27 @@ def tiny_image_text(family: str, folder: Path) -> Any:
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
     return model, tokenizer, processor
+
+
+def tiny_image(family: str, folder: Path) -> Any:
+    """A ViT or a ResNet, 16 × 16 pixels, with random weights, and its image processor."""
+    torch.manual_seed(0)
+    config: Any
+    if family == "vit":
+        config = transformers.ViTConfig(
+            hidden_size=16,
+            num_hidden_layers=3,
+            num_attention_heads=2,
+            intermediate_size=32,
+            image_size=16,
+            patch_size=8,
+            initializer_range=0.5,
+        )
+    else:
+        config = transformers.ResNetConfig(embedding_size=8, hidden_sizes=[8, 8, 12], depths=[1, 1, 1])
+        config.layer_type = "basic"
+    model = transformers.AutoModel.from_config(config).eval()
+    model.save_pretrained(folder)
+    processor = transformers.ViTImageProcessor(size={"height": 16, "width": 16})
+    processor.save_pretrained(folder)
+    return model, processor

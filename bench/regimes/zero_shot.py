@@ -62,7 +62,7 @@ def adapt(job: Job, parameters: Parameters) -> Adapted:
             templates,
             label_map=job.parameters.label_map,
             device=job.device,
-            batch_size=job.training.evaluation_batch_size,
+            batch_size=job.evaluation_batch,
             max_length=getattr(job.parameters, "max_length", 0),
             autocast=autocast,
             tick=lambda done, total: job.tick("predict", done, total),

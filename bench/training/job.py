@@ -110,8 +110,16 @@ class Job:
                 self._encoded[split] = self.task.load(folder)
         return self._encoded[split]
 
-    def classifier(self, *, pretrained: bool) -> Classifier:
-        """A new classifier on the device; its head, and a random backbone, come from the initialisation stream."""
+    @property
+    def evaluation_batch(self) -> int:
+        """Examples per batch where nothing trains; cut as the micro-batch is after a device out-of-memory."""
+        return max(1, self.training.evaluation_batch_size * self.micro_batch // self.training.batch_size)
+
+    def classifier(self, *, pretrained: bool, frozen: bool = False) -> Classifier:
+        """A new classifier on the device; its head, and a random backbone, come from the initialisation stream.
+
+        frozen: the pretrained weights will not train, and are held in the model's `dtype`; else in fp32.
+        """
         with self.stages.stage("load"):
             self.tick("load", 0, None)
             parameters = self.trial.model["parameters"]
@@ -123,7 +131,7 @@ class Job:
                 pretrained=pretrained,
                 seed=stream(self.trial.seed, "initialisation"),
                 dropout=self.trial.training.get("dropout"),
-                dtype=parameters["dtype"],
+                dtype=parameters["dtype"] if frozen else "float32",
                 trust_remote_code=parameters.get("trust_remote_code", False),
             ).to(self.device)
 
@@ -170,7 +178,7 @@ class Job:
         return batched(
             lambda positions: model(encoded.batch(part.indices[positions], self.device)).float().log_softmax(dim=-1),
             np.asarray(encoded.lengths)[part.indices],
-            self.training.evaluation_batch_size,
+            self.evaluation_batch,
             autocast,
             lambda done, total: self.tick("predict", done, total),
         )[None]
@@ -185,13 +193,13 @@ class Job:
         encoded = self.encoded(split)
 
         def compute(target: Path) -> None:
-            model = self.classifier(pretrained=True).eval()
+            model = self.classifier(pretrained=True, frozen=True).eval()
             autocast = accelerator_for(self.training.precision, self.device).autocast
             begun = time.perf_counter()
             found = batched(
                 lambda positions: model.features(encoded.batch(positions, self.device)),
                 np.asarray(encoded.lengths),
-                self.training.evaluation_batch_size,
+                self.evaluation_batch,
                 autocast,
                 lambda done, total: self.tick("features", done, total),
             )

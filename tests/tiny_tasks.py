@@ -1,0 +1,131 @@
+"""Tiny tasks on disk, and trials and jobs on them."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import torch
+
+from bench import plugins
+from bench.modeling.files import configs
+from bench.probes.clock import Stages
+from bench.suite.parameters import Training
+from bench.suite.trial import Json, Names, Trial
+from bench.training.job import Job
+from bench.worker.run import _job
+
+GOOD, BAD = ["joy", "good", "it was good"], ["dull", "bad", "not good at all"]
+
+
+def write_texts(path: Path, count: int, seed: int) -> Path:
+    """A csv of distinct texts, `good` or `bad` by the words in them."""
+    random = np.random.default_rng(seed)
+    words = ["the", "film", "plot", "end", "start", "has", "long", "and", "from", "a"]
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "label"])
+        for row in range(count):
+            label = row % 2
+            around = random.choice(words, random.integers(2, 12)).tolist()
+            around.insert(int(random.integers(len(around))), str(random.choice((GOOD, BAD)[label])))
+            writer.writerow([" ".join(around), ("good", "bad")[label]])
+    return path
+
+
+def write_images(folder: Path, count: int) -> Path:
+    """Splits train and test of noisy images, `dark` or `light`."""
+    random = np.random.default_rng(0)
+    for split in ("train", "test"):
+        for name, low in (("dark", 0), ("light", 100)):
+            target = folder / split / name
+            target.mkdir(parents=True)
+            for number in range(count // 2):
+                pixels = random.integers(low, low + 156, (16, 16, 3), dtype=np.uint8)
+                PIL.Image.fromarray(pixels).save(target / f"{number}.png")
+    return folder
+
+
+def text_task(folder: Path, train: int = 40, test: int = 24) -> tuple[Json, Json]:
+    """A text classification as a trial holds it, and where its data lies."""
+    files = {
+        "train": str(write_texts(folder / "train.csv", train, 0)),
+        "test": str(write_texts(folder / "test.csv", test, 1)),
+    }
+    return _task("text-classification", "files", {"files": files}, ["good", "bad"], {"max_length": 32})
+
+
+def image_task(folder: Path, count: int = 40) -> tuple[Json, Json]:
+    """An image classification as a trial holds it, and where its data lies."""
+    location = {"folder": str(write_images(folder / "images", count))}
+    return _task("image-classification", "folder", location, ["dark", "light"], {})
+
+
+def _task(kind: str, source: str, location: Json, labels: list[str], own: Json) -> tuple[Json, Json]:
+    data = plugins.load("data", source)
+    plugin = plugins.load("tasks", kind)
+    task = {
+        "kind": kind,
+        "version": plugin.VERSION,
+        "parameters": {"labels": labels, "metrics": [], **own},
+        "data": {
+            "source": source,
+            "version": data.VERSION,
+            "parameters": {},
+            "fingerprint": data.lock(data.Parameters.model_validate(location))["fingerprint"],
+        },
+        "columns": {role: role for role, needed in plugin.COLUMNS.items() if needed},
+        "splits": {"train": "train", "test": "test"},
+    }
+    return task, location
+
+
+def trial(model: Path, task: tuple[Json, Json], regime: str, parameters: Json | None = None, **changes: Any) -> Trial:
+    """One trial of a model folder on a task; three steps, no dropout."""
+    source, module = plugins.load("models", "folder"), plugins.load("regimes", regime)
+    spec, location = task
+    fields: Json = {
+        "model": {
+            "source": "folder",
+            "version": source.VERSION,
+            "parameters": {"pooling": None, "dtype": "float32"},
+            "fingerprint": source.lock(source.Parameters(folder=model))["fingerprint"],
+        },
+        "task": spec,
+        "regime": {"kind": regime, "version": module.VERSION, "parameters": parameters or {}},
+        "size": 32 if module.LABELS else 0,
+        "noise": 0.0,
+        "validation": 0.25,
+        "seed": 0,
+        "purpose": "reported",
+        "tuned": {module.TUNED.parameter: 1e-2} if module.TUNED else {},
+        "budget": {"steps": 3} if module.TRAINS else {},
+        "training": Training(batch_size=8, dropout=0.0).model_dump(mode="json"),
+        "limits": {},
+        "locations": {"model": {"folder": str(model)}, "data": location},
+        "names": Names("m", "t", regime),
+    }
+    return Trial(**(fields | changes))
+
+
+def order(trial: Trial, results: Path, attempt: str = "a-00001") -> Json:
+    """What the runner hands to a worker."""
+    files = configs(Path(trial.locations["model"]["folder"]), "m")
+    return {"trial": trial.to_json(), "attempt": attempt, "results": str(results), "files": files}
+
+
+def job(trial: Trial, results: Path) -> Job:
+    """The job a regime is given for a trial, on the CPU."""
+    record: Json = {"environment": {"id": "here", "device": "cpu"}}
+    device = torch.device("cpu")
+    return _job(trial, order(trial, results), device, Stages(), 8, lambda stage, done, total: None, record)
+
+
+def adapt(trial: Trial, results: Path) -> tuple[Job, Any]:
+    """Adapt a trial's model as its regime does."""
+    module = plugins.load("regimes", trial.regime["kind"])
+    found = job(trial, results)
+    return found, module.adapt(found, module.Parameters.model_validate(trial.regime["parameters"]))
