@@ -13,7 +13,10 @@ import pyarrow.parquet as pq
 from bench.store import atomic, paths, records
 from bench.suite.trial import Names, Trial
 
-ENVIRONMENT = {"id": "aaaa", "processor": "Test CPU", "threads": 1, "precision": "fp32", "libraries": {"torch": "9.9"}}
+ENVIRONMENT = {
+    **{"id": "aaaa", "device": "cpu", "processor": "Test CPU", "threads": 1, "precision": "fp32", "python": "3.11.0"},
+    **{"platform": "Linux", "packages": {"numpy": "2.0", "torch": "9.9", "torchvision": None}},
+}
 OTHER = {**ENVIRONMENT, "id": "bbbb", "processor": "Other CPU"}
 
 
@@ -93,9 +96,10 @@ class Factory:
         metric: str = "accuracy",
         environment: dict[str, Any] = ENVIRONMENT,
         costs: dict[str, Any] | None = None,
+        also: dict[str, Any] | None = None,
         **more: Any,
     ) -> dict[str, Any]:
-        """Write one attempt at a trial, with predictions of about `score` where it is `ok` and reported."""
+        """Write one attempt at a trial, with predictions of about `score`, and `also` beside it, where it is `ok`."""
         self._attempts += 1
         attempt = f"a{self._attempts}"
         record: dict[str, Any] = {
@@ -109,7 +113,7 @@ class Factory:
             shared = np.random.default_rng(7).random(self.examples)
             outcome = (0.7 * shared + 0.3 * random.random(self.examples) < score).astype(np.float32)
             value = float(outcome.mean())
-            scores: dict[str, Any] = {"metric": metric, "majority": {metric: 0.508}}
+            scores: dict[str, Any] = {"metric": metric, "majority": {metric: 0.508}, **(also or {})}
             scores["validation" if of.purpose == "tuning" else "test"] = {metric: value}
             record["scores"] = scores
             if artifacts and of.purpose == "reported":
@@ -141,6 +145,13 @@ class Factory:
         return self.folder
 
 
+def forgotten(accuracy: float, loss: float) -> dict[str, Any]:
+    """The part of `scores` that says what training cost a model on the task `sts`."""
+    after = {"accuracy": accuracy, "masked_lm_loss": loss}
+    before = {"accuracy": 0.81, "masked_lm_loss": 2.25}
+    return {"forgetting": {"sts": {name: {"before": before[name], "after": after[name]} for name in after}}}
+
+
 def example(folder: Path, models: tuple[str, ...] = ("large_&<b>",), tasks: tuple[str, ...] = ("sst2",)) -> Path:
     """A results folder with everything a report has to show."""
     factory = Factory(folder)
@@ -154,15 +165,18 @@ def example(folder: Path, models: tuple[str, ...] = ("large_&<b>",), tasks: tupl
         bonus = 0.03 * index
         for task in tasks:
             names: dict[str, Any] = {"model": model, "task": task, "costs": costs}
-            factory.cell("zero-shot", 0, 0.66 + bonus, seeds=1, **names)
+            templates = {"templates": {"accuracy": [0.73, 0.76, 0.73]}}
+            factory.cell("zero-shot", 0, 0.66 + bonus, seeds=1, also=templates, **names)
             for noise in (0.0, 0.2):
                 for step, size in enumerate((64, 256, 1024, "all")):
                     facts = {"train_examples": 53_879, "validation_examples": 13_470, "test_examples": 200}
                     names |= {"noise": noise, "facts": facts}
                     gain = bonus - noise / 4
                     factory.cell("linear-probe", size, 0.70 + 0.03 * step + gain, tuning=1, **names)
-                    factory.cell("lora", size, 0.68 + 0.07 * step + gain, tuning=2, on_edge=size == 64, **names)
-                    factory.cell("full", size, 0.60 + 0.1 * step + gain, tuning=2, **names)
+                    lora, full = forgotten(0.77, 2.5), forgotten(0.55, 6.25)
+                    edge = size == 64
+                    factory.cell("lora", size, 0.68 + 0.07 * step + gain, tuning=2, on_edge=edge, also=lora, **names)
+                    factory.cell("full", size, 0.60 + 0.1 * step + gain, tuning=2, also=full, **names)
                     factory.cell("retrain", size, 0.5 + 0.06 * step + gain, seeds=2, **names)
             del names["noise"], names["facts"]
             factory.cell("as-is", 0, None, seeds=1, state="not_applicable", **names)
@@ -172,6 +186,8 @@ def example(folder: Path, models: tuple[str, ...] = ("large_&<b>",), tasks: tupl
     factory.record(first, 0.7)
     factory.record(second, 0.7, status="diverged", cause="the loss is not finite at step 12")
     factory.cell("partial", 1024, None, state="waiting")
+    for regime in ("lora", "full"):
+        factory.cell(regime, 64, None, task="digits", state="not_applicable")
     factory.record(trial("old", "sst2", "lora", 64, 0.0, 0, "reported"))
     factory.record(first, 0.6)
     with (paths.records(folder) / "torn.jsonl").open("w") as file:

@@ -60,7 +60,8 @@ def test_contract(name: str) -> None:
     labels = np.array([0, 1, 2, 1])
     perfect, wrong = answers([0, 1, 2, 1], 3), answers([1, 2, 0, 0], 3)
     assert metric.score(labels, perfect) == pytest.approx(1)
-    assert metric.score(labels, wrong) < metric.score(labels, perfect)
+    assert metric.RANGE[0] <= metric.score(labels, wrong) < metric.score(labels, perfect)
+    assert metric.RANGE[1] == 1
     if metric.PER_EXAMPLE:
         found = metric.outcomes(labels, wrong)
         assert (found.shape, found.dtype) == ((4,), np.float32)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -83,6 +83,29 @@ def size_order(size: int | str) -> float:
     return math.inf if size == "all" else float(size)
 
 
+class Place(NamedTuple):
+    """A cell of the plan in one environment: the attempts that count of its seeds, and of its tuning in any."""
+
+    cell: dict[str, Any]
+    environment: str
+    attempts: list[Record]
+    tuning: list[Record]
+
+
+def places(results: Results) -> Iterator[Place]:
+    """Every cell of the plan in every environment that it ran in."""
+    known = results.environments
+    latest = {environment: results.latest(environment) for environment in [*known, ""]}
+    anywhere = records.latest(results.records)
+    ran = {(r["trial"]["id"], records.environment(r)) for r in results.records}
+    for cell in results.plan["cells"]:
+        tuning = [anywhere[trial] for trial in cell["tuning"] if trial in anywhere]
+        environments = [e for e in known if any((trial, e) in ran for trial in cell["reported"])]
+        for environment in environments or (known if len(known) == 1 else [""]):
+            attempts = [latest[environment][trial] for trial in cell["reported"] if trial in latest[environment]]
+            yield Place(cell, environment, attempts, tuning)
+
+
 def _state(cell: dict[str, Any], attempts: list[Record], planned: int) -> tuple[str, str, str]:
     """One word, the counts of statuses, and the distinct causes."""
     counts = Counter(r["status"] for r in attempts)
@@ -109,9 +132,15 @@ def _fact(attempts: list[Record], key: str) -> float:
     return _mean([(r.get("facts") or {}).get(key) for r in attempts])
 
 
-def _row(
-    results: Results, cell: dict[str, Any], environment: str, attempts: list[Record], tuning: list[Record]
-) -> tuple[dict[str, Any], Sample | None]:
+def _templates(ok: list[Record], metric: str) -> dict[str, float]:
+    """How many templates a score is the mean over, and the lowest and the highest score of one."""
+    found = [(r["scores"].get("templates") or {}).get(metric) or [] for r in ok]
+    values = [value for one in found for value in one] or [math.nan]
+    return {"templates": max(map(len, found), default=0), "template_low": min(values), "template_high": max(values)}
+
+
+def _row(results: Results, place: Place) -> tuple[dict[str, Any], Sample | None]:
+    cell, environment, attempts, tuning = place
     ok = [r for r in attempts if r["status"] == "ok"]
     state, statuses, cause = _state(cell, attempts, cell["seeds"])
     metric = str(ok[0]["scores"]["metric"]) if ok else ""
@@ -134,6 +163,7 @@ def _row(
         "high": interval.high if interval else math.nan,
         "seed_sd": interval.seed_sd if interval else math.nan,
         "interval": sample.basis if sample else "",
+        **_templates(ok, metric),
         "seeds": len(ok),
         "seeds_planned": cell["seeds"],
         "best": False,
@@ -163,21 +193,11 @@ def _compared_at(cells: list[dict[str, Any]], cell: dict[str, Any]) -> list[tupl
     return list(dict.fromkeys(places)) or own
 
 
-def _rows(results: Results) -> list[tuple[dict[str, Any], Sample | None]]:
-    known = results.environments
-    latest = {environment: results.latest(environment) for environment in [*known, ""]}
-    anywhere = records.latest(results.records)
-    ran = {(r["trial"]["id"], records.environment(r)) for r in results.records}
-    rows = []
-    for cell in results.plan["cells"]:
-        tuning = [anywhere[trial] for trial in cell["tuning"] if trial in anywhere]
-        environments = [e for e in known if any((trial, e) in ran for trial in cell["reported"])]
-        for environment in environments or (known if len(known) == 1 else [""]):
-            attempts = [latest[environment][trial] for trial in cell["reported"] if trial in latest[environment]]
-            row, sample = _row(results, cell, environment, attempts, tuning)
-            for size, noise in _compared_at(results.plan["cells"], cell):
-                rows.append(({**row, "size": size, "noise": noise}, sample))
-    return rows
+def _rows(results: Results) -> Iterator[tuple[dict[str, Any], Sample | None]]:
+    for place in places(results):
+        row, sample = _row(results, place)
+        for size, noise in _compared_at(results.plan["cells"], place.cell):
+            yield {**row, "size": size, "noise": noise}, sample
 
 
 def _mark_best(rows: list[tuple[dict[str, Any], Sample | None]]) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 VERSION = 1
 PER_EXAMPLE = False
 HIGHER_IS_BETTER = True
+RANGE = (0.0, 1.0)
 
 
 def score(labels: np.ndarray, log_probabilities: np.ndarray) -> float:

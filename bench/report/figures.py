@@ -14,6 +14,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import NullLocator
 
+from bench import plugins
+from bench.errors import UsageError
 from bench.report import numbers
 from bench.report.section import Figure, Section
 from bench.report.text import clean
@@ -36,6 +38,15 @@ STYLE = {
 _X = {"labels": "label budget", "noise": "wrong labels"}
 
 
+def _bounded(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of one panel, their intervals within what its metric can be; the tables keep them as they are."""
+    try:
+        low, high = plugins.load("metrics", rows["metric"].iloc[0]).RANGE
+    except UsageError:  # another package's metric, that is not installed here
+        return rows
+    return rows.assign(low=rows["low"].clip(low, high), high=rows["high"].clip(low, high))
+
+
 def _flat(axes: Any, row: pd.Series, style: dict[str, Any]) -> Any:
     """A score that depends neither on labels nor on their noise: a line across the panel."""
     if row["low"] == row["low"]:
@@ -45,8 +56,8 @@ def _flat(axes: Any, row: pd.Series, style: dict[str, Any]) -> Any:
 
 def _curve(axes: Any, rows: pd.DataFrame, x: str, style: dict[str, Any]) -> Any:
     axes.fill_between(rows[x], rows["low"], rows["high"], color=style["color"], alpha=0.12, linewidth=0)
-    half = (rows["high"] - rows["low"]) / 2
-    axes.errorbar(rows[x], rows["mean"], half, fmt="none", ecolor=style["color"], elinewidth=0.6, capsize=1.5)
+    ends = [rows["mean"] - rows["low"], rows["high"] - rows["mean"]]
+    axes.errorbar(rows[x], rows["mean"], ends, fmt="none", ecolor=style["color"], elinewidth=0.6, capsize=1.5)
     return axes.plot(rows[x], rows["mean"], **style)[0]
 
 
@@ -74,28 +85,27 @@ def _panel(axes: Any, rows: pd.DataFrame, x: str, styles: dict[str, dict[str, An
 
 
 def draw(figure: Figure) -> Canvas:
-    """One panel per task (rows) and model (columns), one line with its interval per regime."""
+    """Per task a row of panels, one per model that can do it; in a panel one line with its interval per regime."""
     rows = figure.rows
-    tasks, models, regimes = (list(rows[key].unique()) for key in ("task", "model", "regime"))
+    regimes = list(rows["regime"].unique())
+    places = {task: list(of.groupby("model", sort=False)) for task, of in rows.groupby("task", sort=False)}
+    across = max(map(len, places.values()))
     styles = {
         str(regime): {"color": COLOURS[i % len(COLOURS)], "marker": MARKERS[i % len(MARKERS)]}
         for i, regime in enumerate(regimes)
     }
-    width = max(2.6 * len(models), 3.4) + 0.2
-    canvas = Canvas(figsize=(width, 2.1 * len(tasks) + 0.5), layout="constrained")
-    panels = canvas.subplots(len(tasks), len(models), squeeze=False, sharey="row")
+    width = max(2.6 * across, 3.4) + 0.2
+    canvas = Canvas(figsize=(width, 2.1 * len(places) + 0.5), layout="constrained")
+    panels = canvas.subplots(len(places), across, squeeze=False, sharey="row")
     handles: dict[str, Any] = {}
-    for i, task in enumerate(tasks):
-        for j, model in enumerate(models):
-            of = rows[(rows["task"] == task) & (rows["model"] == model)]
-            if of.empty:
-                panels[i, j].set_axis_off()
-                continue
-            handles |= _panel(panels[i, j], of, figure.x, styles)
-            panels[i, j].set_title(clean(f"{task}, {model}"), parse_math=False)
-            panels[i, j].set_xlabel(_X[figure.x])
-            if not j:
-                panels[i, j].set_ylabel(clean(of["metric"].iloc[0]), parse_math=False)
+    for row, (task, models) in zip(panels, places.items(), strict=True):
+        row[0].set_ylabel(clean(models[0][1]["metric"].iloc[0]), parse_math=False)
+        for axes in row[len(models) :]:
+            axes.set_axis_off()
+        for axes, (model, of) in zip(row, models, strict=False):
+            handles |= _panel(axes, _bounded(of), figure.x, styles)
+            axes.set_title(clean(f"{task!s}, {model!s}"), parse_math=False)
+            axes.set_xlabel(_X[figure.x])
     order = [name for name in [*map(str, regimes), "majority class"] if name in handles]
     legend = canvas.legend(
         [handles[name] for name in order],

@@ -1,24 +1,43 @@
-"""The report's tables as LaTeX: one file each, needing booktabs alone, and a document that holds them all."""
+"""The report's tables as LaTeX: one file each, needing booktabs alone, and a document of all and the figures."""
 
 from __future__ import annotations
 
 import contextlib
 import unicodedata
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from bench.report.section import Section
+from bench.report import layout
+from bench.report.section import Figure, Section
 from bench.report.tables import Cell, Table
 from bench.report.text import clean
 from bench.store import atomic
 
 ROWS = 40
 """A float cannot break across pages, so longer tables become several."""
+LINES = 5
+"""How many lines of a cell's long text count on."""
+WIDTH = 105
+"""Characters of \\footnotesize, with the room between columns, across a portrait page."""
+TEXT = 0.66
+"""The part of a line that long text may take, all its columns together."""
+PREAMBLE = r"""\documentclass{article}
+\usepackage[a4paper,margin=15mm]{geometry}
+\usepackage{booktabs,float,graphicx}
+\floatplacement{table}{H}
+\floatplacement{figure}{H}
+\makeatletter
+\def\maxwidth{\ifdim\Gin@nat@width>\linewidth\linewidth\else\Gin@nat@width\fi}
+\def\maxheight{\ifdim\Gin@nat@height>.9\textheight.9\textheight\else\Gin@nat@height\fi}
+\makeatother
+\setkeys{Gin}{width=\maxwidth,height=\maxheight,keepaspectratio}
+\begin{document}"""
 _SPECIAL = {
     **{c: f"\\{c}" for c in "&%$#_{}"},
     **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
     **{"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': "''", "`": r"\`{}"},
-    **{"±": r"$\pm$", "−": r"$-$", "×": r"$\times$", "µ": r"$\mu$", "–": "--", "…": r"\ldots{}"},
+    **{"±": r"$\pm$", "−": r"$-$", "×": r"$\times$", "→": r"$\to$", "µ": r"$\mu$", "–": "--", "…": r"\ldots{}"},
     **{"†": r"$\dagger$", "‡": r"$\ddagger$", "-": "-{}", "'": "'{}", "?": "?{}", "!": "!{}", "[": "{[}"},
 }
 _ACCENTS = dict(zip("\u0300\u0301\u0302\u0303\u0308\u030a\u0327\u030c", "`'^~\"rcv", strict=True))
@@ -46,54 +65,70 @@ def _cell(cell: Cell) -> str:
     return (rf"\textbf{{{text}}}" if cell.bold else text) + marks
 
 
-def _row(row: list[Cell]) -> str:
-    return " & ".join(map(_cell, row)) + r" \\"
+def _row(row: list[Cell], aligns: str) -> str:
+    texts = (rf"{{\raggedright {_cell(c)}\par}}" if a == "w" else _cell(c) for c, a in zip(row, aligns, strict=True))
+    return " & ".join(texts) + r" \\"
 
 
-def _head(text: str) -> str:
-    """Commas break long heads over lines."""
-    lines = r" \\ ".join(escape(part) for part in text.split(", "))
-    return rf"\begin{{tabular}}[b]{{@{{}}c@{{}}}}{lines}\end{{tabular}}" if ", " in text else escape(text)
+def _head(head: str, align: str, width: int) -> str:
+    """Long heads stand in several lines."""
+    lines = [escape(line) for line in layout.lines(head, width)]
+    text = r" \\ ".join(lines)
+    return rf"\begin{{tabular}}[b]{{@{{}}{align}@{{}}}}{text}\end{{tabular}}" if lines[1:] else text
 
 
-def _float(table: Table, rows: list[list[Cell]], foot: list[list[Cell]]) -> Iterator[str]:
-    wide = len(table.head) > 7
-    columns = table.align.replace("w", r"p{0.22\linewidth}") if wide else table.align.replace("w", r"p{0.5\linewidth}")
-    yield r"\begin{table}[htbp]"
-    yield r"\centering" + (r"\scriptsize\setlength{\tabcolsep}{3pt}" if wide else r"\small")
-    yield rf"\caption{{{escape(table.caption)}}}"
-    yield rf"\begin{{tabular}}{{{columns}}}"
+def _tabular(table: Table) -> Iterator[str]:
+    heads = zip(table.head, table.align.replace("w", "l"), layout.widths(table), strict=True)
+    text = rf"p{{{TEXT / max(table.align.count('w'), 1):.2f}\linewidth}}"
+    yield rf"\begin{{tabular}}{{{table.align.replace('w', text)}}}"
     yield r"\toprule"
-    yield " & ".join(map(_head, table.head)) + r" \\"
+    yield " & ".join(_head(*head) for head in heads) + r" \\"
     yield r"\midrule"
-    yield from map(_row, rows)
-    if foot:
+    yield from (_row(row, table.align) for row in table.rows)
+    if table.foot:
         yield r"\midrule"
-        yield from map(_row, foot)
+        yield from (_row(row, table.align) for row in table.foot)
     yield r"\bottomrule"
     yield r"\end{tabular}"
+
+
+def _float(table: Table, first: int, last: int) -> Iterator[str]:
+    yield r"\begin{table}"
+    yield r"\centering\footnotesize\setlength{\tabcolsep}{5pt}"
+    yield rf"\caption{{{escape(table.caption)}}}"
+    for number, part in enumerate(layout.parts(table, WIDTH)):
+        if number:
+            yield r"\par\medskip"
+        yield from _tabular(replace(part, rows=part.rows[first:last], foot=part.foot if last >= len(part.rows) else []))
     if table.notes:
         yield rf"\par\smallskip\parbox{{0.95\linewidth}}{{\footnotesize {' '.join(map(escape, table.notes))}}}"
     yield r"\end{table}"
 
 
 def _table(table: Table) -> str:
-    starts = range(0, len(table.rows), ROWS)
-    parts = [_float(table, table.rows[i : i + ROWS], table.foot if i == starts[-1] else []) for i in starts]
-    return "\n".join(line for part in parts for line in part) + "\n"
+    most = ROWS // (LINES if "w" in table.align else len(layout.parts(table, WIDTH)))
+    floats = (_float(table, first, first + most) for first in range(0, len(table.rows), most))
+    return "\n".join(line for lines in floats for line in lines) + "\n"
+
+
+def _figure(figure: Figure) -> Iterator[str]:
+    yield r"\begin{figure}"
+    yield r"\centering"
+    yield rf"\includegraphics{{{figure.stem}}}"
+    yield rf"\caption{{{escape(figure.caption)}}}"
+    yield r"\end{figure}"
 
 
 def _document(sections: Sequence[Section], files: list[list[Path]]) -> Iterator[str]:
-    yield r"\documentclass{article}"
-    yield r"\usepackage[a4paper,margin=15mm]{geometry}"
-    yield r"\usepackage{booktabs}"
-    yield r"\begin{document}"
+    yield PREAMBLE
     for section, paths in zip(sections, files, strict=True):
         yield rf"\section*{{{escape(section.name)}}}"
-        for number, path in enumerate(paths, start=1):
-            yield rf"\input{{tables/{path.stem}}}"
-            if number % 3 == 0 or number == len(paths):  # before LaTeX has too many floats waiting
-                yield r"\clearpage"
+        yield escape(section.headline)
+        inputs = [rf"\input{{tables/{path.stem}}}" for path in paths]
+        yield from inputs[: len(section.scores)]
+        for figure in section.figures:
+            yield from _figure(figure)
+        yield from inputs[len(section.scores) :]
         if section.notes:
             yield r"\begin{itemize}"
             yield from (rf"\item {escape(note)}" for note in section.notes)

@@ -40,7 +40,14 @@ def _table(table: Table) -> Iterator[str]:
 
 def _section(section: Section) -> Iterator[str]:
     yield f"# {escape(section.name)}"
-    for title, tables in (("Scores", section.scores), ("Costs", section.costs), ("Without a score", section.failures)):
+    yield f"\n{escape(section.headline)}"
+    parts = {
+        "Scores": section.scores,
+        "Costs": section.costs,
+        "Forgetting": section.forgetting,
+        "Without a score": section.failures,
+    }
+    for title, tables in parts.items():
         if tables:
             yield f"\n## {title}"
         for table in tables:

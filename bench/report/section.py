@@ -5,14 +5,16 @@ from __future__ import annotations
 import string
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import pandas as pd
 
 from bench.analysis.failures import failures, left_out
+from bench.analysis.forgetting import forgetting
 from bench.analysis.frame import Results, size_order
 from bench.analysis.frame import cells as tidy
-from bench.report import numbers, tables
+from bench.analysis.overview import Overview, overview
+from bench.report import environment, numbers, tables
 from bench.report.tables import Table
 from bench.store import records
 
@@ -32,9 +34,11 @@ class Section:
     """What a report says about one suite."""
 
     name: str
+    headline: str
     frame: pd.DataFrame
     scores: list[Table]
     costs: list[Table]
+    forgetting: list[Table]
     failures: list[Table]
     notes: list[str]
     figures: list[Figure]
@@ -42,22 +46,25 @@ class Section:
     @property
     def tables(self) -> list[Table]:
         """All tables, in the order they are shown."""
-        return [*self.scores, *self.costs, *self.failures]
+        return [*self.scores, *self.costs, *self.forgetting, *self.failures]
 
 
-def _flat(value: Any, prefix: str = "") -> Iterator[str]:
-    if isinstance(value, dict):
-        for key in sorted(value):
-            yield from _flat(value[key], f"{prefix}{key} ")
-    elif value is not None:
-        yield f"{prefix}{value}"
+def _headline(of: Overview) -> str:
+    failed = {tables.state(s): n for s, n in of.trials.items() if s not in ("ok", "missing", "not_applicable") and n}
+    ways = f" ({', '.join(f'{count} {status}' for status, count in sorted(failed.items()))})" if failed else ""
+    rest = f", {of.trials['not_applicable']} not applicable" if of.trials["not_applicable"] else ""
+    return (
+        f"{of.trials.total():,} trials: {of.trials['ok']:,} ok, {sum(failed.values()):,} failed{ways}, "
+        f"{of.trials['missing']:,} missing{rest}. Their times add up to {numbers.duration(of.seconds)}, "
+        f"{numbers.duration(of.tuning_seconds)} of it for tuning."
+    )
 
 
 def _environments(results: Results, letters: dict[str, str]) -> Iterator[str]:
     for name, letter in letters.items():
         record = next(r for r in results.records if records.environment(r) == name)
-        label = f"Environment {letter}" if len(letters) > 1 else "Environment"
-        yield f"{label}: {', '.join(_flat(record['environment']))}."
+        label = f"Environment {letter} ({name})" if len(letters) > 1 else "Environment"
+        yield f"{label}: {environment.line(record['environment'])}."
 
 
 def _places(frame: pd.DataFrame, letters: dict[str, str]) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -86,6 +93,13 @@ def _costs(frame: pd.DataFrame, letters: dict[str, str]) -> Iterator[Table]:
         table = tables.costs(rows, f"{title}, {largest} labels")
         if table is not None:
             yield table
+
+
+def _forgetting(frame: pd.DataFrame, letters: dict[str, str]) -> Iterator[Table]:
+    for title, rows in _places(frame, letters):
+        clean = rows[rows["noise"] == rows["noise"].min()]
+        largest = max(clean["size"], key=size_order)
+        yield tables.forgetting(clean[clean["size"] == largest], f"{title}, {largest} labels")
 
 
 def _figures(frame: pd.DataFrame, letters: dict[str, str], suffix: str) -> Iterator[Figure]:
@@ -121,15 +135,21 @@ def sections(results: Sequence[Results]) -> list[Section]:
         letters = {
             name: string.ascii_uppercase[i] if i < 26 else f"E{i + 1}" for i, name in enumerate(one.environments)
         }
+        suite = overview(one)
+        states = own["state"].ne("not_applicable").groupby([own["task"], own["model"]])
+        possible = own[states.transform("any")]
+        remarks = (f"{note} ({count} trials)" for note, count in suite.remarks.most_common())
         built.append(
             Section(
                 name=one.name,
+                headline=_headline(suite),
                 frame=own,
-                scores=list(_scores(own, letters)),
-                costs=list(_costs(own, letters)),
-                failures=list(tables.rendered([tables.failures(failures(one)), tables.not_applicable(own)])),
-                notes=[*left_out(one), *_environments(one, letters)],
-                figures=list(_figures(own, letters, f"-{index}" if len(results) > 1 else "")),
+                scores=list(_scores(possible, letters)),
+                costs=list(_costs(possible, letters)),
+                forgetting=list(_forgetting(forgetting(one), letters)),
+                failures=tables.rendered([tables.failures(failures(one)), tables.not_applicable(own)]),
+                notes=[*left_out(one), *remarks, *_environments(one, letters)],
+                figures=list(_figures(possible, letters, f"-{index}" if len(results) > 1 else "")),
             )
         )
     return built

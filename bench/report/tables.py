@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -94,6 +94,7 @@ def _notes(group: pd.DataFrame, rows: list[list[Cell]]) -> list[str]:
         if (group["interval"] == basis).any()
     ]
     marks = "".join(cell.marks for row in rows for cell in row)
+    templates = group[group["templates"] > 1].drop_duplicates("regime")
     notes = [f"95 % intervals {'; '.join(bases)}."] if bases else []
     if group["best"].any():
         notes.append("Bold: the highest mean of its column.")
@@ -103,7 +104,22 @@ def _notes(group: pd.DataFrame, rows: list[list[Cell]]) -> list[str]:
         )
     if ON_EDGE in marks:
         notes.append(f"{ON_EDGE} the tuning optimum lies on the edge of its range.")
+    notes += [
+        f"{row['regime']}: mean over {row['templates']} templates, "
+        f"{numbers.score(row['template_low'])} to {numbers.score(row['template_high'])} each."
+        for _, row in templates.iterrows()
+    ]
+    partial = ((row, _failed(row["statuses"])) for _, row in group[group["state"] == "partial"].iterrows())
+    lost = [f"{row['regime']} at {row['size']} ({failed})" for row, failed in partial if failed]
+    if lost:
+        notes.append(f"Means without the seeds that failed: {', '.join(lost)}.")
     return notes
+
+
+def _failed(statuses: str) -> str:
+    """`diverged=1 missing=1 ok=2` in words: `1 diverged`."""
+    pairs = (one.split("=") for one in statuses.split())
+    return ", ".join(f"{count} {state(status)}" for status, count in pairs if status not in ("ok", "missing"))
 
 
 def scores(group: pd.DataFrame, title: str) -> Table:
@@ -149,44 +165,71 @@ _COSTS: list[tuple[str, str, Callable[[float], str]]] = [
 
 
 def costs(group: pd.DataFrame, title: str) -> Table | None:
-    """What each regime cost at one size; None where nothing ran. A column nobody has data for is left out."""
+    """What each regime cost at one size; None where nothing ran. A quantity nobody has data for is left out."""
     if not group["seeds"].any():
         return None
-    columns = [c for c in _COSTS if group[c[1]].fillna(0).any()]
-    rows = []
+    quantities = [quantity for quantity in _COSTS if group[quantity[1]].fillna(0).any()]
+    columns = []
     for _, row in group.iterrows():
-        name = f"{row['regime']} (no labels)" if row["labels"] == 0 else row["regime"]
         if row["seeds"]:
-            rows.append(cells(name, *(form(row[column]) for _, column, form in columns)))
+            columns.append([form(row[column]) for _, column, form in quantities])
         else:
-            rows.append(cells(name, state(row["state"]), *[numbers.NONE] * (len(columns) - 1)))
+            columns.append([state(row["state"]), *[numbers.NONE] * (len(quantities) - 1)])
+    texts = zip(*columns, strict=True)
     return Table(
         caption=f"Costs on {title}: means over seeds; memory: the highest peak; "
         "training: optimiser steps alone; tuning: all its trials from start to end.",
-        head=["regime", *(head for head, _, _ in columns)],
+        head=["", *group["regime"]],
         align="l" + "r" * len(columns),
-        rows=rows,
+        rows=[cells(name, *row) for (name, _, _), row in zip(quantities, texts, strict=True)],
     )
+
+
+def forgetting(group: pd.DataFrame, title: str) -> Table:
+    """Regimes × tasks asked, of one task, model, size and environment."""
+    asked = list(group[["on", "metric"]].drop_duplicates().itertuples(index=False, name=None))
+    rows = []
+    for regime, of in group.groupby("regime", sort=False):
+        found = {(row["on"], row["metric"]): row for _, row in of.iterrows()}
+        rows.append([Cell(str(regime)), *(_change(found.get(pair)) for pair in asked)])
+    losses = any(metric.endswith("_loss") for _, metric in asked)
+    return Table(
+        caption=f"Forgetting by training on {title}: zero-shot scores with the pretrained backbone → with the trained "
+        "one, means over seeds (their number).",
+        head=["regime", *(f"{on} {metric}" for on, metric in asked)],
+        align="l" + "r" * len(asked),
+        rows=rows,
+        notes=["Of a metric ending in _loss, in nats a token, lower is better."] if losses else [],
+    )
+
+
+def _change(row: pd.Series | None) -> Cell:
+    if row is None:
+        return Cell(numbers.NONE)
+    return Cell(f"{numbers.score(row['before'])} → {numbers.score(row['after'])} ({row['seeds']})")
 
 
 def failures(frame: pd.DataFrame) -> Table | None:
     """Every trial that is not `ok`, by cause, the most frequent first."""
     if frame.empty:
         return None
-    groups: dict[tuple[str, ...], dict[tuple[str, ...], list[int]]] = {}
+    groups: dict[tuple[str, str], dict[tuple[str, str], list[int]]] = {}
     for row in frame.to_dict("records"):
-        cause = str(row["status"]), str(row["cause"])
-        purpose = " (tuning)" if row["purpose"] == "tuning" else ""
-        place = (*(str(row[key]) for key in ("task", "model", "regime", "size")), f"{row['noise']:g}", purpose)
-        groups.setdefault(cause, {}).setdefault(place, []).append(int(row["seed"]))
+        labels = f"{row['size']} labels" if row["size"] else "no labels"
+        wrong = f", {numbers.percent(row['noise'])} of them wrong" if row["noise"] else ""
+        place = f"{row['regime']} on {row['task']} with {row['model']}, {labels}{wrong}"
+        purpose = "tuning seeds" if row["purpose"] == "tuning" else "seeds"
+        places = groups.setdefault((str(row["status"]), str(row["cause"])), {})
+        places.setdefault((place, purpose), []).append(int(row["seed"]))
     counts = {cause: sum(map(len, places.values())) for cause, places in groups.items()}
     rows = [
-        cells(counts[cause], state(cause[0]), _clip(cause[1]), *place[:-1], ", ".join(map(str, seeds)) + place[-1])
+        cells(len(seeds), state(cause[0]), _clip(cause[1]), f"{place}, {purpose} {', '.join(map(str, seeds))}")
         for cause in sorted(groups, key=lambda cause: (-counts[cause], cause))
-        for place, seeds in groups[cause].items()
+        for (place, purpose), seeds in groups[cause].items()
     ]
-    head = ["trials", "status", "cause", "task", "model", "regime", "labels", "noise", "seeds"]
-    return Table(f"{len(frame)} trials that are not ok, by cause.", head, "rlwlllrrw", rows)
+    return Table(
+        f"{len(frame)} trials that are not ok, by cause.", ["trials", "status", "cause", "where"], "rlww", rows
+    )
 
 
 def _clip(text: str, most: int = 200) -> str:
@@ -194,15 +237,21 @@ def _clip(text: str, most: int = 200) -> str:
 
 
 def not_applicable(frame: pd.DataFrame) -> Table | None:
-    """What a model has no way to do, and why."""
-    frame = frame[frame["state"] == "not_applicable"]
-    if frame.empty:
-        return None
-    places = frame[["task", "model", "regime", "cause"]].drop_duplicates().values.tolist()
-    rows = [cells(task, model, regime, _clip(cause)) for task, model, regime, cause in places]
-    return Table("Not applicable.", ["task", "model", "regime", "reason"], "lllw", rows)
+    """What a model has no way to do, and why: a row per task, model, reason and the sizes that it holds at."""
+    rows = []
+    for (task, model), of in frame.groupby(["task", "model"], sort=False):
+        reasons: dict[tuple[str, ...], list[str]] = {}
+        impossible = of[of["state"] == "not_applicable"]
+        for (regime, cause), at in impossible.groupby(["regime", "cause"], sort=False)["size"]:
+            sizes = ["any"] if at.nunique() == of["size"].nunique() else at.unique()
+            reasons.setdefault((", ".join(map(str, sizes)), _clip(str(cause))), []).append(str(regime))
+        for place, regimes in reasons.items():
+            named = "all" if len(regimes) == of["regime"].nunique() else ", ".join(regimes)
+            rows.append(cells(task, model, named, *place))
+    head = ["task", "model", "regimes", "labels", "reason"]
+    return Table("Not applicable.", head, "llwrw", rows) if rows else None
 
 
-def rendered(tables: list[Table | None]) -> Iterator[Table]:
+def rendered(tables: list[Table | None]) -> list[Table]:
     """Those there is anything to show of."""
-    return (table for table in tables if table is not None)
+    return [table for table in tables if table is not None]
