@@ -20,7 +20,7 @@ from bench.runner.plan import Cell, Plan, build, settled
 from bench.store import atomic, paths, records
 from bench.suite.load import load
 from bench.suite.schema import Schemas, Suite
-from bench.suite.trial import Json
+from bench.suite.trial import SCHEMA, Json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,13 +74,13 @@ def lock(
 ) -> Json:
     """Resolve every name of the suite that is not locked yet (all of them with `update`), and bring it here.
 
-    Raises ModelError, DataError, HubError.
+    Raises ModelError, DataError, HubError, StoreError.
     """
     from bench.runner.server import Server
 
     folder = folder_of(suite, results, smoke=smoke)
-    found = {"schema": 1, "models": {}, "tasks": {}, "regimes": {}} if update else locks.read(folder)
-    with Server() as server:
+    with _alone(folder), Server() as server:
+        found = {"schema": SCHEMA, **{section: {} for section in locks.SECTIONS}} if update else locks.read(folder)
         return _lock(suite, folder, found, server, lambda section, name: True, say)
 
 
@@ -107,12 +107,13 @@ def run(
     with contextlib.ExitStack() as stack:
         stack.enter_context(_alone(folder))
         found = locks.read(folder)
+        latest = records.latest(records.read(folder).records)
+        _only(build(suite, found, latest, smoke=smoke), only)  # a mistake in it shows before anything is downloaded
         locks.verify(suite, found)
         server: Server | None = None
         if not all(locked for _, _, locked, _ in locks.orders(suite, found)):
             server = stack.enter_context(Server())
             found = _lock(suite, folder, found, server, lambda section, name: False, say)
-        latest = records.latest(records.read(folder).records)
         first = _only(build(suite, found, latest, smoke=smoke), only)
         missing = [t for t in first.trials().values() if not settled(t, latest, frozenset())]
         if not missing and not any(cell.state == "waiting" for cell in first.cells):
@@ -209,16 +210,19 @@ def _keep(folder: Path, plan: Plan) -> None:
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Hold the results folder: a second run on it would run the same trials again."""
-    atomic.make_folder(folder)
     hold = FileLock(folder / ".run.lock")
     try:
+        atomic.make_folder(folder)
         hold.acquire(timeout=0)
     except Timeout as error:
         raise UsageError(
-            f"{folder}: another `bench run` works here; wait for it, or give this one a folder of its own with --results"
+            f"{folder}: another `bench run` or `bench lock` works here; wait for it, or give this one a folder of its "
+            "own with --results"
         ) from error
     except OSError as error:
-        raise StoreError(f"{folder}: cannot be written: {error.strerror}") from error
+        raise StoreError(
+            f"{folder}: cannot be written: {error.strerror}; name another folder with --results"
+        ) from error
     try:
         yield
     finally:
@@ -235,12 +239,25 @@ def _only(plan: Plan, only: Sequence[str]) -> Plan:
                 f"--only {item}: give axis=value, the axis one of {', '.join(AXES)}{did_you_mean(axis, AXES)}"
             )
         filters.setdefault(axis, []).extend(patterns.split(","))
-    kept = [cell for cell in plan.cells if all(_matches(cell, axis, wanted) for axis, wanted in filters.items())]
-    if filters and not kept:
-        raise UsageError(f"--only {' '.join(only)}: no cell of suite {plan.suite.name} matches")
+    for axis, wanted in filters.items():
+        known = {_value(cell, axis) for cell in plan.cells}
+        for pattern in wanted:
+            if not any(_matches(value, pattern) for value in known):
+                hint = did_you_mean(pattern, known)
+                raise UsageError(f"--only {axis}={pattern}: no {axis} of suite {plan.suite.name} matches{hint}")
+    kept = [
+        cell
+        for cell in plan.cells
+        if all(any(_matches(_value(cell, axis), p) for p in wanted) for axis, wanted in filters.items())
+    ]
+    if not kept:
+        raise UsageError(f"--only {' '.join(only)}: no cell of suite {plan.suite.name} matches all of it")
     return Plan(plan.suite, kept)
 
 
-def _matches(cell: Cell, axis: str, wanted: Sequence[str]) -> bool:
-    value = {**vars(cell.names), "size": str(cell.size), "noise": f"{cell.noise:g}"}[axis]
-    return any(fnmatch.fnmatchcase(value, pattern) for pattern in wanted)
+def _value(cell: Cell, axis: str) -> str:
+    return str({**vars(cell.names), "size": cell.size, "noise": f"{cell.noise:g}"}[axis])
+
+
+def _matches(value: str, pattern: str) -> bool:
+    return value == pattern or fnmatch.fnmatchcase(value, pattern)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench.errors import EXIT_INTERRUPTED, EXIT_TRIALS_FAILED, BenchError
+from bench.errors import EXIT_INTERRUPTED, EXIT_TRIALS_FAILED, BenchError, SuiteError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,6 +24,8 @@ ONLY = click.option(
     "--only", multiple=True, metavar="AXIS=VALUE", help="Only cells that match, e.g. task=sst2, size=64,256."
 )
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for a script.")
+MOST_PROBLEMS = 50
+"""Lines of one suite's mistakes that are shown at once."""
 SUITE = click.argument("suite", type=click.Path())
 
 
@@ -34,8 +36,16 @@ class Commands(click.Group):
         """Run the command."""
         try:
             return super().invoke(ctx)
+        except SuiteError as error:
+            for problem in error.problems[:MOST_PROBLEMS]:
+                click.echo(problem, err=True)
+            if (more := len(error.problems) - MOST_PROBLEMS) > 0:
+                click.echo(f"… and {more} more problems", err=True)
+            ctx.exit(error.exit_code)
         except BenchError as error:
-            click.echo(f"bench: {error}", err=True)
+            from bench.runner.progress import printable
+
+            click.echo("\n".join(map(printable, f"bench: {error}".splitlines())), err=True)
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:
             click.echo("bench: interrupted; what had finished is kept, running again goes on from there", err=True)
@@ -264,4 +274,7 @@ def init(source: str, text: str | None, label: str | None, config: str | None, m
 def _console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
-    return Console(stderr=stderr)
+    console = Console(stderr=stderr)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = 160  # whoever reads the file or pipe wraps lines as they like
+    return console

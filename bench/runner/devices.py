@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.errors import UsageError
+from bench.errors import UsageError, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,13 @@ def slots(devices: Sequence[str] = (), jobs: int = 1) -> list[Slot]:
 
     devices: as the user names them; empty: all CUDA devices, or the CPU where there are none. Raises UsageError.
     """
-    chosen = list(devices) or cuda_devices() or ["cpu"]
+    known = cuda_devices()
+    chosen = list(devices) or known or ["cpu"]
+    absent = [name for name in chosen if name not in (*known, "cpu") and not name.startswith(("GPU-", "MIG-"))]
+    if absent:
+        raise UsageError(
+            f"--devices {','.join(chosen)}: there is no device '{absent[0]}'{did_you_mean(absent[0], [*known, 'cpu'])}"
+        )
     if len(set(chosen)) != len(chosen) or ("cpu" in chosen and len(chosen) > 1):
         raise UsageError(f"--devices {','.join(chosen)}: name each device once, and cpu alone")
     if jobs > 1 and chosen != ["cpu"]:

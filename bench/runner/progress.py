@@ -59,11 +59,11 @@ class Live(Lines):
     def __init__(self, console: Console, slots: list[Slot]) -> None:
         super().__init__(console, len(slots))
         self._progress = Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-            TextColumn("{task.fields[note]}"), console=console, transient=True,
+            TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+            TextColumn("{task.fields[note]}", markup=False), console=console, transient=True,
         )  # fmt: skip
         self._all: TaskID = self._progress.add_task("trials", total=None, note="")
-        self._lines = {slot.name: self._progress.add_task(Text(slot.name).plain, total=None, note="") for slot in slots}
+        self._lines = {slot.name: self._progress.add_task(slot.name, total=None, note="") for slot in slots}
         self._begun = time.monotonic()
         self._progress.start()
 
@@ -78,7 +78,7 @@ class Live(Lines):
     def started(self, slot: Slot, trial: Trial) -> None:
         """Name the trial on its slot's line."""
         self._progress.reset(self._lines[slot.name], total=None)
-        self._progress.update(self._lines[slot.name], note=_escape(describe(trial)))
+        self._progress.update(self._lines[slot.name], note=describe(trial))
 
     def moved(self, slot: Slot, stage: str, done: int, total: int | None) -> None:
         """Move the slot's bar."""
@@ -113,7 +113,7 @@ def describe(trial: Trial) -> str:
 def outcome(record: Json) -> str:
     """A record in a few words."""
     if record["status"] != "ok":
-        return f"{record['status']}: {record['cause']}"
+        return f"{record['status']}: {printable(record['cause'])}"
     scores = record["scores"]
     split = "test" if "test" in scores else "validation"
     return f"{scores['metric']} {scores[split][scores['metric']]:.3f}" + (
@@ -121,12 +121,13 @@ def outcome(record: Json) -> str:
     )
 
 
+def printable(text: object) -> str:
+    """One line that does not drive the terminal, whatever an exception said."""
+    return "".join(c if c.isprintable() else " " for c in str(text))
+
+
 def span(seconds: float) -> str:
     """Seconds as a person says them."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def _escape(text: str) -> str:
-    return text.replace("[", r"\[")

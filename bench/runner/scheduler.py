@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Protocol
 
 from bench.runner.devices import Slot
-from bench.runner.plan import FINAL, Plan, settled
+from bench.runner.plan import Plan, settled
 from bench.runner.server import Server
 from bench.store.records import Writer
-from bench.suite.trial import Json, Trial
+from bench.suite.trial import Json, Trial, canonical
 
 WAIT = 0.5
 """Seconds the parent sleeps at most between two looks at its clocks."""
@@ -38,14 +38,14 @@ class Progress(Protocol):
 
 @dataclass
 class Running:
-    """A trial on a slot."""
+    """A trial on a slot. alive: its last sign of life, None until its process has started."""
 
     trial: Trial
     slot: Slot
     attempt: str
     started: str
     begun: float = field(default_factory=time.monotonic)
-    alive: float = field(default_factory=time.monotonic)
+    alive: float | None = None
     kill_reason: tuple[str, str] | None = None
     oom_kills: int = 0
 
@@ -107,6 +107,8 @@ class Scheduler:
         running = self.running.get(event.get("job", ""))
         if running is None:
             return False
+        if event["event"] == "started":
+            running.begun = running.alive = time.monotonic()
         if event["event"] == "progress":
             running.alive = time.monotonic()
             self.progress.moved(running.slot, event["stage"], event["done"], event["total"])
@@ -115,8 +117,7 @@ class Scheduler:
         record = self._record(event, running)
         self.writer.append(record)
         self.tried.add(running.trial.id)
-        if record["status"] in FINAL or running.trial.id not in self.latest:
-            self.latest[running.trial.id] = record
+        self.latest[running.trial.id] = record
         del self.running[event["job"]]
         self.progress.ended(running.slot, running.trial, record)
         return True
@@ -133,6 +134,14 @@ class Scheduler:
             else:
                 how = f"signal {event['signal']}" if "signal" in event else f"exit code {event.get('exit')}"
                 found["status"], found["cause"] = "killed", f"the trial's process ended with {how}"
+        try:
+            canonical(found)
+        except ValueError as error:
+            found = {
+                "started": running.started,
+                "status": "failed",
+                "cause": f"its record holds no plain numbers: {error}",
+            }
         return {
             **found,
             "trial": running.trial.to_json(),
@@ -148,14 +157,14 @@ class Scheduler:
         """Kill what has run too long or shows no sign of life."""
         now = time.monotonic()
         for job, running in self.running.items():
-            if running.kill_reason is not None:
+            if running.alive is None:
                 continue
             if now - running.begun > plan.suite.timeout:
                 running.kill_reason = ("timeout", f"longer than the suite's timeout of {plan.suite.timeout:g} s")
             elif now - running.alive > plan.suite.hung:
                 running.kill_reason = ("hung", f"no sign of life for {plan.suite.hung:g} s")
             if running.kill_reason is not None:
-                self.server.kill(job)
+                self.server.kill(job)  # again each time: a process that has only just started leaves its group first
 
 
 def _oom_kills() -> int:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from bench import errors
 from bench.errors import BenchError
@@ -39,6 +39,7 @@ class Server:
         self._jobs = 0
         self._pids: dict[str, int] = {}
         self._pending = b""
+        self._ready = False
         self._errors = Path(self._scratch.name) / "server.log"
         self._process = subprocess.Popen(
             [sys.executable, "-m", "bench.worker.server"],
@@ -57,6 +58,8 @@ class Server:
 
     def __exit__(self, *_: object) -> None:
         assert self._process.stdin is not None
+        if not self._ready:
+            self._process.kill()  # it has no job yet, and would go on importing for seconds
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()  # the server kills its jobs and ends
         try:
@@ -94,20 +97,24 @@ class Server:
         *lines, self._pending = (self._pending + data).split(b"\n")
         events = [json.loads(line) for line in lines]
         for event in events:
+            self._ready = True
             if event["event"] == "started":
                 self._pids[event["job"]] = event["pid"]
         return events
 
     def result(self, job: str) -> Json | None:
         """What an ended job left, or None where it was killed before."""
-        path = Path(self._scratch.name) / f"{job}.json"
-        result: Json | None = json.loads(path.read_text()) if path.exists() else None
+        try:
+            found = json.loads((Path(self._scratch.name) / f"{job}.json").read_bytes())
+        except (OSError, ValueError):
+            return None
+        # what an exception says may hold unpaired surrogates, which no file takes
+        result: Json = json.loads(json.dumps(found, ensure_ascii=False).encode(errors="replace"))
         return result
 
     def log(self, job: str) -> str:
         """The end of a job's log."""
-        path = Path(self._scratch.name) / f"{job}.log"
-        return path.read_bytes()[-LOG_END:].decode(errors="replace") if path.exists() else ""
+        return _end(Path(self._scratch.name) / f"{job}.log")
 
     def kill(self, job: str) -> None:
         """Kill a job and everything it started."""
@@ -122,10 +129,23 @@ class Server:
                 if event["event"] == "ended" and event["job"] == job:
                     result = self.result(job)
                     if result is None:
-                        raise BenchError(f"preparing {order['kind']} {order['name']} failed:\n{self.log(job)}")
+                        how = f"signal {event['signal']}" if "signal" in event else f"exit code {event['exit']}"
+                        raise BenchError(
+                            f"preparing {order['kind']} {order['name']} ended with {how}:\n{self.log(job)}"
+                        )
                     if "error" in result:
                         raise getattr(errors, result["error"])(result["message"])
                     return result["entry"]
 
-    def _died(self) -> None:
-        raise BenchError(f"the server that trials are forked from died:\n{self._errors.read_text(errors='replace')}")
+    def _died(self) -> NoReturn:
+        code = self._process.wait()
+        how = f"signal {-code}" if code < 0 else f"exit code {code}"
+        raise BenchError(
+            f"the process that trials are forked from ended with {how}; what had finished is kept, running again goes "
+            f"on from there\n{_end(self._errors)}".rstrip()
+        )
+
+
+def _end(log: Path) -> str:
+    """The end of a log; bytes that are no text are shown as such."""
+    return log.read_bytes()[-LOG_END:].decode(errors="replace") if log.exists() else ""

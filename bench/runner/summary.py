@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Union, get_args, get_origin
 
 from bench import plugins
-from bench.errors import UsageError
+from bench.errors import StoreError, UsageError
 from bench.runner.plan import FINAL, Plan
-from bench.runner.progress import span
+from bench.runner.progress import printable, span
 from bench.store import paths, records
 from bench.suite.trial import Json, Trial
 
@@ -68,22 +68,22 @@ def summarise(plan: Plan, results: Path, smoke: bool) -> Json:
 
 def status_of(results: Path) -> list[Json]:
     """How far each suite below (or at) a folder is. Raises UsageError where there is none."""
-    folders = [p.parent for p in sorted(results.glob("records")) or sorted(results.glob("*/records"))]
+    folders = [
+        f for f in [results, *sorted(results.glob("*/"))] if paths.records(f).is_dir() or paths.plan(f).is_file()
+    ]
     if not folders:
-        raise UsageError(
-            f"{results}: no results here (a folder with records/, or of such folders); run `bench run SUITE`"
-        )
+        raise UsageError(f"{results}: no results here; `bench run SUITE` writes them")
     found = []
     for folder in folders:
         read = records.read(folder)
         latest = records.latest(read.records)
-        plan = (
-            json.loads(paths.plan(folder).read_text()) if paths.plan(folder).exists() else {"trials": {}, "cells": []}
-        )
+        plan = _kept_plan(paths.plan(folder))
         planned = {id_: latest.get(id_) for id_ in plan["trials"]} if plan["trials"] else dict(latest)
         waiting = sum(cell["seeds"] for cell in plan["cells"] if cell["state"] == "waiting")
         statuses = Counter(record["status"] for record in planned.values() if record)
-        causes = Counter(f"{r['status']}: {r['cause']}" for r in planned.values() if r and r["status"] != "ok")
+        causes = Counter(
+            f"{r['status']}: {printable(r.get('cause'))}" for r in planned.values() if r and r["status"] != "ok"
+        )
         found.append({
             "suite": folder.name,
             "planned": len(planned) + waiting,
@@ -93,6 +93,15 @@ def status_of(results: Path) -> list[Json]:
             "damaged": read.damaged,
         })  # fmt: skip
     return found
+
+
+def _kept_plan(path: Path) -> Json:
+    """What the last run planned; nothing where none got that far. Raises StoreError."""
+    try:
+        plan: Json = json.loads(path.read_bytes()) if path.exists() else {"trials": {}, "cells": []}
+        return {"trials": dict(plan["trials"]), "cells": list(plan["cells"])}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{path}: not a plan; `bench run` writes it anew") from error
 
 
 def describe(kind: str, name: str) -> Json:
