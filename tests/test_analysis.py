@@ -14,6 +14,8 @@ from factory import ENVIRONMENT, OTHER, Factory, trial
 
 from bench.analysis import frame
 from bench.analysis.failures import failures, left_out
+from bench.analysis.forgetting import forgetting
+from bench.analysis.overview import overview
 from bench.analysis.statistics import crossed_interval, paired_difference, seed_interval
 from bench.errors import StoreError, UsageError
 from bench.store import paths
@@ -182,6 +184,47 @@ def test_states_and_causes(tmp_path: Path) -> None:
     assert set(cells.environment) == {"aaaa"}
     assert row(cells, regime="lora")["interval"] == "examples"
     assert failures(results).status.tolist() == ["failed", "oom_device", "oom_device", "oom_device"]
+
+
+def test_the_spread_over_templates(tmp_path: Path) -> None:
+    factory = Factory(tmp_path)
+    templates = {"templates": {"accuracy": [0.5, 0.7, 0.6], "macro-f1": [0.1, 0.2, 0.3]}}
+    factory.cell("zero-shot", 0, 0.6, seeds=1, also=templates)
+    factory.cell("lora", 64, 0.8)
+    cells = frame.cells([only(factory.finish())])
+    spread = cells[["templates", "template_low", "template_high"]]
+    assert spread[cells.regime == "zero-shot"].values.tolist() == [[3, 0.5, 0.7]]
+    assert spread[cells.regime == "lora"].iloc[0].fillna(-1).tolist() == [0, -1, -1]
+
+
+def test_forgetting_is_the_mean_over_ok_seeds(tmp_path: Path) -> None:
+    factory = Factory(tmp_path)
+    first, second, third = factory.cell("lora", 64, None)
+    for one, after in ((first, 0.5), (second, 0.7)):
+        factory.record(one, also={"forgetting": {"sts": {"accuracy": {"before": 0.8, "after": after}}}})
+    factory.record(third, status="diverged")
+    factory.cell("zero-shot", 0, 0.6, seeds=1)
+    (row,) = forgetting(only(factory.finish())).to_dict("records")
+    assert row == {
+        **{"suite": "nlp", "task": "sst2", "model": "minilm", "regime": "lora", "size": 64, "noise": 0.0},
+        **{"environment": "aaaa", "on": "sts", "metric": "accuracy", "seeds": 2},
+        **{"before": pytest.approx(0.8), "after": pytest.approx(0.6)},
+    }
+
+
+def test_the_overview_counts_every_planned_trial_once_and_every_attempt_s_time(tmp_path: Path) -> None:
+    factory = Factory(tmp_path)
+    first, second, _ = factory.cell("lora", 64, None, tuning=1)
+    factory.record(first, status="failed")
+    factory.record(first, facts={"notes": ["odd"]})
+    factory.record(second, status="diverged", facts={"notes": ["odd"]}, costs={"seconds": {"total": 5.0}})
+    factory.cell("partial", 64, 0.8, seeds=1, tuning=2)
+    factory.plan["cells"].append({**factory.plan["cells"][0], "state": "waiting", "seeds": 4, "reported": []})
+    factory.record(trial("old", "sst2", "lora", 64, 0.0, 0, "reported"))
+    found = overview(only(factory.finish()))
+    assert found.trials == {"ok": 4, "diverged": 1, "missing": 6}
+    assert (found.seconds, found.tuning_seconds) == (105, 40)
+    assert found.remarks == {"odd": 2}
 
 
 def test_environments_are_never_pooled(tmp_path: Path) -> None:

@@ -18,10 +18,12 @@ from rich.console import Console
 
 from bench import report
 from bench.analysis import frame
-from bench.report import csv, latex, markdown, numbers, terminal
+from bench.report import csv, environment, figures, latex, layout, markdown, numbers, terminal
 from bench.report.section import sections
+from bench.report.tables import Table, cells
 from bench.report.text import clean
 
+WIDE = ("linear-probe", "partial", "lora", "lora-r64", "dora", "full", "retrain", "continued-pretraining")
 GOLDEN = Path(__file__).parent / "golden"
 HOSTILE = "m[/bold]\x1b[31m|\\end{table}$x_1%&#~^<script>\u202e `a` **b** =1+1 ü 中"
 
@@ -29,6 +31,19 @@ HOSTILE = "m[/bold]\x1b[31m|\\end{table}$x_1%&#~^<script>\u202e `a` **b** =1+1 �
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> list[frame.Results]:
     return frame.load(example(tmp_path_factory.mktemp("example") / "results"))
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory: pytest.TempPathFactory) -> list[frame.Results]:
+    """Many sizes and regimes, and many long causes."""
+    factory = Factory(tmp_path_factory.mktemp("wide"))
+    for regime in WIDE:
+        for size in (16, 32, 64, 128, 256, 512, 1024, 2048):
+            factory.cell(regime, size, 0.8, seeds=1, artifacts=False, costs={"flops": {"train": 5e13}})
+    for index in range(30):
+        for one in factory.cell(f"odd-{index}", 16, None, seeds=1):
+            factory.record(one, status="failed", cause=f"cause {index} of the loss that is not finite " * 4)
+    return frame.load(factory.finish())
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +149,66 @@ def test_device_columns_only_where_there_is_data(results: list[frame.Results], t
     ]
 
 
+def test_what_no_regime_can_do_stands_in_one_row_alone(results: list[frame.Results]) -> None:
+    (section,) = sections(results)
+    assert not any("digits" in table.caption for table in [*section.scores, *section.costs])
+    assert not any((figure.rows["task"] == "digits").any() for figure in section.figures)
+    rows = [[cell.text for cell in row] for row in section.failures[-1].rows]
+    assert [row for row in rows if row[0] == "digits"] == [["digits", "minilm", "all", "any", "the model has no head"]]
+
+
+def test_what_some_cannot_do_is_said_with_its_sizes(tmp_path: Path) -> None:
+    factory = Factory(tmp_path)
+    for regime in ("lora", "full", "partial"):
+        factory.cell(regime, 64, 0.8)
+        factory.cell(regime, 256, None, state="planned" if regime == "partial" else "not_applicable")
+    (section,) = sections(frame.load(factory.finish()))
+    assert [[cell.text for cell in row[2:4]] for row in section.failures[-1].rows] == [["lora, full", "256"]]
+
+
+@pytest.mark.parametrize("width", [80, 60])
+def test_on_a_terminal_nothing_is_cut(wide: list[frame.Results], width: int) -> None:
+    text = printed(wide, width=width)
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= width
+    costs = text.split("Costs on")[1]
+    assert all(f" {regime} " in costs for regime in WIDE)
+
+
+def test_a_table_is_split_evenly_and_each_part_has_the_first_column() -> None:
+    head = ["quantity", "two words", *"abcd"]
+    table = Table("", head, "lrrrrr", [cells("time", *"12345")], [cells(*"fooooo")])
+    assert layout.widths(table) == [8, 5, 1, 1, 1, 1]
+    assert layout.parts(table, 8 + 3 + 5 + 4 * (3 + 1)) == [table]
+    parts = layout.parts(table, 8 + 3 + 5 + 3 * (3 + 1))
+    assert [part.head for part in parts] == [["quantity", "two words", "a", "b"], ["quantity", "c", "d"]]
+    assert [[cell.text for cell in part.rows[0]] for part in parts] == [["time", "1", "2", "3"], ["time", "4", "5"]]
+    assert [len(part.foot[0]) for part in parts] == [4, 3]
+    assert len(layout.parts(table, 1)) == 5
+
+
+def test_bands_stay_within_the_metric_and_numbers_do_not(tmp_path: Path) -> None:
+    factory = Factory(tmp_path)
+    for seed, one in enumerate(factory.cell("lora", 64, None, seeds=2)):
+        factory.record(one, scores={"metric": "accuracy", "test": {"accuracy": 0.4 + 0.2 * seed}})
+    (section,) = sections(frame.load(factory.finish()))
+    assert section.scores[0].rows[0][1].text == ".500 ± 1.271 (2)"
+    (panel,) = figures.draw(section.figures[0]).axes
+    for band in panel.collections:
+        heights = [y for path in band.get_paths() for _, y in path.vertices]
+        assert (min(heights), max(heights)) == pytest.approx((0, 1))
+    foreign = section.figures[0].rows.assign(metric="another package's")
+    assert figures._bounded(foreign)["high"].tolist() == [pytest.approx(1.77, abs=0.01)]
+
+
+def test_an_environment_is_one_line() -> None:
+    found = {"id": "x", "device": "H200", "threads": 4, "precision": "bf16", "cuda": "13.0", "python": "3.12.1"}
+    assert environment.line({**found, "packages": {"peft": "1", "torch": "2", "accelerate": None}}) == (
+        "H200, 4 threads, bf16, Python 3.12.1, cuda 13.0, torch 2, peft 1"
+    )
+    assert environment.line({}) == ""
+
+
 def test_environments_have_tables_of_their_own(tmp_path: Path) -> None:
     factory = Factory(tmp_path)
     for one in factory.cell("lora", 64, 0.8):
@@ -195,13 +270,13 @@ def test_no_color_is_respected(results: list[frame.Results], monkeypatch: pytest
 
 
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed")
-@pytest.mark.parametrize("which", ["results", "hostile"])
+@pytest.mark.parametrize("which", ["results", "wide", "hostile"])
 def test_latex_compiles(which: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     report.write(request.getfixturevalue(which), tmp_path)
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "report.tex"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace")
     assert done.returncode == 0, done.stdout[-2000:]
-    assert which == "hostile" or "Overfull \\hbox" not in done.stdout
+    assert which == "hostile" or "Overfull" not in done.stdout
     assert all(path.read_text().isascii() for path in tmp_path.rglob("*.tex"))
 
 

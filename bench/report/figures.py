@@ -24,6 +24,8 @@ from bench.store import atomic
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9", "#7F7F7F")
 """Okabe & Ito's, told apart with any colour vision; the markers tell them apart in grey."""
 MARKERS = "os^Dv*PX"
+CROWDED = 5
+"""More ticks than this stand aslant."""
 STYLE = {
     "font.size": 8,
     "axes.titlesize": 8,
@@ -74,7 +76,7 @@ def _panel(axes: Any, rows: pd.DataFrame, x: str, styles: dict[str, dict[str, An
     if x == "labels":
         ticks = sorted(rows.loc[rows["labels"] > 0, "labels"].unique())
         axes.set_xscale("log")
-        axes.set_xticks(ticks, [f"{tick:,.0f}" for tick in ticks])
+        axes.set_xticks(ticks, [f"{tick:,.0f}" for tick in ticks], rotation=45 if len(ticks) > CROWDED else 0)
     else:
         ticks = sorted(rows["noise"].unique())
         axes.set_xticks(ticks, [numbers.percent(tick) for tick in ticks])

@@ -27,6 +27,7 @@ PREAMBLE = r"""\documentclass{article}
 \usepackage{booktabs,float,graphicx}
 \floatplacement{table}{H}
 \floatplacement{figure}{H}
+\setlength{\belowcaptionskip}{4pt}
 \makeatletter
 \def\maxwidth{\ifdim\Gin@nat@width>\linewidth\linewidth\else\Gin@nat@width\fi}
 \def\maxheight{\ifdim\Gin@nat@height>.9\textheight.9\textheight\else\Gin@nat@height\fi}
@@ -66,7 +67,8 @@ def _cell(cell: Cell) -> str:
 
 
 def _row(row: list[Cell], aligns: str) -> str:
-    texts = (rf"{{\raggedright {_cell(c)}\par}}" if a == "w" else _cell(c) for c, a in zip(row, aligns, strict=True))
+    ragged = r"\raggedright\let\\\tabularnewline "
+    texts = (ragged * (align == "w") + _cell(cell) for cell, align in zip(row, aligns, strict=True))
     return " & ".join(texts) + r" \\"
 
 

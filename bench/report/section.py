@@ -51,7 +51,8 @@ class Section:
 
 def _headline(of: Overview) -> str:
     failed = {tables.state(s): n for s, n in of.trials.items() if s not in ("ok", "missing", "not_applicable") and n}
-    ways = f" ({', '.join(f'{count} {status}' for status, count in sorted(failed.items()))})" if failed else ""
+    ways = ", ".join(f"{count} {status}" for status, count in sorted(failed.items()))
+    ways = f" ({ways})" if set(failed) - {"failed"} else ""
     rest = f", {of.trials['not_applicable']} not applicable" if of.trials["not_applicable"] else ""
     return (
         f"{of.trials.total():,} trials: {of.trials['ok']:,} ok, {sum(failed.values()):,} failed{ways}, "
@@ -138,7 +139,7 @@ def sections(results: Sequence[Results]) -> list[Section]:
         suite = overview(one)
         states = own["state"].ne("not_applicable").groupby([own["task"], own["model"]])
         possible = own[states.transform("any")]
-        remarks = (f"{note} ({count} trials)" for note, count in suite.remarks.most_common())
+        remarks = (f"Of {count} trial{'s' * (count > 1)}: {note}." for note, count in suite.remarks.most_common())
         built.append(
             Section(
                 name=one.name,

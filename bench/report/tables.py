@@ -17,6 +17,8 @@ STATES = {
     "waiting": "waiting for tuning",
 }
 """The words for those states whose own name is not one."""
+LONG = 30
+"""Longer texts break over lines."""
 NOT_DISTINGUISHABLE, ON_EDGE = "†", "‡"
 
 
@@ -249,7 +251,8 @@ def not_applicable(frame: pd.DataFrame) -> Table | None:
             named = "all" if len(regimes) == of["regime"].nunique() else ", ".join(regimes)
             rows.append(cells(task, model, named, *place))
     head = ["task", "model", "regimes", "labels", "reason"]
-    return Table("Not applicable.", head, "llwrw", rows) if rows else None
+    long = any(len(row[2].text) > LONG for row in rows)
+    return Table("Not applicable.", head, "llwlw" if long else "llllw", rows) if rows else None
 
 
 def rendered(tables: list[Table | None]) -> list[Table]:
