@@ -40,6 +40,8 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> list[frame.Results]:
     for regime in WIDE:
         for size in (16, 32, 64, 128, 256, 512, 1024, 2048):
             factory.cell(regime, size, 0.8, seeds=1, artifacts=False, costs={"flops": {"train": 5e13}})
+    for regime in ("linear-probe", "partial", "lora"):
+        factory.cell(regime, "all", None, seeds=1, state="not_applicable")
     for index in range(30):
         for one in factory.cell(f"odd-{index}", 16, None, seeds=1):
             factory.record(one, status="failed", cause=f"cause {index} of the loss that is not finite " * 4)

@@ -20,8 +20,8 @@ LINES = 5
 """How many lines of a cell's long text count on."""
 WIDTH = 105
 """Characters of \\footnotesize, with the room between columns, across a portrait page."""
-TEXT = 0.66
-"""The part of a line that long text may take, all its columns together."""
+TEXT = {1: 0.5, 2: 0.33}
+"""The part of a line that a column of long text takes, by how many of them there are."""
 PREAMBLE = r"""\documentclass{article}
 \usepackage[a4paper,margin=15mm]{geometry}
 \usepackage{booktabs,float,graphicx}
@@ -81,7 +81,7 @@ def _head(head: str, align: str, width: int) -> str:
 
 def _tabular(table: Table) -> Iterator[str]:
     heads = zip(table.head, table.align.replace("w", "l"), layout.widths(table), strict=True)
-    text = rf"p{{{TEXT / max(table.align.count('w'), 1):.2f}\linewidth}}"
+    text = rf"p{{{TEXT.get(table.align.count('w'))}\linewidth}}"
     yield rf"\begin{{tabular}}{{{table.align.replace('w', text)}}}"
     yield r"\toprule"
     yield " & ".join(_head(*head) for head in heads) + r" \\"
