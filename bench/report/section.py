@@ -89,11 +89,12 @@ def _scores(frame: pd.DataFrame, letters: dict[str, str]) -> Iterator[Table]:
 
 def _costs(frame: pd.DataFrame, letters: dict[str, str]) -> Iterator[Table]:
     for title, rows in _places(frame, letters):
-        largest = max(rows["size"], key=size_order)
-        rows = rows[(rows["size"] == largest) & (rows["noise"] == rows["noise"].min())]
-        table = tables.costs(rows, f"{title}, {largest} labels")
-        if table is not None:
-            yield table
+        rows = rows[rows["noise"] == rows["noise"].min()]
+        ran = rows[rows["seeds"] > 0]
+        if len(ran):
+            labelled = ran[ran["labels"] != 0]
+            largest = max((labelled if len(labelled) else ran)["size"], key=size_order)
+            yield tables.costs(rows[rows["size"] == largest], f"{title}, {largest} labels")
 
 
 def _forgetting(frame: pd.DataFrame, letters: dict[str, str]) -> Iterator[Table]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -89,9 +89,17 @@ _BASES = {
 }
 
 
+def _on(group: pd.DataFrame, basis: str) -> Iterator[str]:
+    """The regimes whose intervals have this basis, with their sizes where it is not that of all their intervals."""
+    for regime, of in group[group["interval"] != ""].groupby("regime", sort=False):
+        sizes = of.loc[of["interval"] == basis, "size"]
+        if len(sizes):
+            yield str(regime) if len(sizes) == len(of) else f"{regime} at {' and '.join(map(str, sizes))}"
+
+
 def _notes(group: pd.DataFrame, rows: list[list[Cell]]) -> list[str]:
     bases = [
-        f"{words}: {', '.join(dict.fromkeys(group.loc[group['interval'] == basis, 'regime']))}"
+        f"{words}: {', '.join(_on(group, basis))}"
         for basis, words in _BASES.items()
         if (group["interval"] == basis).any()
     ]
@@ -166,24 +174,19 @@ _COSTS: list[tuple[str, str, Callable[[float], str]]] = [
 ]
 
 
-def costs(group: pd.DataFrame, title: str) -> Table | None:
-    """What each regime cost at one size; None where nothing ran. A quantity nobody has data for is left out."""
-    if not group["seeds"].any():
-        return None
+def costs(group: pd.DataFrame, title: str) -> Table:
+    """What each regime cost at one size. A quantity nobody has data for is left out."""
     quantities = [quantity for quantity in _COSTS if group[quantity[1]].fillna(0).any()]
     columns = []
     for _, row in group.iterrows():
-        if row["seeds"]:
-            columns.append([form(row[column]) for _, column, form in quantities])
-        else:
-            columns.append([state(row["state"]), *[numbers.NONE] * (len(quantities) - 1)])
-    texts = zip(*columns, strict=True)
+        texts = [form(row[column]) for _, column, form in quantities]
+        columns.append(texts if row["seeds"] else [state(row["state"]), *texts[1:]])
     return Table(
         caption=f"Costs on {title}: means over seeds; memory: the highest peak; "
         "training: optimiser steps alone; tuning: all its trials from start to end.",
         head=["", *group["regime"]],
         align="l" + "r" * len(columns),
-        rows=[cells(name, *row) for (name, _, _), row in zip(quantities, texts, strict=True)],
+        rows=[cells(name, *row) for (name, _, _), *row in zip(quantities, *columns, strict=True)],
     )
 
 
