@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bench.training.job import Adapted, Job, Part
 
 VERSION = 1
-TUNED = Tuned("C", 1e-3, 1e2)
+TUNED = Tuned("C", 1e-5, 1e1)
 LABELS, TRAINS = True, False
 
 
