@@ -256,7 +256,7 @@ def test_features_are_computed_once_for_all_trials(
     adapted.predict(again.parts["test"])
     assert len(built) == 2
     for one in (found, again):  # what they cost is charged to both
-        assert one.charged["train"] > one._feature_seconds["train"] * 24 > 0
+        assert one.stages.seconds["train"] > one._feature_seconds["train"] * 24 > 0
 
 
 def test_a_probe_on_one_class_answers_it(models: Any, tasks: Any, tmp_path: Path) -> None:

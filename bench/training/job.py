@@ -80,10 +80,10 @@ class Job:
     micro_batch: int
     tick: Tick = lambda stage, done, total: None
     fit: Fit | None = None
-    charged: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     backbone_parameters: int = 0
     feature_latency: float = 0.0
+    shared_seconds: float = 0.0
     _encoded: dict[str, Encoded] = field(default_factory=dict)
     _feature_seconds: dict[str, float] = field(default_factory=dict)
 
@@ -186,7 +186,8 @@ class Job:
     def features(self, split: str) -> np.ndarray:
         """Frozen features of a whole split, float32 [n, width], computed once for all trials that share them.
 
-        What they cost is charged to every trial in proportion to the examples it uses of them (`charged`).
+        What they cost is charged to every trial in proportion to the examples it uses of them (`charge`), and not to the
+        one that happens to compute them.
         """
         key = {**self._key(split), "features": self.pooling, "environment": self.environment,
                "precision": self.training.precision, "dtype": self.trial.model["parameters"]["dtype"]}  # fmt: skip
@@ -216,15 +217,19 @@ class Job:
                 )
             (target / "facts.json").write_text(json.dumps(facts))
 
+        begun = time.perf_counter()
         folder = cached("features", key, compute)
+        self.shared_seconds -= time.perf_counter() - begun
         facts = json.loads((folder / "facts.json").read_text())
         self.backbone_parameters, self.feature_latency = facts["parameters"], facts["latency"]
         self._feature_seconds[split] = facts["seconds"] / facts["examples"]
         return np.asarray(np.load(folder / "features.npy", mmap_mode="r"))
 
-    def charge(self, stage: str, part: Part, seconds: float) -> None:
-        """Charge a stage what it took itself and the part's share of computing the features it used."""
-        self.charged[stage] = seconds + self._feature_seconds[part.split] * len(part.indices)
+    def charge(self, stage: str, part: Part) -> None:
+        """Charge a stage the part's share of computing the features it used; nothing where it used none."""
+        share = self._feature_seconds.get(part.split, 0.0) * len(part.indices)
+        self.stages.seconds[stage] += share
+        self.shared_seconds += share
 
     def _key(self, split: str) -> Json:
         """Everything that determines how this model takes this split."""

@@ -127,6 +127,7 @@ def _measure(job: Job, order: Json, record: Json) -> None:
     if len(job.parts["validation"].indices):
         with stages.stage("validation"):
             held_out = adapted.predict(job.parts["validation"])
+        job.charge("validation", job.parts["validation"])
         record["scores"]["validation"] = evaluation.scores(metrics, job.parts["validation"].labels, held_out)
         record["scores"]["validation"]["log_loss"] = evaluation.log_loss(job.parts["validation"].labels, held_out[0])
     artifact: Json = {"curve": {"losses": job.fit.losses, "validations": job.fit.validations} if job.fit else {}}
@@ -136,6 +137,7 @@ def _measure(job: Job, order: Json, record: Json) -> None:
             job.encoded(part.split)  # tokenising is a stage of its own
         with stages.stage("test"):
             found = adapted.predict(part)
+        job.charge("test", part)
         costs["memory_bytes"] |= job.memory.peaks("inference")
         record["scores"]["test"] = evaluation.scores(metrics, part.labels, found)
         if len(found) > 1:
@@ -155,7 +157,7 @@ def _measure(job: Job, order: Json, record: Json) -> None:
 
 
 def _finish(job: Job, adapted: Adapted, costs: Json, record: Json) -> None:
-    costs["seconds"] = {**job.stages.seconds, **job.charged, "total": job.stages.total()}
+    costs["seconds"] = {**job.stages.seconds, "total": job.stages.total() + job.shared_seconds}
     costs["parameters"] = {"total": adapted.total, "trainable": adapted.trainable}
     costs["stored_bytes"] = adapted.stored_bytes
     if job.stages.joules:
@@ -188,14 +190,9 @@ def _inference(job: Job, adapted: Adapted, part: Part, stages: Stages) -> Json:
 
     Features are cached, so a probe is charged what its backbone took.
     """
-    if job.feature_latency:
-        job.charge("test", part, stages.seconds["test"])
-        latency, spent = job.feature_latency, job.charged["test"]
-    else:
-        one = Part(part.split, part.indices[:1], part.labels[:1])
-        latency = clock.latency(lambda: adapted.predict(one), stages.synchronise)
-        spent = stages.seconds["test"]
-    return {"latency_seconds": latency, "examples_per_second": len(part.indices) / spent}
+    one = Part(part.split, part.indices[:1], part.labels[:1])
+    latency = job.feature_latency or clock.latency(lambda: adapted.predict(one), stages.synchronise)
+    return {"latency_seconds": latency, "examples_per_second": len(part.indices) / stages.seconds["test"]}
 
 
 def _metrics(trial: Trial, task: Any) -> list[str]:
