@@ -41,14 +41,15 @@ class Server:
         self._pending = b""
         self._ready = False
         self._errors = Path(self._scratch.name) / "server.log"
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "bench.worker.server"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors.open("wb"),
-            env={**os.environ, **QUIET},
-            start_new_session=True,  # Ctrl-C is the parent's to handle
-        )
+        with self._errors.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "bench.worker.server"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env={**os.environ, **QUIET},
+                start_new_session=True,  # Ctrl-C is the parent's to handle
+            )
         assert self._process.stdout is not None
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._process.stdout, selectors.EVENT_READ)
@@ -89,6 +90,8 @@ class Server:
     def events(self, timeout: float) -> list[Json]:
         """What has happened, waiting for it at most `timeout` seconds. Raises BenchError when the server died."""
         if not self._selector.select(timeout):
+            if self._process.poll() is not None:  # a job that outlives it may hold its end of the pipe open
+                self._died()
             return []
         assert self._process.stdout is not None
         data = os.read(self._process.stdout.fileno(), 65536)
