@@ -15,6 +15,7 @@ from bench.errors import ModelError, did_you_mean
 from bench.modeling import images, text, vocabulary
 from bench.suite.parameters import Budget, Training
 from bench.training.batching import endless
+from bench.training.latent import latent_semantics, start_from
 from bench.training.loop import Collate, train
 from bench.training.masking import AtPositions, mask
 from bench.training.recipes import Classification, MaskedLM, Recipe
@@ -29,13 +30,16 @@ def masked_lm(recipe: MaskedLM, texts: Sequence[str], folder: Path) -> None:
 
     tokenizer = vocabulary.learn(texts, recipe.vocabulary, recipe.max_length)
     tokenizer.save_pretrained(folder)
+    own = {"vocab_size": len(tokenizer), "max_position_embeddings": recipe.max_length}
+    config = _config(recipe.architecture, {**own, "pad_token_id": tokenizer.pad_token_id, **recipe.config})
+    config.save_pretrained(folder)
     tokens = text.tokenise(folder, texts, recipe.max_length)
     generator = np.random.Generator(np.random.PCG64(stream(recipe.seed, "data")))
     masked = mask(tokens, recipe.mask, recipe.epochs, tokenizer, generator)
-    own = {"vocab_size": len(tokenizer), "max_position_embeddings": recipe.max_length}
-    config = _config(recipe.architecture, {**own, "pad_token_id": tokenizer.pad_token_id, **recipe.config})
     torch.manual_seed(stream(recipe.seed, "initialisation"))
     model = transformers.AutoModelForMaskedLM.from_config(config)
+    if recipe.embeddings == "lsa":
+        start_from(model.get_input_embeddings().weight, latent_semantics(tokens, len(tokenizer), config.hidden_size))
     _fit(AtPositions(model), recipe, masked.labels, masked.lengths, lambda rows: masked.batch(rows, CPU), epochs=1)
     model.save_pretrained(folder)
 

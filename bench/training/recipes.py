@@ -31,6 +31,9 @@ class MaskedLM(Recipe):
     vocabulary: Annotated[int, Field(ge=300)] = Field(4000, description="tokens the tokenizer knows")
     max_length: Annotated[int, Field(ge=8)] = Field(64, description="tokens; longer passages are cut")
     mask: Annotated[float, Field(gt=0, lt=1)] = Field(0.15, description="fraction of the tokens to fill in")
+    embeddings: Literal["random", "lsa"] = Field(
+        "random", description="what token embeddings start from; lsa: which passages tokens stand in, by SVD"
+    )
 
 
 class Classification(Recipe):
