@@ -30,6 +30,7 @@ PROGRESS_SECONDS = 0.5
 
 def main() -> None:
     """Serve until standard input ends."""
+    _end_with_parent()
     _import_everything()
     wake, woken = os.pipe()
     os.set_blocking(woken, False)
@@ -105,14 +106,19 @@ def _become_job(order: Json) -> None:
     os.setpgid(0, 0)
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    _end_with_parent()
     log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     events = os.dup(1)
     null = os.open(os.devnull, os.O_RDONLY)
     for source, target in ((null, 0), (log, 1), (log, 2)):
         os.dup2(source, target)
     order["events"] = events
+
+
+def _end_with_parent() -> None:
+    """Where the kernel can, let it end this process with its parent, whatever it is doing."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def _job(order: Json) -> int:
