@@ -48,8 +48,8 @@ def classifier(
         raise ModelError(f"{folder}: transformers cannot build this model: {error}") from error
     backbone = tower(backbone, config, modality)
     pooler = getattr(backbone, "pooler", None)
-    if pooling != "pooler" and pooler is not None and any(True for _ in pooler.parameters()):
-        backbone.pooler = None
+    if pooling != "pooler" and isinstance(pooler, nn.Module) and next(pooler.parameters(), None) is not None:
+        backbone.register_module("pooler", None)
     torch.manual_seed(seed)  # the head must not depend on how much randomness building the backbone took
     rate = dropout if dropout is not None else getattr(backbone.config, "hidden_dropout_prob", 0.0)
     return Classifier(backbone, pooling, classes, rate)

@@ -121,19 +121,22 @@ class Job:
         frozen: the pretrained weights will not train, and are held in the model's `dtype`; else in fp32.
         """
         with self.stages.stage("load"):
-            self.tick("load", 0, None)
-            parameters = self.trial.model["parameters"]
-            return classifier(
-                self.folder,
-                classes=len(self.labels),
-                pooling=self.pooling,
-                modality=self.task.MODALITY,
-                pretrained=pretrained,
-                seed=stream(self.trial.seed, "initialisation"),
-                dropout=self.trial.training.get("dropout"),
-                dtype=parameters["dtype"] if frozen else "float32",
-                trust_remote_code=parameters.get("trust_remote_code", False),
-            ).to(self.device)
+            return self._classifier(pretrained, frozen)
+
+    def _classifier(self, pretrained: bool, frozen: bool) -> Classifier:
+        self.tick("load", 0, None)
+        parameters = self.trial.model["parameters"]
+        return classifier(
+            self.folder,
+            classes=len(self.labels),
+            pooling=self.pooling,
+            modality=self.task.MODALITY,
+            pretrained=pretrained,
+            seed=stream(self.trial.seed, "initialisation"),
+            dropout=self.trial.training.get("dropout"),
+            dtype=parameters["dtype"] if frozen else "float32",
+            trust_remote_code=parameters.get("trust_remote_code", False),
+        ).to(self.device)
 
     def train(self, model: Classifier) -> None:
         """Train what is trainable in `model`, on the train part, within the trial's budget."""
@@ -186,15 +189,15 @@ class Job:
     def features(self, split: str) -> np.ndarray:
         """Frozen features of a whole split, float32 [n, width], computed once for all trials that share them.
 
-        What they cost is charged to every trial in proportion to the examples it uses of them (`charge`), and not to the
-        one that happens to compute them.
+        What they cost is charged to every trial in proportion to the examples it uses of them (`charge`), and not to
+        the one that happens to compute them.
         """
         key = {**self._key(split), "features": self.pooling, "environment": self.environment,
                "precision": self.training.precision, "dtype": self.trial.model["parameters"]["dtype"]}  # fmt: skip
         encoded = self.encoded(split)
 
         def compute(target: Path) -> None:
-            model = self.classifier(pretrained=True, frozen=True).eval()
+            model = self._classifier(pretrained=True, frozen=True).eval()  # no stage: not this trial's alone
             autocast = accelerator_for(self.training.precision, self.device).autocast
             begun = time.perf_counter()
             found = batched(
