@@ -143,9 +143,12 @@ def _job(order: Json) -> int:
 
 
 def _prepare(order: Json) -> Json:
+    import torch
+
     from bench.errors import BenchError
     from bench.worker.prepare import prepare
 
+    torch.set_num_threads(order["threads"])
     try:
         return {"entry": prepare(order)}
     except BenchError as error:
@@ -171,7 +174,8 @@ def _device(name: str, threads: int) -> Any:
     os.environ["CUDA_VISIBLE_DEVICES"] = "" if name == "cpu" else name
     import torch
 
-    assert not torch.cuda.is_initialized(), "the server must not touch a device"
+    initialised = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    assert not initialised, "the server must not touch a device"
     torch.set_num_threads(threads)
     return torch.device("cpu" if name == "cpu" else "cuda")
 
