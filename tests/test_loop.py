@@ -12,7 +12,7 @@ import peft
 import pytest
 import torch
 import transformers
-from tiny_models import tiny_bert
+from tiny_models import tiny_bert, tiny_causal
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
@@ -263,9 +263,12 @@ class Syncs(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-@pytest.mark.parametrize("kind", ["full", "lora"])
-def test_no_step_waits_for_the_device(kind: str, bert: Path, tokens: Tokens) -> None:
-    model, counts = build(bert, kind), []
+@pytest.mark.parametrize("kind", ["full", "lora", "decoder"])
+def test_no_step_waits_for_the_device(kind: str, bert: Path, tokens: Tokens, tmp_path: Path) -> None:
+    if kind == "decoder":
+        tiny_causal("gpt2", tmp_path)
+        tokens = Tokens(tokens.ids, None, tokens.offsets, 0)
+    model, counts = build(tmp_path if kind == "decoder" else bert, kind), []
     with Syncs() as syncs:
         fit(model, tokens, Budget(steps=6), tick=lambda done, total: counts.append(syncs.count), micro_batch=3)
         assert torch.ones(1).item() == 1  # the count can rise

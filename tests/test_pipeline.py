@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import json
 import os
 import subprocess
@@ -195,13 +194,6 @@ def test_a_trial_alone_scores_as_it_does_within_the_sweep(
     assert len(alone) == 2
     for name, record in alone.items():
         assert record["scores"] == by_trial(swept[0])[name]["scores"]
-
-
-def rewrite(path: Path, change: Callable[[list[list[str]]], None]) -> None:
-    rows = list(csv.reader(path.open()))
-    change(rows)
-    with path.open("w", newline="") as file:
-        csv.writer(file).writerows(rows)
 
 
 @pytest.mark.parametrize(
