@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -12,10 +13,13 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from factory import example
+from factory import example, trial
+from rich.console import Console
 
 from bench import plugins
 from bench.cli import main
+from bench.runner.devices import Slot
+from bench.runner.progress import Live
 from bench.store import atomic, paths
 
 SUITE = """\
@@ -232,3 +236,16 @@ def test_what_is_piped_is_not_cut_to_a_terminals_width(suite: str, monkeypatch: 
 def test_an_exception_does_not_drive_the_terminal(tmp_path: Path) -> None:
     source = str(tmp_path / "a\x1b[31mb.csv")
     assert "\x1b" not in bench("init", source, code=2)[1]
+
+
+def test_the_live_view_shows_names_and_causes_as_they_are() -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=150, color_system=None)
+    slot, one = Slot("cpu", "cpu", 1), trial("m[/bold]", "t[red]", "lora", 64, 0.0, 3, "reported")
+    view = Live(console, [slot])
+    view.planned(2, 0, 1)
+    view.started(slot, one)
+    view.moved(slot, "train", 1, 2)
+    view.ended(slot, one, {"status": "failed", "cause": "[/nothing] \x1b[31m\nsecond line"})
+    view.close()
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "t[red] · m[/bold] · lora · size 64 · seed 3: failed: [/nothing]  [31m second line" in shown

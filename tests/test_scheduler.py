@@ -13,6 +13,7 @@ import pytest
 from bench import api, plugins
 from bench.errors import BenchError, StoreError
 from bench.runner import lock as locks
+from bench.runner.summary import summarise
 from bench.store import paths, records
 from bench.suite.schema import Suite
 
@@ -144,3 +145,11 @@ def test_a_dead_server_ends_the_run_and_the_next_goes_on() -> None:
     suite = suite_of([0, 7])
     assert api.run(suite, devices=["cpu"], say=lambda text: None).executed == 1
     assert paths.plan(api.folder_of(suite)).exists()
+
+
+def test_what_cannot_run_is_said_once_for_all_it_concerns() -> None:
+    suite = suite_of([0], sizes=[16, 5000, 6000], regimes={"full": {"learning_rate": 0.001}, "retrain": None})
+    notes = summarise(api.plan(suite), Path("results"), False)["notes"]
+    assert notes[:-1] == [
+        "t · m · full, retrain · size 5000, 6000: the training split has only 40 labelled examples",
+    ]

@@ -11,7 +11,7 @@ from typing import Any, Union, get_args, get_origin
 
 from bench import plugins
 from bench.errors import StoreError, UsageError
-from bench.runner.plan import FINAL, Plan
+from bench.runner.plan import FINAL, Cell, Plan
 from bench.runner.progress import printable, span
 from bench.store import paths, records
 from bench.suite.trial import Json, Trial
@@ -25,7 +25,6 @@ def summarise(plan: Plan, results: Path, smoke: bool) -> Json:
     latest = records.latest(records.read(folder).records)
     axes: dict[str, dict[str, Counter[str]]] = {axis: {} for axis in ("task", "model", "regime", "size", "noise")}
     whole: Counter[str] = Counter()
-    reasons: dict[tuple[str, str, str, str], list[str]] = defaultdict(list)
     seen: set[str] = set()
     missing: list[Trial] = []
     unresolved = 0
@@ -47,12 +46,7 @@ def summarise(plan: Plan, results: Path, smoke: bool) -> Json:
         values = {**vars(cell.names), "size": str(cell.size), "noise": f"{cell.noise:g}"}
         for axis, rows in axes.items():
             rows.setdefault(values[axis], Counter()).update(counts)
-        if cell.reason:
-            reasons[cell.names.task, cell.names.model, cell.names.regime, cell.reason].append(f"{cell.size}")
-    notes = [
-        f"{task} · {model} · {regime} (size {', '.join(dict.fromkeys(sizes))}): {reason}"
-        for (task, model, regime, reason), sizes in reasons.items()
-    ]
+    notes = _reasons(plan.cells)
     if unresolved:
         notes.append(f"{unresolved} cells are unresolved: `bench lock` or `bench run` will say what their names mean; "
                      "tuning trials are not counted until then")  # fmt: skip
@@ -64,6 +58,26 @@ def summarise(plan: Plan, results: Path, smoke: bool) -> Json:
         "axes": {axis: {v: {s: c[s] for s in STATES} for v, c in rows.items()} for axis, rows in axes.items()},
         "notes": notes,
     }
+
+
+def _reasons(cells: Iterable[Cell]) -> list[str]:
+    """Why cells cannot run, a line for all models and regimes of a task that share reason and sizes."""
+    sizes: dict[tuple[str, str, str, str], dict[str, None]] = defaultdict(dict)
+    for cell in cells:
+        if cell.reason:
+            sizes[cell.names.task, cell.reason, cell.names.model, cell.names.regime][str(cell.size)] = None
+    regimes: dict[tuple[str, str, str, tuple[str, ...]], list[str]] = defaultdict(list)
+    for (task, reason, model, regime), of in sizes.items():
+        regimes[task, reason, model, tuple(of)].append(regime)
+    models: dict[tuple[str, str, tuple[str, ...], tuple[str, ...]], list[str]] = defaultdict(list)
+    for (task, reason, model, of_sizes), of_regimes in regimes.items():
+        models[task, reason, of_sizes, tuple(of_regimes)].append(model)
+    return [
+        f"{task} · {', '.join(of_models)} · {', '.join(of_regimes)}"
+        + ("" if of_sizes == ("0",) else f" · size {', '.join(of_sizes)}")
+        + f": {reason}"
+        for (task, reason, of_sizes, of_regimes), of_models in models.items()
+    ]
 
 
 def status_of(results: Path) -> list[Json]:
