@@ -42,7 +42,9 @@ def records(tmp_path: Path) -> dict[str, dict[str, Any]]:
     with (tmp_path / "data.csv").open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["text", "label"])
-        rows.writerows([f"{word} story {i}", mood] for i in range(30) for mood, words in WORDS.items() for word in words)
+        rows.writerows(
+            [f"{word} story {i}", mood] for i in range(30) for mood, words in WORDS.items() for word in words
+        )
     (tmp_path / "suite.yaml").write_text(SUITE)
     suite = api.load_suite(tmp_path / "suite.yaml")
     lock: dict[str, Any] = {"schema": SCHEMA, "models": {}, "tasks": {}, "regimes": {}}

@@ -18,7 +18,7 @@ ALL = [(folder, name) for folder in plugins.FOLDERS for name in plugins.names(fo
 FUNCTIONS = {
     "regimes": {"adapt": 2},
     "tasks": {"examples": 4, "encode": 4, "load": 1},
-    "zeroshot": {"applies": 4, "load": 3, "log_probabilities": 4},
+    "zeroshot": {"applies": 4, "load": 3, "log_probabilities": 5},
     "metrics": {"score": 2},
     "models": {"lock": 1, "fetch": 2},
     "data": {"lock": 1, "fetch": 2},

@@ -16,6 +16,7 @@ from tiny_models import LABELS, TEMPLATES, TEXTS, bytes_bpe, images, tiny_bert, 
 from bench import plugins
 from bench.errors import NotApplicable, UsageError
 from bench.modeling import answering, prompts
+from bench.modeling.answering import Settings
 from bench.modeling.facts import Facts
 from bench.zeroshot import ORDER, choose, cloze, entailment, label_prompts, likelihood, own_head, similarity
 
@@ -29,19 +30,19 @@ def facts_of(folder: Path) -> Facts:
 
 def answer(way: Any, folder: Path, inputs: Any, labels: Any, templates: Any, **options: Any) -> np.ndarray:
     """The way's answer, after checking its shape, its sums, and that neither batches nor order change it."""
-    how = {"label_map": {}, "device": CPU, "max_length": 60, "autocast": None, **options}
+    how = {"label_map": {}, "device": CPU, "max_length": 60, **options}
     loaded = way.load(folder, CPU, torch.float32)
     assert isinstance(loaded.model, torch.nn.Module)
     assert not loaded.model.training
     ticks: list[tuple[int, int]] = []
     found: np.ndarray = way.log_probabilities(
-        loaded, inputs, labels, templates, batch_size=3, tick=lambda *at: ticks.append(at), **how
+        loaded, inputs, labels, templates, Settings(batch_size=3, tick=lambda *at: ticks.append(at), **how)
     )
     assert (found.shape, found.dtype) == ((len(templates), len(inputs), len(labels)), np.float32)
     np.testing.assert_allclose(np.exp(found).sum(-1), 1, atol=1e-5)
-    single = way.log_probabilities(loaded, inputs, labels, templates, batch_size=1, **how)
+    single = way.log_probabilities(loaded, inputs, labels, templates, Settings(batch_size=1, **how))
     np.testing.assert_allclose(single, found, atol=1e-5)
-    turned = way.log_probabilities(loaded, inputs[::-1], labels, templates, batch_size=2, **how)
+    turned = way.log_probabilities(loaded, inputs[::-1], labels, templates, Settings(batch_size=2, **how))
     np.testing.assert_allclose(turned[:, ::-1], found, atol=1e-5)
     assert ticks[-1][0] == ticks[-1][1]
     assert ticks == sorted(ticks)
@@ -296,8 +297,8 @@ def test_weights_that_are_not_there_never_answer(tmp_path: Path) -> None:
 def test_weights_in_half_precision_take_images(tmp_path: Path) -> None:
     tiny_image_text("clip", tmp_path)
     loaded = label_prompts.load(tmp_path, CPU, torch.bfloat16)
-    how: Any = {"label_map": {}, "device": CPU, "batch_size": 2, "max_length": 9}
-    assert np.isfinite(label_prompts.log_probabilities(loaded, images(), LABELS, ["{label}"], **how)).all()
+    how = Settings({}, CPU, batch_size=2, max_length=9)
+    assert np.isfinite(label_prompts.log_probabilities(loaded, images(), LABELS, ["{label}"], how)).all()
 
 
 def test_autocast_is_entered(tmp_path: Path) -> None:

@@ -20,7 +20,24 @@ from bench.modeling.inference import batched
 from bench.modeling.text import tokenizer_for
 
 Tick = Callable[[int, int | None], None]
-Autocast = Callable[[], AbstractContextManager[object]] | None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to ask a model.
+
+    label_map: {label of the model's own head: label of the task}; batch_size: rows at a time; max_length: tokens, to
+    which the text alone is cut; prior: judge a label's likelihood against its likelihood without the text (Zhao et al.
+    2021); autocast: a context manager for mixed precision; tick: told of (done, total).
+    """
+
+    label_map: Mapping[str, str]
+    device: torch.device
+    batch_size: int
+    max_length: int
+    prior: bool = False
+    autocast: Callable[[], AbstractContextManager[object]] = nullcontext
+    tick: Tick = lambda done, total: None
 
 
 @dataclass
@@ -96,11 +113,7 @@ def tokens(loaded: Loaded, encoding: Mapping[str, Sequence[Sequence[int]]]) -> T
 def run(
     encoded: Tokens,
     forward: Callable[[dict[str, Tensor], np.ndarray], Tensor],
-    *,
-    device: torch.device,
-    batch_size: int,
-    autocast: Autocast,
-    tick: Tick | None,
+    how: Settings,
     part: tuple[int, int] = (0, 1),
 ) -> np.ndarray:
     """Apply `forward` (batch, positions → [n, width]) to all rows; float32 [rows, width], in order.
@@ -108,11 +121,11 @@ def run(
     part: which pass this is of how many equally long ones, for the progress.
     """
     return batched(
-        lambda indices: forward(encoded.batch(indices, device), indices),
+        lambda indices: forward(encoded.batch(indices, how.device), indices),
         encoded.lengths,
-        batch_size,
-        autocast or nullcontext,
-        progress(tick, part),
+        how.batch_size,
+        how.autocast,
+        progress(how.tick, part),
     )
 
 
@@ -120,30 +133,23 @@ def run_images(
     loaded: Loaded,
     images: Sequence[Any],
     forward: Callable[[dict[str, Tensor]], Tensor],
-    *,
-    device: torch.device,
-    batch_size: int,
-    autocast: Autocast,
-    tick: Tick | None,
+    how: Settings,
 ) -> np.ndarray:
     """Apply `forward` (the image processor's tensors → [n, width]) to all images; float32 [images, width]."""
 
     def prepared(indices: np.ndarray) -> Tensor:
         batch = [images[i].convert("RGB") for i in indices]
-        return forward(dict(loaded.image_processor(batch, return_tensors="pt").to(device, loaded.model.dtype)))
+        return forward(dict(loaded.image_processor(batch, return_tensors="pt").to(how.device, loaded.model.dtype)))
 
-    return batched(
-        prepared, np.ones(len(images), np.int64), batch_size, autocast or nullcontext, progress(tick, (0, 1))
-    )
+    return batched(prepared, np.ones(len(images), np.int64), how.batch_size, how.autocast, progress(how.tick, (0, 1)))
 
 
-def progress(tick: Tick | None, part: tuple[int, int]) -> Tick:
+def progress(tick: Tick, part: tuple[int, int]) -> Tick:
     """`tick` over all passes, to be given to one of them."""
     number, parts = part
 
     def over_all(done: int, total: int | None) -> None:
-        if tick:
-            tick(number * (total or 0) + done, parts * (total or 0))
+        tick(number * (total or 0) + done, parts * (total or 0))
 
     return over_all
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pydantic import Field
+
 from bench.errors import NotApplicable
 from bench.suite.parameters import RegimeParameters
 
@@ -18,9 +20,10 @@ LABELS = TRAINS = False
 
 
 class Parameters(RegimeParameters):
-    """way: one of `bench list zeroshot`; null: the first that the model can do."""
+    """How to answer."""
 
-    way: str | None = None
+    way: str | None = Field(default=None, description="one of `bench list zeroshot`; null: the first the model can do")
+    prior: bool = Field(default=False, description="likelihood: judge a label against its likelihood without the text")
 
 
 def resolve(facts: Any, question: Any, parameters: Parameters) -> dict[str, Any]:
@@ -39,35 +42,14 @@ def resolve(facts: Any, question: Any, parameters: Parameters) -> dict[str, Any]
 
 def adapt(job: Job, parameters: Parameters) -> Adapted:
     """Load the model with its own head; every template answers, and the scores are means over templates."""
-    import torch
-
-    from bench import plugins
     from bench.training.job import Adapted
-    from bench.training.loop import accelerator_for
 
-    plugin = plugins.load("zeroshot", job.trial.regime["way"])
-    with job.stages.stage("load"):
-        model = job.trial.model["parameters"]
-        dtype = getattr(torch, model["dtype"])
-        loaded = plugin.load(job.folder, job.device, dtype, model.get("trust_remote_code", False))
-    templates = job.parameters.templates or plugin.TEMPLATES
-    autocast = accelerator_for(job.training.precision, job.device).autocast
+    way = job.trial.regime["way"]
+    loaded = job.whole_model(way)
 
     def predict(part: Part) -> np.ndarray:
         inputs = job.inputs(part.split)
-        found: np.ndarray = plugin.log_probabilities(
-            loaded,
-            [inputs[int(i)] for i in part.indices],
-            job.labels,
-            templates,
-            label_map=job.parameters.label_map,
-            device=job.device,
-            batch_size=job.evaluation_batch,
-            max_length=getattr(job.parameters, "max_length", 0),
-            autocast=autocast,
-            tick=lambda done, total: job.tick("predict", done, total),
-        )
-        return found
+        return job.ask(way, loaded, [inputs[int(i)] for i in part.indices], job.parameters, prior=parameters.prior)
 
     total = sum(p.numel() for p in loaded.model.parameters())
     return Adapted(predict, trainable=0, total=total, stored_bytes=0)

@@ -68,7 +68,9 @@ class _Loader:
             return None
         for index, task in enumerate(keys.forgetting):
             if task not in tasks:
-                self.document.report(("forgetting", index), f"no task is called {show(task)}{did_you_mean(task, tasks)}")
+                self.document.report(
+                    ("forgetting", index), f"no task is called {show(task)}{did_you_mean(task, tasks)}"
+                )
         suite = Suite(
             name=keys.name,
             path=file,
@@ -86,7 +88,7 @@ class _Loader:
             tolerance=keys.tolerance,
             timeout=keys.timeout,
             hung=keys.hung,
-            forgetting=tuple(keys.forgetting),
+            forgetting=keys.forgetting,
         )
         if (size := grid_size(suite)) > MAX_TRIALS:
             self.document.report((), f"up to {size:,} trials, and at most {MAX_TRIALS:,} are allowed; split the suite")

@@ -84,7 +84,7 @@ class SuiteKeys(Strict):
     tolerance: Annotated[float, Field(gt=0)] = 0.01
     timeout: Annotated[float, Field(gt=0)] = 3600
     hung: Annotated[float, Field(gt=0)] = 600
-    forgetting: list[str] = []
+    forgetting: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from bench import plugins
+from bench.modeling.answering import Loaded, Settings
 from bench.modeling.classifier import Classifier
 from bench.modeling.encoded import Encoded
 from bench.modeling.facts import Facts
@@ -185,6 +187,33 @@ class Job:
             autocast,
             lambda done, total: self.tick("predict", done, total),
         )[None]
+
+    def whole_model(self, way: str) -> Loaded:
+        """The model with its own head, as a way of zero-shot takes it."""
+        with self.stages.stage("load"):
+            model = self.trial.model["parameters"]
+            plugin = plugins.load("zeroshot", way)
+            loaded: Loaded = plugin.load(
+                self.folder, self.device, getattr(torch, model["dtype"]), model.get("trust_remote_code", False)
+            )
+            return loaded
+
+    def ask(self, way: str, loaded: Loaded, inputs: Sequence[Any], task: Any, *, prior: bool = False) -> np.ndarray:
+        """A way of zero-shot's log-probabilities, float32 [templates, n, classes]. task: the task kind's parameters."""
+        plugin = plugins.load("zeroshot", way)
+        how = Settings(
+            label_map=task.label_map,
+            device=self.device,
+            batch_size=self.evaluation_batch,
+            max_length=getattr(task, "max_length", 0),
+            prior=prior,
+            autocast=accelerator_for(self.training.precision, self.device).autocast,
+            tick=lambda done, total: self.tick("predict", done, total),
+        )
+        answers: np.ndarray = plugin.log_probabilities(
+            loaded, inputs, task.words(), task.templates or plugin.TEMPLATES, how
+        )
+        return answers
 
     def features(self, split: str) -> np.ndarray:
         """Frozen features of a whole split, float32 [n, width], computed once for all trials that share them.

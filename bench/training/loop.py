@@ -164,10 +164,12 @@ class Best:
         self._since += 1
         if loss < self._loss:
             self._loss, self._since = loss, 0
-            self._weights = {name: value.detach().clone() for name, value in self._model.state_dict().items()}
+            frozen = {name for name, value in self._model.named_parameters() if not value.requires_grad}
+            now = self._model.state_dict().items()
+            self._weights = {name: value.detach().clone() for name, value in now if name not in frozen}
         return self._since >= self._patience
 
     def restore(self) -> None:
         """Put the best weights back; nothing where no validation was seen."""
         if self._weights:
-            self._model.load_state_dict(self._weights)
+            self._model.load_state_dict(self._weights, strict=False)

@@ -14,14 +14,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from bench import plugins
 from bench.errors import NotApplicable
 from bench.modeling import answering
 from bench.modeling.loading import tower
 from bench.store.cache import cached
 from bench.suite.trial import Json
 from bench.training.job import Job
-from bench.training.loop import accelerator_for
 from bench.worker import evaluation, material
 
 
@@ -62,27 +60,12 @@ def merged(backbone: Any) -> nn.Module:
 
 def _scores(job: Job, named: Json, asked: material.Material, weights: Json | None) -> dict[str, float]:
     """The task's scores with the pretrained weights, or with a trained backbone's in their place."""
-    plugin = plugins.load("zeroshot", named["way"])
     kind, parameters = material.task_of(named["task"])
-    model = job.trial.model["parameters"]
-    dtype = getattr(torch, model["dtype"])
-    loaded = plugin.load(job.folder, job.device, dtype, model.get("trust_remote_code", False))
+    loaded = job.whole_model(named["way"])
     if weights is not None:
         _replace(loaded.model, weights, kind.MODALITY)
     inputs, labels = asked.inputs("test"), asked.labels["test"]
-    autocast = accelerator_for(job.training.precision, job.device).autocast
-    answers = plugin.log_probabilities(
-        loaded,
-        [inputs[i] for i in range(len(labels))],
-        parameters.words(),
-        parameters.templates or plugin.TEMPLATES,
-        label_map=parameters.label_map,
-        device=job.device,
-        batch_size=job.training.evaluation_batch_size,
-        max_length=getattr(parameters, "max_length", 0),
-        autocast=autocast,
-        tick=lambda done, total: job.tick("forgetting", done, total),
-    )
+    answers = job.ask(named["way"], loaded, [inputs[i] for i in range(len(labels))], parameters)
     scores: dict[str, float] = evaluation.scores(list(parameters.metrics) or [kind.METRIC], labels, answers)
     if named["way"] in OBJECTIVES:
         texts = [text if isinstance(text, str) else " ".join(text) for text in inputs]
@@ -121,7 +104,7 @@ def _token_loss(
     loaded: answering.Loaded, texts: list[str], max_length: int, job: Job, collator: Any, *, first: int
 ) -> float:
     """The mean over the tokens that are asked for, from position `first` on."""
-    size = job.training.evaluation_batch_size
+    size = job.evaluation_batch
     longest = loaded.length(max_length)
     total, count = 0.0, 0
     with torch.inference_mode():

@@ -80,9 +80,7 @@ def _job(trial: Trial, order: Json, device: Any, stages: Stages, micro_batch: in
         "train_examples": len(parts["train"].indices),
         "validation_examples": len(parts["validation"].indices),
         "test_examples": len(parts["test"].indices),
-        "noisy_labels": sum(
-            int((parts[p].labels != found.labels[parts[p].split][parts[p].indices]).sum()) for p in ("train", "validation")
-        ),
+        "noisy_labels": sum(int((p.labels != found.labels[p.split][p.indices]).sum()) for p in parts.values()),
         "notes": notes,
     }  # fmt: skip
     record["scores"] = {"metric": _metrics(trial, task)[0]}

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
-    from bench.modeling.answering import Autocast, Loaded, Tick
+    from bench.modeling.answering import Loaded, Settings
 
 VERSION = 1
 TEMPLATES = ("{text} It was {label}.", "{text} This is {label}.", "{text} In one word: {label}.", "{label}: {text}")
@@ -47,13 +47,7 @@ def log_probabilities(
     inputs: Sequence[str] | Sequence[tuple[str, str]],
     labels: Sequence[str],
     templates: Sequence[str],
-    *,
-    label_map: Mapping[str, str],
-    device: torch.device,
-    batch_size: int,
-    max_length: int,
-    autocast: Autocast = None,
-    tick: Tick | None = None,
+    how: Settings,
 ) -> np.ndarray:
     """float32 [templates, examples, labels]."""
     import numpy as np
@@ -69,29 +63,26 @@ def log_probabilities(
     words = [[_label_ids(tokenizer, template, label) for label in labels] for template in whole]
     longest = [mask * max(len(ids) for ids in row) for row in words]  # every label is judged after the same text
     cut = [
-        prompts.cut(tokenizer, texts, partial(prompts.fill, template, label=label), loaded.length(max_length))
+        prompts.cut(tokenizer, texts, partial(prompts.fill, template, label=label), loaded.length(how.max_length))
         for template, label in zip(whole, longest, strict=True)
     ]
     passes = [(t, size) for t, row in enumerate(words) for size in sorted({len(ids) for ids in row})]
     for number, (t, size) in enumerate(passes):
         of_size = [i for i, ids in enumerate(words[t]) if len(ids) == size]
         filled = [prompts.fill(whole[t], text, mask * size) for text in cut[t]]
-        wanted = torch.tensor([words[t][i] for i in of_size], device=device)
+        wanted = torch.tensor([words[t][i] for i in of_size], device=how.device)
 
         def forward(batch: dict[str, torch.Tensor], _: np.ndarray, wanted: torch.Tensor = wanted) -> torch.Tensor:
             logits = loaded.model(**batch).logits
             at_masks = logits[batch["input_ids"] == tokenizer.mask_token_id].float().log_softmax(-1)
             by_mask = at_masks.view(len(logits), wanted.shape[1], -1)
-            found: torch.Tensor = by_mask[:, torch.arange(wanted.shape[1], device=device), wanted].mean(-1)
+            found: torch.Tensor = by_mask[:, torch.arange(wanted.shape[1], device=how.device), wanted].mean(-1)
             return found
 
         scores[t][:, of_size] = answering.run(
             answering.tokens(loaded, tokenizer(filled)),
             forward,
-            device=device,
-            batch_size=batch_size,
-            autocast=autocast,
-            tick=tick,
+            how,
             part=(number, len(passes)),
         )
     return answering.normalised(scores)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
-    from bench.modeling.answering import Autocast, Loaded, Tick
+    from bench.modeling.answering import Loaded, Settings
 
 VERSION = 1
 TEMPLATES = ("This text is about {label}.", "This example is {label}.", "It is {label}.")
@@ -44,13 +44,7 @@ def log_probabilities(
     inputs: Sequence[str] | Sequence[tuple[str, str]],
     labels: Sequence[str],
     templates: Sequence[str],
-    *,
-    label_map: Mapping[str, str],
-    device: torch.device,
-    batch_size: int,
-    max_length: int,
-    autocast: Autocast = None,
-    tick: Tick | None = None,
+    how: Settings,
 ) -> np.ndarray:
     """float32 [templates, examples, labels]."""
     import numpy as np
@@ -62,14 +56,13 @@ def log_probabilities(
     scores = []
     for number, template in enumerate(templates):
         statements = [prompts.statement(template, label) for label in labels] * len(inputs)
-        encoding = loaded.tokenizer(premises, statements, truncation="only_first", max_length=loaded.length(max_length))
+        encoding = loaded.tokenizer(
+            premises, statements, truncation="only_first", max_length=loaded.length(how.max_length)
+        )
         found = answering.run(
             answering.tokens(loaded, encoding),
             lambda batch, _: loaded.model(**batch).logits.float().log_softmax(-1)[:, [column]],
-            device=device,
-            batch_size=batch_size,
-            autocast=autocast,
-            tick=tick,
+            how,
             part=(number, len(templates)),
         )
         scores.append(found.reshape(len(inputs), len(labels)))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import PIL.Image
     import torch
 
-    from bench.modeling.answering import Autocast, Loaded, Tick
+    from bench.modeling.answering import Loaded, Settings
 
 VERSION = 1
 TEMPLATES = ("a photo of a {label}.", "an image of a {label}.", "{label}")
@@ -41,13 +41,7 @@ def log_probabilities(
     inputs: Sequence[PIL.Image.Image],
     labels: Sequence[str],
     templates: Sequence[str],
-    *,
-    label_map: Mapping[str, str],
-    device: torch.device,
-    batch_size: int,
-    max_length: int,
-    autocast: Autocast = None,
-    tick: Tick | None = None,
+    how: Settings,
 ) -> np.ndarray:
     """float32 [templates, examples, labels]."""
     import torch
@@ -68,7 +62,7 @@ def log_probabilities(
         truncation=True,
         max_length=min(positions, loaded.tokenizer.model_max_length),
         return_tensors="pt",
-    ).to(device)
+    ).to(how.device)
     text = {"input_ids": encoding["input_ids"]} | ({} if siglip else {"attention_mask": encoding["attention_mask"]})
     with torch.inference_mode():
         prompt = unit(model.get_text_features(**text))
@@ -76,9 +70,6 @@ def log_probabilities(
         loaded,
         inputs,
         lambda pixels: model.logit_scale.exp().float() * unit(model.get_image_features(**pixels)) @ prompt.T,
-        device=device,
-        batch_size=batch_size,
-        autocast=autocast,
-        tick=tick,
+        how,
     )
     return answering.normalised(found.reshape(len(inputs), len(templates), len(labels)).swapaxes(0, 1))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
-    from bench.modeling.answering import Autocast, Loaded, Tick
+    from bench.modeling.answering import Loaded, Settings
 
 VERSION = 1
 TEMPLATES = ("{text} It was {label}.", "{text} This is {label}.", "{text}\nLabel: {label}")
@@ -45,14 +45,7 @@ def log_probabilities(
     inputs: Sequence[str] | Sequence[tuple[str, str]],
     labels: Sequence[str],
     templates: Sequence[str],
-    *,
-    label_map: Mapping[str, str],
-    device: torch.device,
-    batch_size: int,
-    max_length: int,
-    autocast: Autocast = None,
-    tick: Tick | None = None,
-    prior: bool = False,
+    how: Settings,
 ) -> np.ndarray:
     """float32 [templates, examples, labels]. Raises UsageError for a template whose text follows its label."""
     import numpy as np
@@ -67,18 +60,15 @@ def log_probabilities(
             raise UsageError(f"the template '{template}' must hold {{text}} before {{label}}: a causal model reads on")
         longest = max(labels, key=lambda label: len(loaded.tokenizer(label)["input_ids"]))
         wrap = partial(prompts.fill, stem + "{label}", label=longest)
-        cut = prompts.cut(loaded.tokenizer, texts, wrap, loaded.length(max_length))
-        rows, starts = _rows(loaded.tokenizer, stem, [*cut, ""] if prior else cut, labels)
+        cut = prompts.cut(loaded.tokenizer, texts, wrap, loaded.length(how.max_length))
+        rows, starts = _rows(loaded.tokenizer, stem, [*cut, ""] if how.prior else cut, labels)
         found = answering.run(
             answering.tokens(loaded, {"input_ids": rows}),
             partial(_mean_log_probability, loaded, np.array(starts)),
-            device=device,
-            batch_size=batch_size,
-            autocast=autocast,
-            tick=tick,
+            how,
             part=(number, len(templates)),
         ).reshape(-1, len(labels))
-        scores.append(found[:-1] - found[-1] if prior else found)
+        scores.append(found[:-1] - found[-1] if how.prior else found)
     return answering.normalised(np.stack(scores))
 
 

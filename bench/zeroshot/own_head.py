@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from bench.modeling.facts import Facts
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import PIL.Image
     import torch
 
-    from bench.modeling.answering import Autocast, Loaded, Tick
+    from bench.modeling.answering import Loaded, Settings
 
 VERSION = 1
 TEMPLATES = ("",)
@@ -51,27 +51,20 @@ def log_probabilities(
     inputs: Sequence[str] | Sequence[tuple[str, str]] | Sequence[PIL.Image.Image],
     labels: Sequence[str],
     templates: Sequence[str],
-    *,
-    label_map: Mapping[str, str],
-    device: torch.device,
-    batch_size: int,
-    max_length: int,
-    autocast: Autocast = None,
-    tick: Tick | None = None,
+    how: Settings,
 ) -> np.ndarray:
     """float32 [1, examples, labels], whatever the templates."""
     import numpy as np
 
     from bench.modeling import answering
 
-    how: Any = {"device": device, "batch_size": batch_size, "autocast": autocast, "tick": tick}
     if loaded.tokenizer is None:
-        logits = answering.run_images(loaded, inputs, lambda pixels: loaded.model(**pixels).logits, **how)
+        logits = answering.run_images(loaded, inputs, lambda pixels: loaded.model(**pixels).logits, how)
     else:
         sides = [list(inputs)] if isinstance(inputs[0], str) else [list(side) for side in zip(*inputs, strict=True)]
-        encoding = loaded.tokenizer(*sides, truncation=True, max_length=loaded.length(max_length))
-        logits = answering.run(answering.tokens(loaded, encoding), lambda batch, _: loaded.model(**batch).logits, **how)
-    columns = np.array(_columns(loaded.labels, labels, label_map))
+        encoding = loaded.tokenizer(*sides, truncation=True, max_length=loaded.length(how.max_length))
+        logits = answering.run(answering.tokens(loaded, encoding), lambda batch, _: loaded.model(**batch).logits, how)
+    columns = np.array(_columns(loaded.labels, labels, how.label_map))
     summed = [np.logaddexp.reduce(logits[:, columns == i], axis=-1) for i in range(len(labels))]
     return answering.normalised(np.stack(summed, axis=-1))[None]
 

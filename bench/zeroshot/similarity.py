@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
-    from bench.modeling.answering import Autocast, Loaded, Tick
+    from bench.modeling.answering import Loaded, Settings
 
 VERSION = 1
 TEMPLATES = ("{label}", "This text is about {label}.", "It is {label}.")
@@ -47,13 +47,7 @@ def log_probabilities(
     inputs: Sequence[str] | Sequence[tuple[str, str]],
     labels: Sequence[str],
     templates: Sequence[str],
-    *,
-    label_map: Mapping[str, str],
-    device: torch.device,
-    batch_size: int,
-    max_length: int,
-    autocast: Autocast = None,
-    tick: Tick | None = None,
+    how: Settings,
 ) -> np.ndarray:
     """float32 [templates, examples, labels]."""
     import torch
@@ -69,10 +63,8 @@ def log_probabilities(
 
     statements = [prompts.statement(template, label) for template in templates for label in labels]
     texts = [prompts.plain(example) for example in inputs]
-    encoding = loaded.tokenizer(texts + statements, truncation=True, max_length=loaded.length(max_length))
-    found = answering.run(
-        answering.tokens(loaded, encoding), embed, device=device, batch_size=batch_size, autocast=autocast, tick=tick
-    )
+    encoding = loaded.tokenizer(texts + statements, truncation=True, max_length=loaded.length(how.max_length))
+    found = answering.run(answering.tokens(loaded, encoding), embed, how)
     cosines = found[: len(texts)] @ found[len(texts) :].T
     shape = (len(texts), len(templates), len(labels))
     return answering.normalised(SCALE * cosines.reshape(shape).swapaxes(0, 1))
