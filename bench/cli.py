@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,6 +94,7 @@ def run(suite: str, results: str, smoke: bool, only: tuple[str, ...], devices: s
     from bench import api
     from bench.runner.progress import Lines, Live
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cluster's way of saying Ctrl-C
     console = _console(stderr=as_json)
     views: list[Lines] = []
 
