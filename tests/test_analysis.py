@@ -81,6 +81,16 @@ def test_one_seed_is_the_examples_alone_and_one_example_the_seeds_alone() -> Non
     assert seed_interval(np.array([0.5])).includes_zero
 
 
+def test_seeds_that_err_on_each_others_examples_are_not_certain() -> None:
+    random, examples = np.random.default_rng(0), 80
+    half = np.repeat([0.0, 1.0], examples // 2)
+    found = crossed_interval(np.stack([half, 1 - half]))  # neither seeds nor examples differ: all is in the residual
+    assert found.high - found.low > 0.1
+    noise = random.normal(0, 1, (500, 3, examples))
+    noise -= noise.mean(axis=1, keepdims=True)
+    assert all(interval.high > interval.low for interval in map(crossed_interval, noise))
+
+
 def test_identical_outcomes_have_no_width() -> None:
     assert crossed_interval(np.ones((3, 10)))[:3] == (1.0, 1.0, 1.0)
 

@@ -36,7 +36,7 @@ def crossed_interval(outcomes: Array, level: float = 0.95) -> Interval:
 
     `outcomes` is [S seeds, N examples]. Two-way random effects without replication: y_si = μ + a_s + b_i + e_si, so
     Var(mean) = σ²_a/S + σ²_b/N + σ²_e/(S·N), estimated without bias by (MS_seed + MS_example − MS_residual)/(S·N) and
-    never taken below what the seeds alone (MS_seed/(S·N)) or the examples alone (MS_example/(S·N)) give. Degrees of
+    never taken below what the seeds (MS_seed/(S·N)), the examples or the residual alone give. Degrees of
     freedom after Satterthwaite (1946): (Σ c·MS)² / Σ (c·MS)²/df, at least those of the seeds.
     (Searle, Casella & McCulloch, Variance Components, 1992, ch. 4.)
     With one seed only the examples' sampling variance is in it; with one example only the seeds'.
@@ -54,7 +54,7 @@ def crossed_interval(outcomes: Array, level: float = 0.95) -> Interval:
     df = np.array([seeds - 1, examples - 1, (seeds - 1) * (examples - 1)], dtype=np.float64)
     sums = [examples * ((means - mean) ** 2).sum(), seeds * ((by_example - mean) ** 2).sum(), (residual**2).sum()]
     squares = np.array(sums) / df
-    total = float(max(squares[0] + squares[1] - squares[2], squares[0], squares[1]))
+    total = float(max(squares[0] + squares[1] - squares[2], *squares))
     spread = float((squares**2 / df).sum())
     freedom = max(total**2 / spread, seeds - 1) if spread > 0 else seeds - 1
     return _interval(mean, total / (seeds * examples), freedom, level, float(means.std(ddof=1)), seeds)

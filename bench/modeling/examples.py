@@ -45,14 +45,12 @@ class Examples:
 
 def class_words(dataset: Any, column: str, parameters: Labelled, place: str) -> list[str]:
     """The task's labels, from the suite or else from the data: its class names, or its sorted distinct values."""
-    import datasets
-
     if parameters.labels:
         return parameters.words()
-    feature = dataset.features[column]
-    if isinstance(feature, datasets.ClassLabel):
-        return list(feature.names)
-    values = sorted(set(dataset[column]), key=str)
+    names = _class_names(dataset, column)
+    if names is not None:
+        return list(names)
+    values = sorted(set(_values(dataset, column, place)), key=str)
     if len(values) > 1000 or len(values) < 2 or isinstance(values[0], float):
         raise DataError(
             f"{place}: column '{column}' has {len(values)} distinct values; list the task's classes under labels"
@@ -63,20 +61,58 @@ def class_words(dataset: Any, column: str, parameters: Labelled, place: str) -> 
 def labels_of(dataset: Any, column: str, parameters: Labelled, place: str) -> np.ndarray:
     """Class numbers, int64 [n], in the order of `parameters.labels`, which must be set by now.
 
-    A class-label or integer column counts classes; any other is looked up by value. Raises DataError with the row.
+    Looked up by value or class name; where labels are but words for them, class labels and integers count classes.
+    Raises DataError with the row.
     """
-    values = dataset[column]
+    values = _values(dataset, column, place)
     keys = list(parameters.labels)
-    by_number = all(isinstance(v, int) and not isinstance(v, bool) for v in values)
+    names = _class_names(dataset, column)
+    numbers = all(isinstance(v, int) and not isinstance(v, bool) for v in values)
     known: dict[Any, int]
-    if by_number and not (set(map(str, values)) <= set(keys)):
+    if names is not None and set(keys) <= set(names):
+        known = {number: keys.index(name) for number, name in enumerate(names) if name in keys}
+    elif numbers and not isinstance(parameters.labels, dict) and not all(map(_is_integer, keys)):
+        _check_order(keys, names or [], f"{place}, column '{column}'")
         known = {number: number for number in range(len(keys))}
     else:
         known = {key: number for number, key in enumerate(keys)}
         values = [str(v) for v in values]
     for row, value in enumerate(values):
         if value not in known:
-            hint = did_you_mean(value, keys) if isinstance(value, str) else f"; known: 0 to {len(keys) - 1}"
-            why = " (labels that the Hub hides look like this)" if value == -1 else ""
+            hint = did_you_mean(value, keys) if isinstance(value, str) else f"; known: {', '.join(map(str, known))}"
+            why = " (labels that the Hub hides look like this)" if value in (-1, "-1") else ""
             raise DataError(f"{place}, row {row}, column '{column}': label {value!r} is not among labels{hint}{why}")
     return np.array([known[value] for value in values], dtype=np.int64)
+
+
+def _values(dataset: Any, column: str, place: str) -> list[Any]:
+    """The label column. Raises DataError with the first row that has no label."""
+    values = list(dataset[column])
+    for row, value in enumerate(values):
+        if value is None or value != value:
+            raise DataError(
+                f"{place}, row {row}, column '{column}': the label is missing; fill it in or leave the row out"
+            )
+    return values
+
+
+def _class_names(dataset: Any, column: str) -> list[str] | None:
+    import datasets
+
+    feature = dataset.features[column]
+    return list(feature.names) if isinstance(feature, datasets.ClassLabel) else None
+
+
+def _is_integer(text: str) -> bool:
+    return text.removeprefix("-").isdecimal()
+
+
+def _check_order(words: Sequence[str], names: Sequence[str], place: str) -> None:
+    """Words for numbered classes stand in the classes' order: one that names another class is in the wrong place."""
+    order = {name.casefold(): number for number, name in enumerate(names)}
+    for number, word in enumerate(words):
+        if order.get(word.casefold(), number) != number:
+            raise DataError(
+                f"{place}: labels[{number}] is '{word}', which the data calls class {order[word.casefold()]}; give "
+                f"labels in the data's order: {', '.join(names)}"
+            )

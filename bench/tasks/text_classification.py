@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
+from bench.errors import DataError
 from bench.modeling.examples import Examples, Labelled, labels_of
 
 if TYPE_CHECKING:
@@ -27,11 +28,18 @@ class Parameters(Labelled):
 
 def examples(dataset: Any, columns: dict[str, str], parameters: Parameters, place: str) -> Examples:
     """The data set's texts (or pairs) and classes. Raises DataError naming the column, row and value at fault."""
-    texts = [text or "" for text in dataset[columns["text"]]]
-    if "text_pair" in columns:
-        pairs = [text or "" for text in dataset[columns["text_pair"]]]
-        return Examples(list(zip(texts, pairs, strict=True)), labels_of(dataset, columns["label"], parameters, place))
-    return Examples(texts, labels_of(dataset, columns["label"], parameters, place))
+    texts, *pairs = [_texts(dataset, columns[role], place) for role in ("text", "text_pair") if role in columns]
+    inputs: Sequence[Any] = list(zip(texts, *pairs, strict=True)) if pairs else texts
+    return Examples(inputs, labels_of(dataset, columns["label"], parameters, place))
+
+
+def _texts(dataset: Any, column: str, place: str) -> list[str]:
+    """A column of text; what is missing in it is empty. Raises DataError."""
+    texts = ["" if text is None else text for text in dataset[column]]
+    if not all(isinstance(text, str) for text in texts):
+        feature = dataset.features[column]
+        raise DataError(f"{place}: column '{column}' holds {feature}, not text; name another under columns")
+    return texts
 
 
 def encode(folder: Path, inputs: Sequence[Any], parameters: Parameters, target: Path) -> None:

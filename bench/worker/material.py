@@ -125,10 +125,9 @@ def _fill(task: Json, location: Json, place: str, target: Path) -> None:
 
 
 def _key(value: Any) -> bytes:
-    """A digest of one input: text, a pair of texts, or an image's pixels."""
-    content = (
-        value.tobytes()
-        if hasattr(value, "tobytes")
-        else "\0".join([value] if isinstance(value, str) else value).encode()
-    )
+    """A digest of one input: text, a pair of texts, or an image's pixels as models see them."""
+    if hasattr(value, "convert"):
+        content = repr(value.size).encode() + value.convert("RGB").tobytes()
+    else:
+        content = "\0".join([value] if isinstance(value, str) else value).encode()
     return hashlib.sha256(content).digest()
