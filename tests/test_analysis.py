@@ -299,6 +299,17 @@ def test_another_schema_of_the_plan(tmp_path: Path) -> None:
         frame.load(folder)
 
 
+def test_a_suite_and_its_smoke_run_are_never_one_table(tmp_path: Path) -> None:
+    for name, score in (("x", 0.9), ("x-smoke", 0.2)):
+        factory = Factory(tmp_path / name)
+        factory.plan["suite"] = "x"
+        factory.cell("full", 64, score)
+        factory.finish()
+    found = frame.cells(frame.load(tmp_path))
+    assert found["suite"].tolist() == ["x", "x-smoke"]
+    assert found["best"].all()
+
+
 def test_folders_merge_by_copying(tmp_path: Path) -> None:
     one, two = Factory(tmp_path / "one"), Factory(tmp_path / "two")
     two.writer.path = paths.records_file(two.folder, "20260102T000000Z", "run")

@@ -36,12 +36,19 @@ def numbers(values: list[Any], labels: Any, feature: Any = None) -> list[int]:
         ([True, False], ("False", "True"), None, [1, 0]),
         ([1, 0], ("bad", "good"), CLASSES, [1, 0]),
         ([1, 0], ("pos", "neg"), CLASSES, [0, 1]),  # by name, as strings are
-        ([1, 0], {"pos": "good", "neg": "bad"}, CLASSES, [0, 1]),
-        ([1, 0], {"1": "good", "0": "bad"}, CLASSES, [0, 1]),
+        ([1, 0], {"pos": "good", "neg": "bad"}, CLASSES, [1, 0]),
+        ([1, 0], {"1": "good", "0": "bad"}, CLASSES, [1, 0]),
     ],
 )
 def test_labels_mean_what_the_suite_says(values: Any, labels: Any, feature: Any, expected: list[int]) -> None:
     assert numbers(values, labels, feature) == expected
+
+
+def test_keyed_labels_have_one_order_however_they_are_written() -> None:
+    one, other = (
+        Labelled.model_validate({"labels": dict(p)}) for p in ([("b", "B"), ("a", "A")], [("a", "A"), ("b", "B")])
+    )
+    assert one.words() == other.words() == ["A", "B"]  # their trial's id and its cached class numbers are the same
 
 
 def test_integers_found_in_the_data_are_values_in_every_split() -> None:

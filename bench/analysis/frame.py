@@ -6,7 +6,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -62,7 +62,8 @@ def _read(folder: Path) -> Results:
 
 
 def load(results: Path) -> list[Results]:
-    """Read one suite's folder (it has `records/` or `plan.json`) or a folder of such folders.
+    """Read one suite's folder (it has `records/` or `plan.json`) or a folder of such folders: those of one suite go by
+    their folders' names.
 
     Raises UsageError where there is none, StoreError where one cannot be read.
     """
@@ -75,7 +76,9 @@ def load(results: Path) -> list[Results]:
     folders = sorted(p for p in results.iterdir() if holds_results(p)) if results.is_dir() else []
     if not folders:
         raise UsageError(f"{results}: no results here; `bench run SUITE` writes them")
-    return [_read(folder) for folder in folders]
+    found = [_read(folder) for folder in folders]
+    names = Counter(one.name for one in found)
+    return [one if names[one.name] == 1 else replace(one, name=one.folder.name) for one in found]
 
 
 def size_order(size: int | str) -> float:

@@ -28,7 +28,7 @@ class Labelled(TaskParameters):
         words = list(labels.values()) if isinstance(labels, dict) else list(labels)
         if len(words) == 1 or len(set(words)) != len(words):
             raise ValueError("at least two labels, no two alike")
-        return labels
+        return dict(sorted(labels.items())) if isinstance(labels, dict) else labels  # ids and locks know no order
 
     def words(self) -> list[str]:
         """The labels' words, in class order; empty where the data must tell."""
