@@ -37,6 +37,8 @@ def numbers(values: list[Any], labels: Any, feature: Any = None) -> list[int]:
         ([1, 0], ("bad", "good"), CLASSES, [1, 0]),
         ([1, 0], ("pos", "neg"), CLASSES, [0, 1]),  # by name, as strings are
         ([1, 0], {"pos": "good", "neg": "bad"}, CLASSES, [1, 0]),
+        ([1, 0], {"never": "never", "pos": "good", "neg": "bad"}, CLASSES, [2, 0]),
+        ([1, 0], ("pos", "never", "neg"), CLASSES, [0, 2]),
         ([1, 0], {"1": "good", "0": "bad"}, CLASSES, [1, 0]),
     ],
 )
@@ -49,6 +51,11 @@ def test_keyed_labels_have_one_order_however_they_are_written() -> None:
         Labelled.model_validate({"labels": dict(p)}) for p in ([("b", "B"), ("a", "A")], [("a", "A"), ("b", "B")])
     )
     assert one.words() == other.words() == ["A", "B"]  # their trial's id and its cached class numbers are the same
+
+
+def test_a_label_that_the_hub_hides_is_no_class() -> None:
+    with pytest.raises(DataError, match=r"row 1.*the Hub hides"):
+        numbers([0, -1], ("neg", "pos"), CLASSES)
 
 
 def test_integers_found_in_the_data_are_values_in_every_split() -> None:

@@ -259,6 +259,13 @@ def test_features_are_computed_once_for_all_trials(
         assert one.stages.seconds["train"] > one._feature_seconds["train"] * 24 > 0
 
 
+def test_no_stage_is_charged_for_features_of_its_own_computing(models: Any, tasks: Any, tmp_path: Path) -> None:
+    spec, location = tasks["bert"]
+    task = ({**spec, "splits": {**spec["splits"], "validation": "train"}}, location)
+    found, _ = adapt(trial(models["bert"], task, "linear-probe", validation="full"), tmp_path)
+    assert set(found._feature_seconds) == {"train", "validation", "test"}
+
+
 def test_a_probe_on_one_class_answers_it(models: Any, tasks: Any, tmp_path: Path) -> None:
     chosen = trial(models["bert"], tasks["bert"], "linear-probe", size=1)
     found, adapted = adapt(chosen, tmp_path)

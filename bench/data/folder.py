@@ -30,8 +30,8 @@ def lock(parameters: Parameters, offline: bool = False) -> dict[str, str]:
     for path in _images(parameters.folder):
         try:
             with Image.open(path) as image:
-                image.verify()
-        except (OSError, SyntaxError, ValueError) as error:
+                image.load()  # `verify` passes a truncated JPEG
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             raise DataError(f"{path}: is no readable image ({error}); repair or remove it") from error
     return {"fingerprint": fingerprint(parameters)}
 

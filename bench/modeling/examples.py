@@ -66,16 +66,16 @@ def labels_of(dataset: Any, column: str, parameters: Labelled, place: str) -> np
     """
     values = _values(dataset, column, place)
     keys = list(parameters.labels)
-    names = _class_names(dataset, column)
+    names = _class_names(dataset, column) or []
+    counted = not isinstance(parameters.labels, dict) and not all(map(_is_integer, keys))
     numbers = all(isinstance(v, int) and not isinstance(v, bool) for v in values)
-    known: dict[Any, int]
-    if names is not None and set(keys) <= set(names):
-        known = {number: keys.index(name) for number, name in enumerate(names) if name in keys}
-    elif numbers and not isinstance(parameters.labels, dict) and not all(map(_is_integer, keys)):
-        _check_order(keys, names or [], f"{place}, column '{column}'")
+    known: dict[Any, int] = {key: number for number, key in enumerate(keys)}
+    if numbers and counted and not (names and (known.keys() <= set(names) or known.keys() >= set(names))):
+        _check_order(keys, names, f"{place}, column '{column}'")
         known = {number: number for number in range(len(keys))}
+    elif names and not all(map(_is_integer, keys)):
+        values = [names[v] if 0 <= v < len(names) else v for v in values]
     else:
-        known = {key: number for number, key in enumerate(keys)}
         values = [str(v) for v in values]
     for row, value in enumerate(values):
         if value not in known:

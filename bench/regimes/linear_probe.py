@@ -37,8 +37,8 @@ def adapt(job: Job, parameters: Parameters) -> Adapted:
 
     part = job.parts["train"]
     features = job.features(part.split)
-    if job.trial.purpose == "reported":
-        job.features("test")  # now, so that the test stage times the probe alone
+    for name in ("validation", "test") if job.trial.purpose == "reported" else ("validation",):
+        job.features(job.parts[name].split)  # now, so that their stages time the probe alone
     if len(np.unique(part.labels)) < 2:
         job.notes.append("all training labels are alike: the probe answers that class")
     solver = make_pipeline(StandardScaler(), LogisticRegression(C=job.trial.tuned["C"], max_iter=1000))
