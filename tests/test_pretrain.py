@@ -97,6 +97,19 @@ def test_the_tokenizer_fills_a_cloze(tmp_path: Path) -> None:
     assert hidden[:at] + word + hidden[at + 1 :] == whole
 
 
+def test_weights_do_not_depend_on_the_number_of_threads(tmp_path: Path) -> None:
+    before = torch.get_num_threads()
+    try:
+        for threads in (1, 2):
+            (tmp_path / str(threads)).mkdir()
+            torch.set_num_threads(threads)
+            pretraining.masked_lm(text_recipe(epochs=1), passages(), tmp_path / str(threads))
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    assert weights(tmp_path / "1") == weights(tmp_path / "2")
+
+
 @pytest.mark.parametrize("architecture", ["resnet", "vit"])
 def test_an_image_model_is_kept_whole(architecture: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     parameters = images(architecture)

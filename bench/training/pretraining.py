@@ -84,13 +84,19 @@ class Logits(nn.Module):
 def _fit(
     model: nn.Module, recipe: Recipe, labels: np.ndarray, lengths: np.ndarray, collate: Collate, *, epochs: int
 ) -> None:
+    """On one thread: the weights must not depend on how many cores a machine has, and several would mostly wait for
+    each other in steps as small as these (on busy cores they took ten times as long)."""
     torch.manual_seed(stream(recipe.seed, "dropout"))
-    training = Training(batch_size=recipe.batch_size)
-    train(
-        model, collate, labels, lengths, endless(lengths, recipe.batch_size, stream(recipe.seed, "order")),
-        budget=Budget(epochs=epochs, min_steps=1), training=training, learning_rate=recipe.learning_rate,
-        micro_batch=recipe.batch_size, device=CPU,
-    )  # fmt: skip
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        train(
+            model, collate, labels, lengths, endless(lengths, recipe.batch_size, stream(recipe.seed, "order")),
+            budget=Budget(epochs=epochs, min_steps=1), training=Training(batch_size=recipe.batch_size),
+            learning_rate=recipe.learning_rate, micro_batch=recipe.batch_size, device=CPU,
+        )  # fmt: skip
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _config(architecture: str, values: dict[str, Any]) -> Any:
