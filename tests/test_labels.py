@@ -36,6 +36,7 @@ def numbers(values: list[Any], labels: Any, feature: Any = None) -> list[int]:
         ([True, False], ("False", "True"), None, [1, 0]),
         ([1, 0], ("bad", "good"), CLASSES, [1, 0]),
         ([1, 0], ("pos", "neg"), CLASSES, [0, 1]),  # by name, as strings are
+        ([1, 0], ("5", "6"), datasets.ClassLabel(names=["5", "6"]), [1, 0]),
         ([1, 0], {"pos": "good", "neg": "bad"}, CLASSES, [1, 0]),
         ([1, 0], {"never": "never", "pos": "good", "neg": "bad"}, CLASSES, [2, 0]),
         ([1, 0], ("pos", "never", "neg"), CLASSES, [0, 2]),

@@ -73,7 +73,7 @@ def labels_of(dataset: Any, column: str, parameters: Labelled, place: str) -> np
     if numbers and counted and not (names and (known.keys() <= set(names) or known.keys() >= set(names))):
         _check_order(keys, names, f"{place}, column '{column}'")
         known = {number: number for number in range(len(keys))}
-    elif names and not all(map(_is_integer, keys)):
+    elif names and (known.keys() <= set(names) or not all(map(_is_integer, keys))):
         values = [names[v] if 0 <= v < len(names) else v for v in values]
     else:
         values = [str(v) for v in values]

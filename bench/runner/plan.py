@@ -13,7 +13,7 @@ import numpy as np
 from bench import plugins, zeroshot
 from bench.errors import NotApplicable
 from bench.modeling.facts import Facts
-from bench.runner.lock import split, task_spec
+from bench.runner.lock import SECTIONS, orders, split, task_spec
 from bench.suite.parameters import Budget, TrainedParameters, Training
 from bench.suite.schema import FIRST_TUNING_SEED, Regime, Size, Suite, Task
 from bench.suite.trial import SCHEMA, Json, Names, Trial
@@ -85,7 +85,14 @@ class Plan:
 def build(
     suite: Suite, lock: Json, latest: Mapping[str, Json], tried: Set[str] = frozenset(), *, smoke: bool = False
 ) -> Plan:
-    """Plan a suite. latest: {trial id: its record that counts}; tried: ids not to try again in this run."""
+    """Plan a suite. latest: {trial id: its record that counts}; tried: ids not to try again in this run.
+
+    What is locked otherwise than the suite now asks counts as not locked.
+    """
+    lock = {section: dict(lock[section]) for section in SECTIONS}
+    for section, name, locked, _ in list(orders(suite, lock)):
+        if not locked:
+            lock[section].pop(name, None)
     cells = []
     for task_name in suite.tasks:
         for model_name in suite.models:
@@ -227,9 +234,8 @@ class _Pair:
         tuning_seeds = (
             range(FIRST_TUNING_SEED, FIRST_TUNING_SEED + self.suite.tuning_seeds) if len(grid) > 1 else range(0)
         )
-        reason = self._too_small(
-            cell.size, task_lock["classes"]["train"], bool(tuning_seeds) or bool(base["budget"].get("until"))
-        )
+        judged = (*tuning_seeds, *(seeds if base["budget"].get("until") else ()))
+        reason = self._too_small(cell.size, task_lock["classes"]["train"], judged)
         if reason is not None:
             cell.state, cell.reason = "not_applicable", reason
             return
@@ -260,19 +266,17 @@ class _Pair:
         exponents = [0.5] if count == 1 else [i / (count - 1) for i in range(count)]
         return [{name: float(f"{low ** (1 - e) * high**e:.6g}")} for e in exponents]
 
-    def _too_small(self, size: int | str, classes: list[int], needs_validation: bool) -> str | None:
+    def _too_small(self, size: int | str, classes: list[int], seeds: tuple[int, ...]) -> str | None:
+        """Why the pool cannot give this budget, or no validation part to one of the seeds that are judged by it."""
         pool = SMOKE["examples"] * 4 if self.smoke else sum(classes)
         if isinstance(size, int) and size > pool:
             return f"the training split has only {pool} labelled examples"
-        if (
-            needs_validation
-            and self.suite.validation != "full"
-            and not _held_out(tuple(classes), size, self.suite.validation)
-        ):
-            return (
-                f"of {size} labels none is left to validate on; take more, or `validation: full`, or fix what is tuned"
-            )
-        return None
+        held_out = self.suite.validation
+        if held_out == "full" or (pool if isinstance(size, str) else size) * held_out >= 2 * len(classes):
+            return None
+        if all(_held_out(tuple(classes), size, held_out, seed) for seed in seeds):
+            return None
+        return f"of {size} labels none is left to validate on; take more, or `validation: full`, or fix what is tuned"
 
 
 def _question(task: Task, spec: Json) -> Question:
@@ -283,10 +287,10 @@ def _question(task: Task, spec: Json) -> Question:
 
 
 @functools.cache
-def _held_out(classes: tuple[int, ...], size: int | str, validation: float) -> int:
-    """How many labels are held out: the same for every seed."""
+def _held_out(classes: tuple[int, ...], size: int | str, validation: float, seed: int) -> int:
+    """How many labels are held out. Small budgets differ by seed: it decides which class comes first."""
     labels = np.repeat(np.arange(len(classes)), classes)
-    return len(draw(labels, size, validation, 0).validation)  # type: ignore[arg-type]
+    return len(draw(labels, size, validation, seed).validation)  # type: ignore[arg-type]
 
 
 def _winner(grid: list[Json], trials: list[Trial], latest: Mapping[str, Json]) -> int | None:

@@ -1,0 +1,98 @@
+"""The plan is a pure function of the suite, its lock and the records."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import api
+from bench.runner import lock as locks
+from bench.runner.plan import Plan, build
+from bench.suite.schema import Suite
+from bench.suite.trial import SCHEMA
+
+SUITE = """
+name: plan
+models: {tiny: org/tiny}
+tasks: {mood: {kind: text-classification, data: {hub: org/mood}, labels: [bad, good]}}
+regimes: {zero-shot: , full: , fixed: {regime: full, learning_rate: 1e-4}}
+sizes: [5, 40]
+seeds: 3
+tuning: {trials: 3}
+"""
+CONFIG = json.dumps({"model_type": "bert", "architectures": ["BertForMaskedLM"]})
+
+
+def suite(tmp_path: Path, **changes: str) -> Suite:
+    text = SUITE
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new)
+    (tmp_path / "suite.yaml").write_text(text)
+    return api.load_suite(tmp_path / "suite.yaml")
+
+
+def locked(found: Suite, classes: list[int]) -> dict[str, Any]:
+    lock: dict[str, Any] = {"schema": SCHEMA, "models": {}, "tasks": {}, "regimes": {}}
+    entries: dict[str, dict[str, Any]] = {
+        "models": {"fingerprint": "m", "files": {"config.json": CONFIG}},
+        "tasks": {"fingerprint": "t", "labels": ["bad", "good"], "classes": {"train": classes, "test": [9, 9]}},
+    }
+    for section, name, _, order in locks.orders(found, lock):
+        lock[section][name] = {"request": order["request"], **entries.get(section, {})}
+    return lock
+
+
+def states(plan: Plan) -> dict[tuple[str, int | str], str]:
+    return {(cell.names.regime, cell.size): cell.state for cell in plan.cells}
+
+
+def record(trial: Any, score: float) -> dict[str, Any]:
+    scores = {"metric": "accuracy", "validation": {"accuracy": score, "log_loss": 1 - score}}
+    return {"status": "ok", "scores": scores, "trial": trial.to_json()}
+
+
+def test_reported_seeds_wait_for_the_tuned_value(tmp_path: Path) -> None:
+    found = suite(tmp_path)
+    lock = locked(found, [100, 100])
+    first = build(found, lock, {})
+    cell = next(c for c in first.cells if (c.names.regime, c.size) == ("full", 40))
+    assert (cell.state, cell.reported, len(cell.tuning)) == ("waiting", [], 3)
+    rates = [t.tuned["learning_rate"] for t in cell.tuning]
+    assert rates == pytest.approx([1e-5, 1e-5 * 30**0.5, 3e-4], rel=1e-5)
+    latest = {t.id: record(t, score) for t, score in zip(cell.tuning, (0.5, 0.9, 0.7), strict=True)}
+    cell = next(c for c in build(found, lock, latest).cells if (c.names.regime, c.size) == ("full", 40))
+    assert (cell.state, cell.tuned, cell.on_edge) == ("planned", {"learning_rate": rates[1]}, False)
+    assert [t.seed for t in cell.reported] == [0, 1, 2]
+    assert all(t.seed >= 1_000_000 and t.noise == 0 for t in cell.tuning)
+
+
+def test_a_budget_that_leaves_some_seed_nothing_to_validate_on(tmp_path: Path) -> None:
+    found = suite(tmp_path)
+    plan = states(build(found, locked(found, [100, 100]), {}))
+    assert plan["fixed", 5] == "planned"  # nothing is tuned, so nothing is validated
+    assert plan["full", 40] == "waiting"
+    four = build(found, locked(found, [1, 1]), {})
+    assert states(four)["full", 5] == "not_applicable"
+    assert "only 2 labelled examples" in str(next(c.reason for c in four.cells if c.state == "not_applicable"))
+
+
+def test_what_is_locked_otherwise_than_asked_is_not_locked(tmp_path: Path) -> None:
+    found = suite(tmp_path)
+    lock = locked(found, [100, 100])
+    assert "unresolved" not in states(build(found, lock, {})).values()
+    other = suite(tmp_path, **{"[bad, good]": "[awful, good]"})
+    assert set(states(build(other, lock, {})).values()) == {"unresolved"}
+
+
+def test_zero_shot_is_one_trial_and_templates_repeat_nothing_else(tmp_path: Path) -> None:
+    found = suite(tmp_path)
+    lock = locked(found, [100, 100])
+    other = suite(tmp_path, **{"labels: [bad, good]": "labels: [bad, good], templates: ['{text} {label}']"})
+    one, two = build(found, lock, {}).trials(), build(other, locked(other, [100, 100]), {}).trials()
+    changed = {one[i].names.regime for i in one.keys() - two.keys()}
+    assert changed == {"zero-shot"}
+    assert sum(t.names.regime == "zero-shot" for t in one.values()) == 1
