@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -81,12 +82,24 @@ def reference(trial: Trial, steps: int) -> float:
         encoder = peft.get_peft_model(encoder, peft.LoraConfig(**own))
     tokenizer = AutoTokenizer.from_pretrained(folder(trial))
     arguments = TrainingArguments(
-        output_dir="/tmp/reference", max_steps=steps, per_device_train_batch_size=trial.training["batch_size"],
-        per_device_eval_batch_size=64, learning_rate=trial.tuned["learning_rate"], lr_scheduler_type="linear",
-        warmup_steps=-(-steps * int(1000 * trial.training["warmup"]) // 1000), seed=trial.seed,
-        weight_decay=trial.training["weight_decay"], max_grad_norm=trial.training["clip"], save_strategy="no",
-        report_to=[], disable_tqdm=True, use_cpu=not torch.cuda.is_available(), logging_strategy="no",
-    )  # fmt: skip
+        output_dir=tempfile.mkdtemp(),
+        remove_unused_columns=False,
+        label_names=["labels"],
+        max_steps=steps,
+        per_device_train_batch_size=trial.training["batch_size"],
+        per_device_eval_batch_size=64,
+        learning_rate=trial.tuned["learning_rate"],
+        lr_scheduler_type="linear",
+        warmup_steps=-(-steps * int(1000 * trial.training["warmup"]) // 1000),
+        seed=trial.seed,
+        weight_decay=trial.training["weight_decay"],
+        max_grad_norm=trial.training["clip"],
+        save_strategy="no",
+        logging_strategy="no",
+        report_to=[],
+        disable_tqdm=True,
+        use_cpu=not torch.cuda.is_available(),
+    )
     trainer = Trainer(
         MeanPooled(encoder, len(trial.task["parameters"]["labels"])), arguments, train_dataset=train,
         data_collator=DataCollatorWithPadding(tokenizer),
