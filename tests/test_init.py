@@ -112,7 +112,7 @@ def test_any_string_is_quoted_so_that_it_is_read_back(text: str) -> None:
 
 def test_whole_numbers_are_labels(tmp_path: Path) -> None:
     text = suite_for(str(reviews(tmp_path / "a.csv", label="stars", words=[1, 2, 10])))
-    assert list(only_task(loaded(text, tmp_path)).parameters.labels) == ["1", "2", "10"]
+    assert set(only_task(loaded(text, tmp_path)).parameters.labels) == {"1", "2", "10"}
     assert "telling word" in text
 
 
