@@ -53,6 +53,8 @@ class Ground:
         return f"{name}.yaml"
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
+        # A process in the background ignores SIGINT, and so would its children.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         return subprocess.Popen([*COMMAND, *arguments], cwd=self.folder, env=self.env, **pipes)
 
