@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -173,38 +174,42 @@ def test_the_store_imports_nothing_heavy() -> None:
     assert not modules & {"torch", "pandas", "numpy", "pyarrow", "transformers"}
 
 
-@pytest.fixture
-def small_files() -> Iterator[int]:
-    """No file of this process may grow beyond the limit: the kernel's own partial write, then an error."""
-    limit, before = 5000, resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
-    yield limit
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+@contextlib.contextmanager
+def small_files() -> Iterator[None]:
+    """No file of this process may grow beyond the limit: the kernel's own partial write, then an error.
+
+    Not a fixture: pytest reports before it tears down, and its own output may be a longer file.
+    """
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.fault
-@pytest.mark.usefixtures("small_files")
 def test_a_full_disk_leaves_whole_lines_and_the_run_can_go_on(tmp_path: Path) -> None:
     writer = records.Writer(tmp_path, "run")
     written = 5
-    for number in range(written):
-        writer.append(record(f"t{number}", log="x" * 700))
-    with pytest.raises(StoreError, match=r"\.jsonl: a record cannot be written: File too large"):
-        writer.append(record("too-large", log="x" * 2000))
-    assert only_file(tmp_path).read_bytes().endswith(b"}\n")
-    writer.append(record("small"))
+    with small_files():
+        for number in range(written):
+            writer.append(record(f"t{number}", log="x" * 700))
+        with pytest.raises(StoreError, match=r"\.jsonl: a record cannot be written: File too large"):
+            writer.append(record("too-large", log="x" * 2000))
+        assert only_file(tmp_path).read_bytes().endswith(b"}\n")
+        writer.append(record("small"))
     read = records.read(tmp_path)
     assert not read.damaged
     assert [r["trial"]["id"] for r in read.records] == [*(f"t{i}" for i in range(written)), "small"]
 
 
 @pytest.mark.fault
-@pytest.mark.usefixtures("small_files")
 def test_a_full_disk_leaves_the_old_file_and_no_litter(tmp_path: Path) -> None:
     atomic.write_text(tmp_path / "x", "old")
-    with pytest.raises(StoreError, match="File too large"):
+    with small_files(), pytest.raises(StoreError, match="File too large"):
         atomic.write_text(tmp_path / "x", "n" * 10_000)
-    with pytest.raises(StoreError, match="File too large"), atomic.folder(tmp_path / "f") as folder:
+    with small_files(), pytest.raises(StoreError, match="File too large"), atomic.folder(tmp_path / "f") as folder:
         (folder / "x").write_text("n" * 10_000)
     assert [p.name for p in tmp_path.iterdir()] == ["x"]
     assert (tmp_path / "x").read_text() == "old"
