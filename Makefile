@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: setup quickstart test test-fault check clean
+.PHONY: setup quickstart test faults check clean
 
 setup: .venv/ready
 
@@ -18,8 +18,8 @@ quickstart: setup
 test: setup
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not fault" -n 2
 
-test-fault: setup
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m fault
+faults: setup
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m fault -n 2
 
 check: setup
 	$(BIN)/ruff check .

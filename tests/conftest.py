@@ -9,14 +9,37 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
+from rows import Row
 
 hypothesis.settings.register_profile("shared-machine", deadline=None)
 hypothesis.settings.load_profile("shared-machine")
 ROOT = Path(__file__).parents[1]
 MIRROR = ROOT.parent / "shared" / "hub"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """`@pytest.mark.fault(Row.DISK)` names the row of the table of faults that a test stands for."""
+    for item in items:
+        for mark in item.iter_markers("fault"):
+            item.user_properties += [("row", Row(row).name) for row in mark.args]
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """A line per row of the table."""
+    if config.option.markexpr != "fault":
+        return
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    for row in Row:
+        found = [r for r in reports if ("row", row.name) in getattr(r, "user_properties", ())]
+        found = [r for r in found if r.when == "call" or not r.passed]
+        words = {r.outcome for r in found}
+        state = "FAILED" if "failed" in words else "ok" if "passed" in words else "skipped" if words else "NO TEST"
+        seconds = sum(r.duration for r in found)
+        terminalreporter.write_line(f"{state:8}{row.value} ({len(found)} tests, {seconds:.0f} s)")
 
 
 @pytest.fixture(autouse=True)

@@ -20,6 +20,8 @@ from typing import Any
 import psutil
 import pytest
 
+from rows import Row
+
 from bench.store import records
 
 pytestmark = pytest.mark.fault
