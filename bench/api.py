@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import fnmatch
-import secrets
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
-
 from bench import plugins
-from bench.errors import StoreError, UsageError, did_you_mean
+from bench.errors import UsageError, did_you_mean
 from bench.runner import lock as locks
-from bench.runner.plan import Cell, Plan, build, settled
-from bench.store import atomic, paths, records
+from bench.runner.hold import alone
+from bench.runner.plan import RERUN, Cell, Plan, build, counted, settled
+from bench.store import paths, records
 from bench.suite.load import load
 from bench.suite.schema import Schemas, Suite
 from bench.suite.trial import SCHEMA, Json
@@ -28,19 +24,10 @@ if TYPE_CHECKING:
     from bench.runner.devices import Slot
     from bench.runner.scheduler import Progress
     from bench.runner.server import Server
+    from bench.runner.sweep import Outcome
 
 AXES = ("model", "task", "regime", "size", "noise")
 Say = Callable[[str], None]
-
-
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """What a run did. executed: trials attempted now; statuses: how they ended; plan: how the suite stands."""
-
-    folder: Path
-    executed: int
-    statuses: dict[str, int]
-    plan: Plan
 
 
 def schemas() -> Schemas:
@@ -79,7 +66,7 @@ def lock(
     from bench.runner.server import Server
 
     folder = folder_of(suite, results, smoke=smoke)
-    with _alone(folder), Server() as server:
+    with alone(folder), Server() as server:
         found = {"schema": SCHEMA, **{section: {} for section in locks.SECTIONS}} if update else locks.read(folder)
         return _lock(suite, folder, found, server, lambda section, name: True, say)
 
@@ -92,22 +79,37 @@ def run(
     only: Sequence[str] = (),
     devices: Sequence[str] = (),
     jobs: int = 1,
+    rerun: str = "missing",
+    grace: float = 20.0,
     progress: Callable[[list[Slot]], Progress] | None = None,
     say: Say = print,
 ) -> Outcome:
-    """Run what is missing of a suite. Raises UsageError and StoreError; a trial's failure is its record."""
+    """Run what is missing of a suite. A trial's failure is its record.
+
+    rerun: `missing`, `failed` (what failed as well) or `all`; grace: seconds that what runs is given after Ctrl-C.
+    Raises UsageError, StoreError, and BenchError where trials cannot be run at all; KeyboardInterrupt after Ctrl-C.
+    """
     from rich.console import Console
 
     from bench.runner.devices import slots
+    from bench.runner.interrupt import Interrupt
     from bench.runner.progress import Lines
     from bench.runner.server import Server
+    from bench.runner.sweep import Sweep
 
+    if rerun not in RERUN:
+        raise UsageError(f"rerun: '{rerun}' is none of {', '.join(RERUN)}")
     places = slots(devices, jobs)
+
+    def narrow(plan: Plan) -> Plan:
+        return _only(plan, only)
+
     folder = folder_of(suite, results, smoke=smoke)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_alone(folder))
+        stack.enter_context(alone(folder))
         found = locks.read(folder)
-        latest = records.latest(records.read(folder).records)
+        before = records.latest(records.read(folder).records)
+        latest = counted(before, rerun)
         _only(build(suite, found, latest, smoke=smoke), only)  # a mistake in it shows before anything is downloaded
         locks.verify(suite, found)
         server: Server | None = None
@@ -117,45 +119,14 @@ def run(
         first = _only(build(suite, found, latest, smoke=smoke), only)
         missing = [t for t in first.trials().values() if not settled(t, latest, frozenset())]
         if not missing and not any(cell.state == "waiting" for cell in first.cells):
-            _keep(folder, build(suite, found, latest, smoke=smoke))
-            return Outcome(folder, 0, {}, first)
+            return Sweep(suite, folder, found, before, narrow, smoke).nothing(first)
         if server is None:
             server = stack.enter_context(Server())
             used = {("models", t.names.model) for t in missing} | {("tasks", t.names.task) for t in missing}
             found = _lock(suite, folder, found, server, lambda section, name: (section, name) in used, say)
         shown = progress(places) if progress else Lines(Console(), len(places))
-        return _execute(suite, folder, found, latest, server, places, shown, smoke, only)
-
-
-def _execute(
-    suite: Suite, folder: Path, found: Json, latest: dict[str, Json], server: Server, places: list[Slot],
-    progress: Progress, smoke: bool, only: Sequence[str],
-) -> Outcome:  # fmt: skip
-    from bench.runner.scheduler import Scheduler
-
-    kept: set[str] | None = None
-
-    def replan(latest: dict[str, Json], tried: set[str]) -> Plan:
-        nonlocal kept
-        whole = build(suite, found, latest, tried, smoke=smoke)
-        if kept != set(whole.trials()):
-            kept = set(whole.trials())
-            _keep(folder, whole)
-        return _only(whole, only)
-
-    name = secrets.token_hex(3)
-    writer = records.Writer(folder, name)
-    scheduler = Scheduler(
-        replan=replan, latest=latest, server=server, slots=places, writer=writer, progress=progress, run=name,
-        results=folder, files={model: entry["files"] for model, entry in found["models"].items()},
-    )  # fmt: skip
-    try:
-        final = scheduler.execute()
-    finally:
-        writer.close()
-    _keep(folder, build(suite, found, latest, scheduler.tried, smoke=smoke))
-    statuses = Counter(latest[trial]["status"] for trial in scheduler.tried)
-    return Outcome(folder, len(scheduler.tried), dict(statuses), final)
+        sweep = Sweep(suite, folder, found, before, narrow, smoke)
+        return sweep.execute(latest, server, places, shown, Interrupt(grace))
 
 
 def cells(results: str | Path) -> pd.DataFrame:
@@ -201,32 +172,6 @@ def _lock(
             found[section][name] = {"request": order["request"], **entry}
             locks.write(folder, found)
     return found
-
-
-def _keep(folder: Path, plan: Plan) -> None:
-    atomic.write_json(paths.plan(folder), plan.to_json())
-
-
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold the results folder: a second run on it would run the same trials again."""
-    hold = FileLock(folder / ".run.lock")
-    try:
-        atomic.make_folder(folder)
-        hold.acquire(timeout=0)
-    except Timeout as error:
-        raise UsageError(
-            f"{folder}: another `bench run` or `bench lock` works here; wait for it, or give this one a folder of its "
-            "own with --results"
-        ) from error
-    except OSError as error:
-        raise StoreError(
-            f"{folder}: cannot be written: {error.strerror}; name another folder with --results"
-        ) from error
-    try:
-        yield
-    finally:
-        hold.release()
 
 
 def _only(plan: Plan, only: Sequence[str]) -> Plan:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -49,7 +50,8 @@ class Commands(click.Group):
             click.echo("\n".join(map(printable, f"bench: {error}".splitlines())), err=True)
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:
-            click.echo("bench: interrupted; what had finished is kept, running again goes on from there", err=True)
+            again = shlex.join(["bench", *sys.argv[1:]])
+            click.echo(f"bench: interrupted; what had finished is kept. To go on from there: {again}", err=True)
             ctx.exit(EXIT_INTERRUPTED)
         except BrokenPipeError:  # the reader of our output has gone, as `bench plan … | head` does
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -79,14 +81,33 @@ def main() -> None:
 @ONLY
 @click.option("--devices", default="", help="CUDA devices, as 0,1, or cpu. Default: all there are.")
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Trials at a time on the CPU.")
+@click.option(
+    "--rerun",
+    type=click.Choice(["missing", "failed", "all"]),
+    default="missing",
+    show_default=True,
+    help="What has no result of its own yet; that, and what failed; everything.",
+)
+@click.option(
+    "--grace",
+    type=click.FloatRange(0),
+    default=20,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long what runs may go on after Ctrl-C or SIGTERM; a second one stops it at once.",
+)
 @JSON
-def run(suite: str, results: str, smoke: bool, only: tuple[str, ...], devices: str, jobs: int, as_json: bool) -> None:
+def run(
+    suite: str, results: str, smoke: bool, only: tuple[str, ...], devices: str, jobs: int, rerun: str, grace: float,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Run what is missing of SUITE.
 
     \b
     bench run suites/nlp.yaml
     bench run suites/nlp.yaml --smoke
     bench run suites/nlp.yaml --only task=sst2 --only regime=lora,full --devices 0,1
+    bench run suites/nlp.yaml --rerun failed
 
     Exit code: 0 all is well, 1 some trials failed, 2 the suite or its data is wrong, 3 results cannot be written,
     130 interrupted.
@@ -104,8 +125,9 @@ def run(suite: str, results: str, smoke: bool, only: tuple[str, ...], devices: s
 
     try:
         outcome = api.run(
-            api.load_suite(suite), results, smoke=smoke, only=only, jobs=jobs, progress=progress,
-            devices=[d for d in devices.split(",") if d], say=lambda text: console.print(text, markup=False),
+            api.load_suite(suite), results, smoke=smoke, only=only, jobs=jobs, rerun=rerun, grace=grace,
+            devices=[d for d in devices.split(",") if d], progress=progress,
+            say=lambda text: console.print(text, markup=False),
         )  # fmt: skip
     finally:
         for view in views:
@@ -119,8 +141,9 @@ def run(suite: str, results: str, smoke: bool, only: tuple[str, ...], devices: s
         click.echo(
             json.dumps({"results": str(outcome.folder), "executed": outcome.executed, "statuses": outcome.statuses})
         )
-    bad = set(outcome.statuses) - {"ok", "not_applicable"}
-    sys.exit(EXIT_TRIALS_FAILED if bad or any(cell.state == "failed" for cell in outcome.plan.cells) else 0)
+    if outcome.failed:
+        console.print(f"{outcome.failed} trials have no result; --rerun failed runs them again", markup=False)
+    sys.exit(EXIT_TRIALS_FAILED if outcome.failed else 0)
 
 
 @main.command()

@@ -13,8 +13,9 @@ import pytest
 from bench import api, plugins
 from bench.errors import BenchError, StoreError
 from bench.runner import lock as locks
+from bench.runner import server
 from bench.runner.summary import summarise
-from bench.store import paths, records
+from bench.store import records
 from bench.suite.schema import Suite
 
 SERVER = """#!{python}
@@ -74,7 +75,7 @@ def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     python = Path("python")
     python.write_text(SERVER.format(python=sys.executable))
     python.chmod(stat.S_IRWXU)
-    monkeypatch.setattr(sys, "executable", str(python.absolute()))
+    monkeypatch.setattr(server, "COMMAND", [str(python.absolute())])
     Path("model").mkdir()
     Path("model/config.json").write_text(json.dumps({"model_type": "bert", "architectures": ["BertForMaskedLM"]}))
     Path("model/model.safetensors").touch()
@@ -116,13 +117,14 @@ def test_every_bad_end_is_a_record_and_the_others_run() -> None:
     assert found[0]["log"] is None
 
 
-def test_only_what_failed_runs_again() -> None:
+def test_only_what_was_killed_runs_again_twice_a_run() -> None:
     suite = suite_of([0, 4])
     assert run(suite).keys() == {0, 4}
     again = api.run(suite, devices=["cpu"], say=lambda text: None)
-    assert again.executed == 1
-    assert again.statuses == {"killed": 1}
-    assert len(records.read(again.folder).records) == 3
+    assert again.executed == 2
+    assert again.statuses == {"killed": 2}
+    assert again.failed == 1
+    assert len(records.read(again.folder).records) == 5
 
 
 @pytest.mark.parametrize(
@@ -135,16 +137,18 @@ def test_what_runs_too_long_is_killed(limit: str, said: str) -> None:
     assert found[0]["status"] == "ok"
 
 
-def test_a_dead_server_ends_the_run_and_the_next_goes_on() -> None:
-    with pytest.raises(BenchError) as caught:
-        run(suite_of([0, 6]))
-    assert "ended with exit code 7" in str(caught.value)
-    assert "running again goes on" in str(caught.value)
-    assert str(caught.value).endswith("no memory left")
+def test_a_dead_server_is_replaced() -> None:
+    found = run(suite_of([6, 0]))
+    assert {seed: record["status"] for seed, record in found.items()} == {6: "killed", 0: "ok"}
+    assert found[6]["cause"] == "the process that trials are forked from ended with exit code 7"
+
+
+def test_a_server_that_does_not_start_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "COMMAND", [sys.executable, "-c", "raise SystemExit('no torch here')"])
+    with pytest.raises(BenchError, match="ended with exit code 1; what had finished is kept") as caught:
+        run(suite_of([0]))
+    assert str(caught.value).endswith("no torch here")
     assert not isinstance(caught.value, StoreError)
-    suite = suite_of([0, 7])
-    assert api.run(suite, devices=["cpu"], say=lambda text: None).executed == 1
-    assert paths.plan(api.folder_of(suite)).exists()
 
 
 def test_what_cannot_run_is_said_once_for_all_it_concerns() -> None:

@@ -19,8 +19,11 @@ from bench.suite.schema import FIRST_TUNING_SEED, Regime, Size, Suite, Task
 from bench.suite.trial import SCHEMA, Json, Names, Trial
 from bench.training.subsets import draw
 
-FINAL = frozenset({"ok", "not_applicable", "diverged"})
-"""Statuses that running again would only repeat; a trial with any other runs again next time."""
+INFRASTRUCTURE = frozenset({"killed", "hung", "oom_host"})
+"""Statuses that say nothing of the trial: it runs again, at once and next time. Any other is the trial's own."""
+GOOD = frozenset({"ok", "not_applicable"})
+RERUN = ("missing", "failed", "all")
+"""What to run: what has no result of its own; that, and what failed; everything."""
 SMOKE = {"size": 32, "examples": 16, "steps": 2}
 State = Literal["planned", "waiting", "failed", "not_applicable", "unresolved"]
 
@@ -104,7 +107,14 @@ def build(
 
 def settled(trial: Trial, latest: Mapping[str, Json], tried: Set[str]) -> bool:
     """Whether a trial needs no further attempt in this run."""
-    return trial.id in tried or (trial.id in latest and latest[trial.id]["status"] in FINAL)
+    return trial.id in tried or (trial.id in latest and latest[trial.id]["status"] not in INFRASTRUCTURE)
+
+
+def counted(latest: Mapping[str, Json], rerun: str) -> dict[str, Json]:
+    """The records that are left to count when `rerun`, one of RERUN, is to run."""
+    if rerun == "all":
+        return {}
+    return {trial: r for trial, r in latest.items() if rerun == "missing" or r["status"] in GOOD}
 
 
 @dataclass

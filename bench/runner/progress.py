@@ -43,6 +43,10 @@ class Lines:
         line = f"[{self.finished}/{self.total}] {describe(trial)}: {outcome(record)} ({seconds:.1f} s){left}"
         self.console.print(Text(line), soft_wrap=True)
 
+    def note(self, text: str) -> None:
+        """A line of its own."""
+        self.console.print(Text(printable(text)), soft_wrap=True)
+
     def eta(self) -> float:
         """Seconds until the end, if trials go on taking what they took on average."""
         if not self._seconds:
@@ -90,6 +94,10 @@ class Live(Lines):
         self._seconds.append(record.get("costs", {}).get("seconds", {}).get("total", 0.0))
         if record["status"] != "ok":
             self._progress.console.print(Text(f"{describe(trial)}: {outcome(record)}"), soft_wrap=True)
+
+    def note(self, text: str) -> None:
+        """A line above the bars, which stays."""
+        self._progress.console.print(Text(printable(text)), soft_wrap=True)
 
     def close(self) -> None:
         """Take the live lines away."""

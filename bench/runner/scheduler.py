@@ -10,14 +10,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
 
+from bench.errors import BenchError, StoreError
 from bench.runner.devices import Slot
-from bench.runner.plan import Plan, settled
-from bench.runner.server import Server
+from bench.runner.interrupt import Interrupt
+from bench.runner.plan import INFRASTRUCTURE, Plan, settled
+from bench.runner.server import Server, ending
 from bench.store.records import Writer
 from bench.suite.trial import Json, Trial, canonical
 
 WAIT = 0.5
 """Seconds the parent sleeps at most between two looks at its clocks."""
+DUMP_SECONDS = 1.0
+"""What a trial is given to print its stack before it is killed."""
 
 
 class Progress(Protocol):
@@ -35,10 +39,14 @@ class Progress(Protocol):
     def ended(self, slot: Slot, trial: Trial, record: Json) -> None:
         """A trial's record is on disk."""
 
+    def note(self, text: str) -> None:
+        """Something the user should know."""
+
 
 @dataclass
 class Running:
-    """A trial on a slot. alive: its last sign of life, None until its process has started."""
+    """A trial on a slot. alive: its last sign of life, None until its process has started; condemned: since when it is
+    to be killed, for this reason (status, cause)."""
 
     trial: Trial
     slot: Slot
@@ -47,12 +55,13 @@ class Running:
     begun: float = field(default_factory=time.monotonic)
     alive: float | None = None
     kill_reason: tuple[str, str] | None = None
+    condemned: float = 0.0
     oom_kills: int = 0
 
 
 @dataclass
 class Scheduler:
-    """One run of a suite. replan: (latest, tried) → the plan as it now stands."""
+    """One run of a suite. replan: (latest, tried) → the plan as it now stands; ended: each attempt's status."""
 
     replan: Callable[[dict[str, Json], set[str]], Plan]
     latest: dict[str, Json]
@@ -63,36 +72,69 @@ class Scheduler:
     run: str
     results: Path
     files: dict[str, Json]
+    interrupt: Interrupt = field(default_factory=Interrupt)
     tried: set[str] = field(default_factory=set)
     running: dict[str, Running] = field(default_factory=dict)
+    ended: list[str] = field(default_factory=list)
+    _plan: Plan = field(init=False)
+    _missing: list[Trial] = field(init=False)
+    _known: int = 0
+    _waiting: int = 0
+    _again: set[str] = field(default_factory=set)
+    _lost: dict[Slot, str] = field(default_factory=dict)
+    _attempts: int = 0
 
     def execute(self) -> Plan:
-        """Run until nothing is missing; returns the last plan. Every record is on disk before the next trial starts."""
-        plan, missing = self._look()
-        while missing or self.running:
-            busy = {r.slot for r in self.running.values()}
-            for slot in self.slots:
-                if slot not in busy and missing:
-                    self._start(slot, missing.pop(0))
-            ended = False
-            for event in self.server.events(WAIT):
-                ended |= self._handle(event)
-            self._watch(plan)
-            if ended:
-                plan, missing = self._look()
-        return plan
+        """Run until nothing is missing; returns the last plan. Every record is on disk before the next trial starts.
 
-    def _look(self) -> tuple[Plan, list[Trial]]:
-        plan = self.replan(self.latest, self.tried)
-        trials = plan.trials()
+        Raises KeyboardInterrupt when it was asked to stop, StoreError when records or artifacts cannot be written, and
+        BenchError when no device is left.
+        """
+        with self.interrupt.heeded():
+            self._look()
+            warned = False
+            while self.running or (self._missing and not self.interrupt.asked):
+                if self.interrupt.asked and not warned:
+                    warned = True
+                    self.progress.note(f"stopping: {self.interrupt.grace:g} s for what runs; once more stops it now")
+                if not self.interrupt.asked:
+                    self._fill()
+                for event in self.server.events(WAIT):
+                    self._handle(event)
+                self._watch()
+        if self.interrupt.asked:
+            raise KeyboardInterrupt
+        return self._plan
+
+    def _look(self) -> None:
+        """Plan anew: what a tuning trial found says which trials are next."""
+        self._plan = self.replan(self.latest, self.tried)
         flying = {r.trial.id for r in self.running.values()}
-        missing = [t for t in trials.values() if t.id not in flying and not settled(t, self.latest, self.tried)]
-        waiting = sum(cell.seeds for cell in plan.cells if cell.state == "waiting")
-        self.progress.planned(len(trials) + waiting, len(trials) - len(missing) - len(flying), waiting)
-        return plan, sorted(missing, key=lambda t: t.purpose == "reported")
+        trials = self._plan.trials().values()
+        missing = [t for t in trials if t.id not in flying and not settled(t, self.latest, self.tried)]
+        self._missing = sorted(missing, key=lambda t: t.purpose == "reported")
+        self._known = len(trials)
+        self._waiting = sum(cell.seeds for cell in self._plan.cells if cell.state == "waiting")
+        self._count()
+
+    def _count(self) -> None:
+        finished = self._known - len(self._missing) - len(self.running)
+        self.progress.planned(self._known + self._waiting, finished, self._waiting)
+
+    def _fill(self) -> None:
+        """Start what is missing wherever there is room."""
+        busy = {r.slot for r in self.running.values()}
+        usable = [slot for slot in self.slots if slot not in self._lost]
+        if self._missing and not usable:
+            causes = "; ".join(f"{slot.name}: {cause}" for slot, cause in self._lost.items())
+            raise BenchError(f"no device is left ({causes}); what had finished is kept, running again goes on")
+        for slot in usable:
+            if slot not in busy and self._missing:
+                self._start(slot, self._missing.pop(0))
 
     def _start(self, slot: Slot, trial: Trial) -> None:
-        attempt = f"{self.run}-{len(self.tried) + len(self.running) + 1:05d}"
+        self._attempts += 1
+        attempt = f"{self.run}-{self._attempts:05d}"
         order = {
             "do": "trial", "trial": trial.to_json(), "attempt": attempt, "results": str(self.results),
             "files": self.files[trial.names.model], "device": slot.device, "threads": slot.threads,
@@ -102,46 +144,59 @@ class Scheduler:
         self.running[job] = Running(trial, slot, attempt, now, oom_kills=_oom_kills())
         self.progress.started(slot, trial)
 
-    def _handle(self, event: Json) -> bool:
-        """Take note of an event; True when a trial ended."""
+    def _handle(self, event: Json) -> None:
         running = self.running.get(event.get("job", ""))
         if running is None:
-            return False
+            return
         if event["event"] == "started":
             running.begun = running.alive = time.monotonic()
         if event["event"] == "progress":
             running.alive = time.monotonic()
             self.progress.moved(running.slot, event["stage"], event["done"], event["total"])
-        if event["event"] != "ended":
-            return False
-        record = self._record(event, running)
+        if event["event"] == "ended":
+            self._end(event, running)
+
+    def _end(self, event: Json, running: Running) -> None:
+        found = self._found(event, running)
+        record = self._record(found, running, None if found["status"] == "ok" else self.server.log(event["job"]))
+        self.server.forget(event["job"])
         self.writer.append(record)
-        self.tried.add(running.trial.id)
-        self.latest[running.trial.id] = record
         del self.running[event["job"]]
         self.progress.ended(running.slot, running.trial, record)
-        return True
+        self.ended.append(record["status"])
+        self._settle(running.trial, record)
 
-    def _record(self, event: Json, running: Running) -> Json:
-        """The trial's own record, or the one its death deserves."""
+    def _settle(self, trial: Trial, record: Json) -> None:
+        """What failed for reasons outside the trial is tried once more."""
+        self.latest[trial.id] = record
+        if record["status"] in INFRASTRUCTURE and trial.id not in self._again:
+            self._again.add(trial.id)
+            self._missing.append(trial)
+        else:
+            self.tried.add(trial.id)
+            if trial.purpose == "tuning":
+                self._look()
+        self._count()
+
+    def _found(self, event: Json, running: Running) -> Json:
+        """The trial's own record, or the one its death deserves. Raises StoreError where it met a full disk."""
         found = self.server.result(event["job"])
         if found is None:
             found = {"started": running.started, "costs": {"seconds": {"total": time.monotonic() - running.begun}}}
-            if running.kill_reason is not None:
-                found["status"], found["cause"] = running.kill_reason
-            elif event.get("signal") == 9 and _oom_kills() > running.oom_kills:
-                found["status"], found["cause"] = "oom_host", "the kernel killed it: the machine ran out of memory"
-            else:
-                how = f"signal {event['signal']}" if "signal" in event else f"exit code {event.get('exit')}"
-                found["status"], found["cause"] = "killed", f"the trial's process ended with {how}"
+            found["status"], found["cause"] = running.kill_reason or _death(event, running)
+        if found.pop("stop", False):
+            raise StoreError(found["cause"])
+        if found.pop("device_lost", False):
+            self._lost[running.slot] = found["cause"]
+            self.progress.note(f"{running.slot.name} is set aside: {found['cause']}")
         try:
             canonical(found)
         except ValueError as error:
-            found = {
-                "started": running.started,
-                "status": "failed",
-                "cause": f"its record holds no plain numbers: {error}",
-            }
+            cause = f"its record holds no plain numbers: {error}"
+            return {"started": running.started, "status": "failed", "cause": cause}
+        return found
+
+    def _record(self, found: Json, running: Running, log: str | None) -> Json:
         return {
             **found,
             "trial": running.trial.to_json(),
@@ -149,22 +204,36 @@ class Scheduler:
             "run": self.run,
             "suite": self.results.name,
             "bench": version("retrain-bench"),
-            "log": None if found["status"] == "ok" else self.server.log(event["job"]),
+            "log": log,
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         }
 
-    def _watch(self, plan: Plan) -> None:
-        """Kill what has run too long or shows no sign of life."""
-        now = time.monotonic()
+    def _watch(self) -> None:
+        """Kill what has run too long, shows no sign of life, or has not finished in the time it was given."""
+        now, suite = time.monotonic(), self._plan.suite
         for job, running in self.running.items():
-            if running.alive is None:
-                continue
-            if now - running.begun > plan.suite.timeout:
-                running.kill_reason = ("timeout", f"longer than the suite's timeout of {plan.suite.timeout:g} s")
-            elif now - running.alive > plan.suite.hung:
-                running.kill_reason = ("hung", f"no sign of life for {plan.suite.hung:g} s")
-            if running.kill_reason is not None:
-                self.server.kill(job)  # again each time: a process that has only just started leaves its group first
+            if self.interrupt.over and running.kill_reason is None:
+                running.kill_reason = ("killed", "interrupted by the user")
+            if running.alive is not None and running.kill_reason is None:
+                if now - running.begun > suite.timeout:
+                    running.kill_reason = ("timeout", f"longer than the suite's timeout of {suite.timeout:g} s")
+                elif now - running.alive > suite.hung:
+                    running.kill_reason = ("hung", f"no sign of life for {suite.hung:g} s")
+                if running.kill_reason is not None:
+                    running.condemned = now + DUMP_SECONDS
+                    self.server.dump(job)
+            if running.kill_reason is not None and now >= running.condemned:
+                self.server.kill(job)  # again each time: it may not have started yet
+
+
+def _death(event: Json, running: Running) -> tuple[str, str]:
+    """Status and cause of a trial that left no result. Short of memory it was only where the kernel says so."""
+    if event.get("out_of_memory") and event.get("signal") == 9:
+        return "oom_host", "the kernel killed it: the machine ran out of memory"
+    hint = ""
+    if event.get("signal") == 9 and _oom_kills() > running.oom_kills:
+        hint = "; meanwhile the kernel killed a process for want of memory, maybe this one"
+    return "killed", ending(event) + hint
 
 
 def _oom_kills() -> int:

@@ -6,12 +6,15 @@ import contextlib
 import json
 import os
 import selectors
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from bench import errors
 from bench.errors import BenchError
@@ -19,6 +22,9 @@ from bench.suite.trial import Json
 
 LOG_END = 4000
 """Characters of a job's log that are kept when it fails."""
+MOST_DEATHS = 3
+"""Servers in a row that may die with no job ended between, before that is taken for no accident."""
+COMMAND = (sys.executable, "-m", "bench.worker.server")
 QUIET = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -29,30 +35,41 @@ QUIET = {
     "TQDM_DISABLE": "1",
 }
 """The server stays at one thread: children forked after two-threaded work hang. Jobs raise their own count."""
+_CHUNK = 65536
+
+
+@dataclass
+class _Job:
+    """A job under way or ended. pipe: what it prints comes from here; printed: the end of that; pid: once it runs."""
+
+    pipe: int
+    printed: bytes = b""
+    pid: int | None = None
+
+    def drain(self) -> bool:
+        """Take what the job has printed, so that it never waits, and keep the end; False when nothing more can come."""
+        try:
+            data = os.read(self.pipe, _CHUNK)
+        except BlockingIOError:
+            return True
+        self.printed = (self.printed + data)[-4 * LOG_END :]  # UTF-8: at most four bytes a character
+        return bool(data)
 
 
 class Server:
-    """A running server. Use it as a context manager: leaving it kills the server and every job."""
+    """A running server; one that dies is replaced. A context manager: leaving it kills the server and every job."""
 
     def __init__(self) -> None:
-        self._scratch = tempfile.TemporaryDirectory(prefix="bench-")
-        self._jobs = 0
-        self._pids: dict[str, int] = {}
+        _tidy()
+        self._scratch = Path(tempfile.mkdtemp(prefix=f"bench-{os.getpid()}-"))
+        self._count = 0
+        self._jobs: dict[str, _Job] = {}
+        self._running: set[str] = set()
+        self._deaths = 0
+        self._selector = selectors.DefaultSelector()
         self._pending = b""
         self._ready = False
-        self._errors = Path(self._scratch.name) / "server.log"
-        with self._errors.open("wb") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "bench.worker.server"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                env={**os.environ, **QUIET},
-                start_new_session=True,  # Ctrl-C is the parent's to handle
-            )
-        assert self._process.stdout is not None
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._process.stdout, selectors.EVENT_READ)
+        self._process = self._start()
 
     def __enter__(self) -> Server:
         return self
@@ -68,47 +85,67 @@ class Server:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._kill_running()
         assert self._process.stdout is not None
         self._process.stdout.close()
         self._selector.close()
-        self._scratch.cleanup()
+        for name in list(self._jobs):
+            self.forget(name)
+        shutil.rmtree(self._scratch, ignore_errors=True)
 
     def submit(self, order: Json) -> str:
         """Start a job at once; returns its name, which its events carry."""
-        self._jobs += 1
-        job = f"job-{self._jobs}"
-        folder = Path(self._scratch.name)
-        paths = {"job": job, "result": str(folder / f"{job}.json"), "log": str(folder / f"{job}.log")}
+        self._count += 1
+        job = f"job-{self._count}"
+        log = self._scratch / f"{job}.log"
+        os.mkfifo(log)
+        pipe = os.open(log, os.O_RDONLY | os.O_NONBLOCK)
+        self._jobs[job] = _Job(pipe)
+        self._running.add(job)
+        self._selector.register(pipe, selectors.EVENT_READ, job)
+        more = {"job": job, "result": str(self._result(job)), "log": str(log), "submitted": time.monotonic()}
         assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(json.dumps({**order, **paths}).encode() + b"\n")
+        with contextlib.suppress(BrokenPipeError):  # the server is dead: `events` will say so
+            self._process.stdin.write(json.dumps({**order, **more}).encode() + b"\n")
             self._process.stdin.flush()
-        except BrokenPipeError:
-            self._died()
         return job
 
     def events(self, timeout: float) -> list[Json]:
-        """What has happened, waiting for it at most `timeout` seconds. Raises BenchError when the server died."""
-        if not self._selector.select(timeout):
-            if self._process.poll() is not None:  # a job that outlives it may hold its end of the pipe open
-                self._died()
-            return []
+        """What has happened, waiting for it at most `timeout` seconds.
+
+        When the server has died, its jobs have ended: an event each, `server` saying how. Raises BenchError when
+        servers keep dying.
+        """
+        found: list[Json] = []
+        for key, _ in self._selector.select(timeout):
+            if key.data is None:
+                found += self._read()
+            elif not self._jobs[key.data].drain():
+                self._selector.unregister(key.fileobj)
+        if not found and self._process.poll() is not None:
+            return self._died()  # also where a job that outlives it holds its end of the pipe open
+        return found
+
+    def _read(self) -> list[Json]:
         assert self._process.stdout is not None
-        data = os.read(self._process.stdout.fileno(), 65536)
+        data = os.read(self._process.stdout.fileno(), _CHUNK)
         if not data:
-            self._died()
+            return self._died()
         *lines, self._pending = (self._pending + data).split(b"\n")
-        events = [json.loads(line) for line in lines]
+        events: list[Json] = [json.loads(line) for line in lines]
         for event in events:
             self._ready = True
             if event["event"] == "started":
-                self._pids[event["job"]] = event["pid"]
+                self._jobs[event["job"]].pid = event["pid"]
+            if event["event"] == "ended":
+                self._deaths = 0
+                self._ended(event["job"])
         return events
 
     def result(self, job: str) -> Json | None:
         """What an ended job left, or None where it was killed before."""
         try:
-            found = json.loads((Path(self._scratch.name) / f"{job}.json").read_bytes())
+            found = json.loads(self._result(job).read_bytes())
         except (OSError, ValueError):
             return None
         # what an exception says may hold unpaired surrogates, which no file takes
@@ -116,13 +153,29 @@ class Server:
         return result
 
     def log(self, job: str) -> str:
-        """The end of a job's log."""
-        return _end(Path(self._scratch.name) / f"{job}.log")
+        """The end of what a job has printed; bytes that are no text are shown as such."""
+        return self._jobs[job].printed.decode(errors="replace")[-LOG_END:]
+
+    def forget(self, job: str) -> None:
+        """Put away what is kept of a job."""
+        kept = self._jobs.pop(job)
+        with contextlib.suppress(KeyError, ValueError):
+            self._selector.unregister(kept.pipe)
+        os.close(kept.pipe)
+        for path in (self._result(job), self._scratch / f"{job}.log"):
+            path.unlink(missing_ok=True)
+
+    def dump(self, job: str) -> None:
+        """Have a job print the stack of each of its threads."""
+        self._signal(job, signal.SIGUSR1)
 
     def kill(self, job: str) -> None:
         """Kill a job and everything it started."""
-        with contextlib.suppress(ProcessLookupError, KeyError):
-            os.killpg(self._pids[job], signal.SIGKILL)
+        pid = self._jobs[job].pid
+        if pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+        self._signal(job, signal.SIGKILL)  # a process that has only just started leads no group yet
 
     def call(self, order: Json) -> Any:
         """Run one job to its end and return its entry. Raises the error it ended in."""
@@ -130,25 +183,86 @@ class Server:
         while True:
             for event in self.events(60):
                 if event["event"] == "ended" and event["job"] == job:
-                    result = self.result(job)
+                    result, log = self.result(job), self.log(job)
+                    self.forget(job)
                     if result is None:
-                        how = f"signal {event['signal']}" if "signal" in event else f"exit code {event['exit']}"
-                        raise BenchError(
-                            f"preparing {order['kind']} {order['name']} ended with {how}:\n{self.log(job)}"
-                        )
+                        raise BenchError(f"preparing {order['kind']} {order['name']}: {ending(event)}:\n{log}")
                     if "error" in result:
                         raise getattr(errors, result["error"])(result["message"])
                     return result["entry"]
 
-    def _died(self) -> NoReturn:
+    def _start(self) -> subprocess.Popen[bytes]:
+        with (self._scratch / "server.log").open("wb") as log:
+            process = subprocess.Popen(
+                COMMAND,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env={**os.environ, **QUIET},
+                start_new_session=True,  # Ctrl-C is the parent's to handle
+            )
+        assert process.stdout is not None
+        self._selector.register(process.stdout, selectors.EVENT_READ)
+        return process
+
+    def _died(self) -> list[Json]:
+        """Put a new server in the place of a dead one; its jobs have ended with it."""
         code = self._process.wait()
-        how = f"signal {-code}" if code < 0 else f"exit code {code}"
-        raise BenchError(
-            f"the process that trials are forked from ended with {how}; what had finished is kept, running again goes "
-            f"on from there\n{_end(self._errors)}".rstrip()
-        )
+        how = {"signal": -code} if code < 0 else {"exit": code}
+        self._kill_running()
+        self._deaths += 1
+        if not self._ready or self._deaths >= MOST_DEATHS:
+            log = (self._scratch / "server.log").read_bytes()[-LOG_END:].decode(errors="replace")
+            raise BenchError(
+                f"{ending({'server': how})}; what had finished is kept, running again goes on\n{log}".rstrip()
+            )
+        assert self._process.stdout is not None
+        assert self._process.stdin is not None
+        self._selector.unregister(self._process.stdout)
+        self._process.stdout.close()
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        events: list[Json] = [{"event": "ended", "job": job, "server": how} for job in sorted(self._running)]
+        for event in events:
+            self._ended(event["job"])
+        self._pending, self._ready = b"", False
+        self._process = self._start()
+        return events
+
+    def _ended(self, job: str) -> None:
+        """Read what a pipe still holds (64 KiB); what goes on writing to it outlives its job and is not waited for."""
+        self._running.discard(job)
+        self._jobs[job].drain()
+
+    def _kill_running(self) -> None:
+        for job in self._running:
+            self.kill(job)
+
+    def _signal(self, job: str, number: int) -> None:
+        pid = self._jobs[job].pid
+        if pid is not None and job in self._running:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def _result(self, job: str) -> Path:
+        return self._scratch / f"{job}.json"
 
 
-def _end(log: Path) -> str:
-    """The end of a log; bytes that are no text are shown as such."""
-    return log.read_bytes()[-LOG_END:].decode(errors="replace") if log.exists() else ""
+def ending(event: Json) -> str:
+    """How a job ended that left no result."""
+    who, how = "the trial's process", event
+    if "server" in event:
+        who, how = "the process that trials are forked from", event["server"]
+    return f"{who} ended with " + (f"signal {how['signal']}" if "signal" in how else f"exit code {how['exit']}")
+
+
+def _tidy() -> None:
+    """Remove what killed runs left in the temporary folder."""
+    for folder in Path(tempfile.gettempdir()).glob("bench-*-*"):
+        pid = folder.name.split("-")[1]
+        try:
+            os.kill(int(pid), 0)
+        except ProcessLookupError:
+            shutil.rmtree(folder, ignore_errors=True)
+        except (ValueError, PermissionError):
+            continue

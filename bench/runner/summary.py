@@ -11,7 +11,7 @@ from typing import Any, Union, get_args, get_origin
 
 from bench import plugins
 from bench.errors import StoreError, UsageError
-from bench.runner.plan import FINAL, Cell, Plan
+from bench.runner.plan import GOOD, INFRASTRUCTURE, Cell, Plan
 from bench.runner.progress import printable, span
 from bench.store import paths, records
 from bench.suite.trial import Json, Trial
@@ -36,7 +36,7 @@ def summarise(plan: Plan, results: Path, smoke: bool) -> Json:
             seen.add(trial.id)
             state = _state(trial, latest)
             counts[state] += 1
-            if state != "done":
+            if state == "missing":
                 missing.append(trial)
         if cell.state in ("waiting", "unresolved"):
             counts["waiting" if cell.state == "waiting" else "missing"] += cell.seeds
@@ -47,6 +47,8 @@ def summarise(plan: Plan, results: Path, smoke: bool) -> Json:
         for axis, rows in axes.items():
             rows.setdefault(values[axis], Counter()).update(counts)
     notes = _reasons(plan.cells)
+    if whole["failed"]:
+        notes.append(f"{whole['failed']} trials failed; `bench run {plan.suite.path} --rerun failed` runs them again")
     if unresolved:
         notes.append(f"{unresolved} cells are unresolved: `bench lock` or `bench run` will say what their names mean; "
                      "tuning trials are not counted until then")  # fmt: skip
@@ -101,7 +103,7 @@ def status_of(results: Path) -> list[Json]:
         found.append({
             "suite": folder.name,
             "planned": len(planned) + waiting,
-            "done": sum(1 for r in planned.values() if r and r["status"] in FINAL),
+            "done": sum(1 for r in planned.values() if r and r["status"] not in INFRASTRUCTURE),
             "statuses": dict(sorted(statuses.items())),
             "failures": [f"{count} × {cause}" for cause, count in causes.most_common()],
             "damaged": read.damaged,
@@ -140,9 +142,9 @@ def describe(kind: str, name: str) -> Json:
 
 def _state(trial: Trial, latest: dict[str, Json]) -> str:
     record = latest.get(trial.id)
-    if record is None:
+    if record is None or record["status"] in INFRASTRUCTURE:
         return "missing"
-    return "done" if record["status"] in FINAL else "failed"
+    return "done" if record["status"] in GOOD else "failed"
 
 
 def _estimate(missing: list[Trial], waiting: int, past: Iterable[Json]) -> str:

@@ -32,6 +32,11 @@ def lock(folder: Path) -> Path:
     return folder / "lock.json"
 
 
+def holder(folder: Path) -> Path:
+    """Which process runs the suite, or ran it last."""
+    return folder / ".run.json"
+
+
 def plan(folder: Path) -> Path:
     """The suite's tables as planned."""
     return folder / "plan.json"

@@ -3,16 +3,17 @@
 It reads orders, one JSON line each, on standard input and writes events, one JSON line each, on standard output:
 
     {"event": "ready"}   {"event": "started", "job", "pid"}   {"event": "progress", "job", "stage", "done", "total"}
-    {"event": "ended", "job", "signal" | "exit"}
+    {"event": "ended", "job", "signal" | "exit", "out_of_memory": whether the kernel killed it for want of memory}
 
-A job's own result is the JSON file its order names. When standard input ends, the server kills its jobs and ends: a
-runner that dies takes everything with it.
+A job's own result is the JSON file its order names; what it prints goes to the pipe its order names. When standard
+input ends, the server kills its jobs and ends: a runner that dies takes everything with it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import faulthandler
 import gc
 import json
 import os
@@ -21,43 +22,70 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from bench.suite.trial import Json
+from bench.worker import memory_group
 
-PROGRESS_SECONDS = 0.5
+DUMP = signal.SIGUSR1
+"""Has a job write the stack of each of its threads to its log."""
+_PARENT_DEATH, _SUBREAPER = 1, 36  # prctl(2)
+_FAREWELL = 1.0
+"""Seconds the server takes at most to see its jobs die."""
+
+Body = Callable[[Json, Callable[[Json], None]], Json]
+"""(order, emit an event) → the result."""
 
 
 def main() -> None:
-    """Serve until standard input ends."""
-    _end_with_parent()
-    _import_everything()
+    """Serve trials and preparations."""
+    from bench.worker.job import run
+
+    serve(_import_everything, run)
+
+
+def serve(preload: Callable[[], None], body: Body) -> None:
+    """Serve until standard input ends. preload: imports what every job needs; body: runs in each job's process."""
+    _on_linux(_PARENT_DEATH, signal.SIGTERM)  # until the loop below sees the parent's end by itself
+    preload()
+    _on_linux(_SUBREAPER, 1)  # what a job leaves behind becomes the server's child, and dies
+    memory_group.tidy()
+    faulthandler.enable()
+    faulthandler.register(DUMP)
     wake, woken = os.pipe()
     os.set_blocking(woken, False)
     signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     jobs: dict[int, str] = {}
-    _emit(1, {"event": "ready"})
+    try:
+        _emit(1, {"event": "ready"})
+        _loop(jobs, wake, body)
+    except BrokenPipeError:
+        pass  # the parent has gone
+    finally:
+        _end(jobs)
+
+
+def _loop(jobs: dict[int, str], wake: int, body: Body) -> None:
     pending = b""
     while True:
         readable, _, _ = select.select([0, wake], [], [])
         if wake in readable:
             os.read(wake, 4096)
-            _reap(jobs)
+            for event in _reap(jobs):
+                _emit(1, event)
         if 0 in readable:
             data = os.read(0, 65536)
             if not data:
-                break
+                return
             *lines, pending = (pending + data).split(b"\n")
             for line in lines:
                 order = json.loads(line)
-                pid = _fork(order)
+                pid = _fork(order, body)
                 jobs[pid] = order["job"]
                 _emit(1, {"event": "started", "job": order["job"], "pid": pid})
-    for pid in jobs:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(pid, signal.SIGKILL)
 
 
 def _import_everything() -> None:
@@ -79,14 +107,52 @@ def _import_everything() -> None:
     gc.freeze()  # else a job's collector visits, and so copies, all that it shares with the server: 0.6 s a job
 
 
-def _reap(jobs: dict[int, str]) -> None:
-    while jobs:
-        pid, status = os.waitpid(-1, os.WNOHANG)
+def _reap(jobs: dict[int, str]) -> list[Json]:
+    """Events of the jobs that have ended. All they left running is killed."""
+    events: list[Json] = []
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            break
         if pid == 0:
-            return
+            break
+        if pid not in jobs:
+            continue  # an orphan
+        _kill_group(pid)
         code = os.waitstatus_to_exitcode(status)
         how = {"signal": -code} if code < 0 else {"exit": code}
-        _emit(1, {"event": "ended", "job": jobs.pop(pid), **how})
+        events.append({"event": "ended", "job": jobs.pop(pid), "out_of_memory": memory_group.leave(pid), **how})
+    if events:
+        _kill_orphans(jobs)
+    return events
+
+
+def _kill_group(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def _kill_orphans(jobs: dict[int, str]) -> None:
+    """Kill what has left its job's process group and lost its parent."""
+    with contextlib.suppress(OSError):
+        for child in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
+            if int(child) not in jobs:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(child), signal.SIGKILL)
+
+
+def _end(jobs: dict[int, str]) -> None:
+    """Kill every job and what it started."""
+    until = time.monotonic() + _FAREWELL
+    while jobs and time.monotonic() < until:
+        for pid in jobs:
+            _kill_group(pid)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)  # one that has only just been forked leads no group yet
+        _reap(jobs)
+        time.sleep(0.01)
+    _kill_orphans(jobs)
 
 
 def _emit(descriptor: int, event: Json) -> None:
@@ -94,98 +160,53 @@ def _emit(descriptor: int, event: Json) -> None:
     os.write(descriptor, json.dumps(event).encode() + b"\n")
 
 
-def _fork(order: Json) -> int:
+def _fork(order: Json, body: Body) -> int:
+    server = os.getpid()
     pid = os.fork()
     if pid:
         return pid
     code = 1
     try:
-        _become_job(order)
-        code = _job(order)
+        events = _become_job(order, server)
+        result = body(order, lambda event: _emit(events, {**event, "job": order["job"]}))
+        partial = Path(order["result"] + ".partial")
+        partial.write_text(json.dumps(result))
+        os.replace(partial, order["result"])
+        code = 0
     except BaseException:
         traceback.print_exc()
     finally:
-        sys.stderr.flush()
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
         os._exit(code)
 
 
-def _become_job(order: Json) -> None:
-    """Leave the server's group, end with the server, log to the order's own file."""
+def _become_job(order: Json, server: int) -> int:
+    """Leave the server's group, end with the server, print to the order's own pipe; returns where events go."""
     os.setpgid(0, 0)
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    _end_with_parent()
-    log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _on_linux(_PARENT_DEATH, signal.SIGKILL)
+    if os.getppid() != server:
+        os._exit(1)  # it died before it could be told to take this process along
+    _on_linux(_SUBREAPER, 0)
     events = os.dup(1)
+    log = os.open(order["log"], os.O_WRONLY)
     null = os.open(os.devnull, os.O_RDONLY)
     for source, target in ((null, 0), (log, 1), (log, 2)):
         os.dup2(source, target)
-    order["events"] = events
+    os.close(log)
+    os.close(null)
+    memory_group.enter(os.getpid())
+    return events
 
 
-def _end_with_parent() -> None:
-    """Where the kernel can, let it end this process with its parent, whatever it is doing."""
+def _on_linux(option: int, value: int) -> None:
+    """prctl(2), where there is one."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-
-
-def _job(order: Json) -> int:
-    """Run a trial or a preparation and leave its result; what it raises is part of the result."""
-    last = 0.0
-
-    def tick(stage: str, done: int, total: int | None) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last >= PROGRESS_SECONDS:
-            last = now
-            _emit(
-                order["events"],
-                {"event": "progress", "job": order["job"], "stage": stage, "done": done, "total": total},
-            )
-
-    result = _prepare(order) if order["do"] == "prepare" else _trial(order, tick)
-    partial = Path(order["result"] + ".partial")
-    partial.write_text(json.dumps(result))
-    os.replace(partial, order["result"])
-    return 0
-
-
-def _prepare(order: Json) -> Json:
-    import torch
-
-    from bench.errors import BenchError
-    from bench.worker.prepare import prepare
-
-    torch.set_num_threads(order["threads"])
-    try:
-        return {"entry": prepare(order)}
-    except BenchError as error:
-        return {"error": type(error).__name__, "message": str(error)}
-
-
-def _trial(order: Json, tick: Any) -> Json:
-    from bench.worker.run import run, status_of
-
-    record: Json = {"status": "ok", "cause": None}
-    try:
-        run(order, _device(order["device"], order["threads"]), order["threads"], tick, record)
-    except Exception as error:
-        traceback.print_exc()
-        text = " ".join(str(error).split()) or type(error).__name__
-        known = type(error).__module__.startswith("bench.")
-        record |= {"status": status_of(error), "cause": text if known else f"{type(error).__name__}: {text}"}
-    return record
-
-
-def _device(name: str, threads: int) -> Any:
-    """Make the one device of this job visible, as the order says: `cpu`, or the number of a CUDA device."""
-    os.environ["CUDA_VISIBLE_DEVICES"] = "" if name == "cpu" else name
-    import torch
-
-    initialised = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
-    assert not initialised, "the server must not touch a device"
-    torch.set_num_threads(threads)
-    return torch.device("cpu" if name == "cpu" else "cuda")
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
 if __name__ == "__main__":

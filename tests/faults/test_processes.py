@@ -20,8 +20,6 @@ from typing import Any
 import psutil
 import pytest
 
-from rows import Row
-
 from bench.store import records
 
 pytestmark = pytest.mark.fault

@@ -1,0 +1,41 @@
+"""What Ctrl-C and SIGTERM mean while trials run: the first lets them finish, a second stops them."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Iterator
+
+
+class Interrupt:
+    """Whether it was asked to stop, and whether what runs has had its time. grace: seconds it is given."""
+
+    def __init__(self, grace: float = 20.0) -> None:
+        self.grace = grace
+        self._times: list[float] = []
+
+    @property
+    def asked(self) -> bool:
+        """Whether no further trial may start."""
+        return bool(self._times)
+
+    @property
+    def over(self) -> bool:
+        """Whether what still runs is to be killed."""
+        return len(self._times) > 1 or (self.asked and time.monotonic() - self._times[0] >= self.grace)
+
+    @contextlib.contextmanager
+    def heeded(self) -> Iterator[None]:
+        """Take note of the signals instead of raising KeyboardInterrupt; outside the main thread Python has none."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        before = [signal.signal(number, lambda *_: self._times.append(time.monotonic())) for number in numbers]
+        try:
+            yield
+        finally:
+            for number, handler in zip(numbers, before, strict=True):
+                signal.signal(number, handler)
