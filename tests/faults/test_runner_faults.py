@@ -1,0 +1,284 @@
+"""What becomes of a whole run whose processes are killed, hang, lose their device or fill the disk."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import resource
+import signal
+import socket
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ground import TINY, Ground
+from rows import Row
+
+KILLS = 100
+
+
+@pytest.fixture
+def ground(tmp_path: Path) -> Iterator[Ground]:
+    found = Ground(tmp_path).fill()
+    yield found
+    for process in found.living():
+        process.kill()
+
+
+def scores(ground: Ground, name: str) -> dict[str, float]:
+    found = {r["trial"]["id"]: r["scores"]["test"]["accuracy"] for r in ground.records(name)}
+    assert len(found) == len(ground.records(name)), "a trial ran twice"
+    return found
+
+
+@pytest.mark.fault(Row.RUNNER)
+@pytest.mark.parametrize("stream", range(2))
+def test_a_runner_killed_at_any_moment_loses_only_what_was_in_flight(ground: Ground, stream: int) -> None:
+    moments, suites = random.Random(stream), []
+    for kill in range(KILLS):
+        if not suites or len(ground.records(suites[-1])) > 250:
+            suites.append(f"s{kill}")
+            ground.suite(suites[-1], 300)
+        before = ground.records(suites[-1])
+        process = ground.start("run", f"{suites[-1]}.yaml", "--jobs", "2")
+        if moments.random() < 0.8:  # most of the time is start-up: wait until something happens
+            ground.wait_for(suites[-1], len(before) + 1, process)
+        time.sleep(moments.random() * 0.3)
+        process.kill()
+        process.communicate()
+        ground.nobody_left(1)
+        after = ground.records(suites[-1])
+        assert all(record in after for record in before)
+    ground.run("run", ground.suite("undisturbed", 300), "--jobs", "2")
+    for name in suites:
+        ground.run("run", f"{name}.yaml", "--jobs", "2")
+        assert scores(ground, name) == scores(ground, "undisturbed")
+
+
+@pytest.mark.fault(Row.WORKER)
+def test_a_worker_that_dies_is_a_record_and_the_next_trial_runs(ground: Ground) -> None:
+    acts = {0: "segfault", 1: "killed", 2: "exits", 3: "kills_server"}
+    out, _ = ground.run("run", ground.suite("w", 6), "--json", acts=acts, code=1)
+    assert json.loads(out)["statuses"] == {"killed": 8, "ok": 2}  # infrastructure: each once more
+    found = {r["trial"]["seed"]: r for r in ground.records("w")}
+    causes = {seed: found[seed]["cause"] for seed in acts}
+    assert causes == {
+        0: "the trial's process ended with signal 11",
+        1: "the trial's process ended with signal 9",
+        2: "the trial's process ended with exit code 1",
+        3: "the process that trials are forked from ended with signal 9",
+    }
+    assert "about to fall\nFatal Python error: Segmentation fault" in found[0]["log"]
+    assert "in segfault" in found[0]["log"]
+    assert found[2]["log"].rstrip().endswith("SystemExit: 3")
+    assert found[3]["log"] == "my server goes\n"
+    assert found[5]["status"] == "ok"
+
+
+@pytest.mark.fault(Row.HOST_MEMORY)
+def test_out_of_host_memory_is_said_where_the_kernel_says_so(ground: Ground) -> None:
+    with memory_limit(120_000_000) as enter:
+        ground.source = enter + TINY
+        out, _ = ground.run("run", ground.suite("m", 3), "--json", acts={0: "greedy", 1: "killed"}, code=1)
+    assert json.loads(out)["statuses"] == {"oom_host": 2, "killed": 2, "ok": 1}
+    found = {r["trial"]["seed"]: r for r in ground.records("m")}
+    assert found[0]["cause"] == "the kernel killed it: the machine ran out of memory"
+    assert found[1]["status"] == "killed"
+
+
+@contextlib.contextmanager
+def memory_limit(size: int) -> Iterator[str]:
+    """Source text that puts the process which runs it into a control group of at most so many bytes."""
+    home = Path("/sys/fs/cgroup/memory")
+    lines = Path("/proc/self/cgroup").read_text().splitlines()
+    path = next((line.split(":")[2] for line in lines if line.split(":")[1] == "memory"), None)
+    if path is None:
+        pytest.skip("no version 1 memory control group here")
+    group = home / path.lstrip("/") / "bench-test"
+    try:
+        group.mkdir()
+        (group / "memory.limit_in_bytes").write_text(str(size))
+    except OSError:
+        pytest.skip("no control group may be made here")
+    try:
+        yield f"open({str(group / 'cgroup.procs')!r}, 'w').write(str(__import__('os').getpid()))\n"
+    finally:
+        for left in (*group.glob("bench-*"), group):
+            left.rmdir()
+
+
+@pytest.mark.fault(Row.TWO_RUNNERS)
+def test_a_second_runner_is_told_who_the_first_is(ground: Ground) -> None:
+    suite = ground.suite("two", 300)
+    first = ground.start("run", suite)
+    ground.wait_for("two", 1)
+    second = ground.start("run", suite)
+    _, error = second.communicate(timeout=60)
+    assert second.returncode == 3
+    assert f"works here: process {first.pid} on {socket.gethostname()}, since 20" in error
+    assert error.count("\n") == 1
+    first.kill()
+    first.communicate()
+    third = ground.start("run", suite)  # at once
+    before = len(ground.records("two"))
+    ground.wait_for("two", before + 1)
+    third.kill()
+    third.communicate()
+
+
+@pytest.mark.fault(Row.HANG)
+def test_what_hangs_dies_with_all_it_started_and_says_where_it_hung(ground: Ground) -> None:
+    acts = {0: "silent", 1: "chatty", 2: "hangs_with_children", 3: "leaves_children"}
+    begun = time.monotonic()
+    out, _ = ground.run("run", ground.suite("h", 5, "hung: 1\ntimeout: 3\n"), "--json", acts=acts, code=1)
+    assert json.loads(out)["statuses"] == {"hung": 4, "timeout": 1, "ok": 2}
+    assert time.monotonic() - begun < 60
+    found = {r["trial"]["seed"]: r for r in ground.records("h")}
+    assert found[0]["cause"] == "no sign of life for 1 s"
+    assert "in silent" in found[0]["log"]
+    assert found[1]["cause"] == "longer than the suite's timeout of 3 s"
+    assert "in chatty" in found[1]["log"]
+    assert found[3]["status"] == "ok"
+
+
+@pytest.mark.fault(Row.HANG)
+def test_what_a_trial_leaves_running_is_gone_before_the_run_is(ground: Ground) -> None:
+    process = ground.start("run", ground.suite("g", 2), acts={0: "leaves_children", 1: "silent"})
+    ground.wait_for("g", 1)
+    ground.until(lambda: not any("SIG_IGN" in " ".join(p.cmdline()) for p in ground.living()), 5)
+    process.kill()
+    process.communicate()
+    ground.nobody_left(1)
+
+
+@pytest.mark.fault(Row.INTERRUPT)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_asked_to_stop_it_lets_finish_what_runs(ground: Ground, number: int) -> None:
+    process = ground.start("run", ground.suite("i", 5), acts={1: "slow"})
+    ground.wait_for("i", 1)
+    ground.until(lambda: ground.jobs())
+    time.sleep(0.2)
+    process.send_signal(number)
+    out, error = ground.ended(process, 130)
+    assert "stopping: 20 s for what runs" in out
+    assert error == ("bench: interrupted; what had finished is kept. To go on from there: bench run i.yaml\n")
+    assert [r["status"] for r in ground.records("i")] == ["ok", "ok"]
+    ground.run("run", "i.yaml")
+    assert len(scores(ground, "i")) == 5
+
+
+@pytest.mark.fault(Row.INTERRUPT)
+@pytest.mark.parametrize("how", ["twice", "grace"])
+def test_what_does_not_finish_in_time_is_killed_and_runs_again(ground: Ground, how: str) -> None:
+    grace = ["--grace", "0.5"] if how == "grace" else []
+    process = ground.start("run", ground.suite("j", 3), *grace, acts={1: "silent"})
+    ground.wait_for("j", 1)
+    ground.until(lambda: ground.jobs())
+    time.sleep(0.2)
+    begun = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    if how == "twice":
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+    ground.ended(process, 130)
+    assert time.monotonic() - begun < 5
+    assert [(r["status"], r["cause"]) for r in ground.records("j")] == [
+        ("ok", None), ("killed", "interrupted by the user"),
+    ]  # fmt: skip
+    out, _ = ground.run("run", "j.yaml", "--json")
+    assert json.loads(out)["statuses"] == {"ok": 2}
+
+
+@pytest.mark.fault(Row.DEVICE_LOST)
+def test_a_lost_device_is_set_aside_and_its_trial_runs_elsewhere(ground: Ground) -> None:
+    ground.env["CUDA_VISIBLE_DEVICES"] = "0,1"
+    acts = dict.fromkeys(range(6), "loses_device")
+    out, error = ground.run("run", ground.suite("d", 6), "--json", acts=acts)
+    assert json.loads(out)["statuses"] == {"killed": 1, "ok": 6}
+    assert "0 is set aside: CUDA error: GPU is lost" in error
+    out, error = ground.run(
+        "run", ground.suite("e", 6), "--json", acts=dict.fromkeys(range(6), "loses_any_device"), code=1
+    )
+    assert "bench: no device is left (0: CUDA error: GPU is lost; 1: CUDA error: GPU is lost)" in error
+    out, _ = ground.run("run", "e.yaml", "--json")
+    assert json.loads(out)["statuses"] == {"ok": 6}
+
+
+@pytest.mark.fault(Row.NOISY)
+def test_what_a_worker_prints_neither_blocks_nor_counts(ground: Ground) -> None:
+    out, _ = ground.run("run", ground.suite("n", 2), "--json", acts={0: "noisy"})
+    assert json.loads(out)["statuses"] == {"ok": 2}
+    assert len(scores(ground, "n")) == 2
+    ground.run("run", ground.suite("o", 2), acts={0: "noisy_and_killed"}, code=1)
+    found = next(r for r in ground.records("o") if r["status"] == "killed")
+    assert len(found["log"]) <= 4000
+    assert found["log"].endswith("the end\n")
+
+
+@pytest.mark.fault(Row.RETRY)
+def test_what_fails_for_its_own_reasons_runs_again_only_when_asked(ground: Ground) -> None:
+    suite, acts = ground.suite("r", 3), {0: "fails", 1: "killed"}
+    out, _ = ground.run("run", suite, "--json", acts=acts, code=1)
+    assert json.loads(out)["statuses"] == {"failed": 1, "killed": 2, "ok": 1}
+    out, error = ground.run("run", suite, "--json", acts=acts, code=1)
+    assert json.loads(out)["statuses"] == {"killed": 2}
+    assert "--rerun failed" in error
+    assert json.loads(ground.run("run", suite, "--json", code=1)[0])["statuses"] == {"ok": 1}
+    assert "--rerun failed" in ground.run("plan", suite)[0]
+    assert json.loads(ground.run("run", suite, "--rerun", "failed", "--json")[0])["statuses"] == {"ok": 1}
+    assert json.loads(ground.run("run", suite, "--rerun", "failed", "--json")[0])["executed"] == 0
+    assert json.loads(ground.run("run", suite, "--rerun", "all", "--json")[0])["statuses"] == {"ok": 3}
+    assert Counter(r["status"] for r in ground.records("r")) == {"failed": 1, "killed": 4, "ok": 6}
+
+
+@pytest.mark.fault(Row.DISK)
+def test_a_disk_that_fills_under_a_worker_or_the_runner_stops_the_run(ground: Ground) -> None:
+    _, error = ground.run("run", ground.suite("a", 3), acts={1: "full_disk"}, code=3)
+    assert error == "bench: artifacts/x: cannot be written: No space left on device\n"
+    assert [r["status"] for r in ground.records("a")] == ["ok"]
+    process = ground.start("run", ground.suite("b", 300))
+    ground.wait_for("b", 3)
+    (file,) = (ground.folder / "results/b/records").glob("*.jsonl")
+    full = file.stat().st_size + 100  # the next record does not fit
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (full, full))
+    _, error = ground.ended(process, 3)
+    assert f"{file.name}: a record cannot be written" in error
+    assert error.count("\n") == 1
+    assert file.read_bytes().endswith(b"\n")
+    finished = len(ground.records("b"))
+    out, _ = ground.run("run", "b.yaml", "--json")
+    assert json.loads(out)["executed"] == 300 - finished
+    assert len(scores(ground, "b")) == 300
+
+
+CLOCK = """\
+import datetime, itertools, time
+class Back(datetime.datetime):
+    '''Every look at the wall clock is an hour before the last.'''
+    hours = itertools.count()
+    @classmethod
+    def now(cls, tz=None):
+        return datetime.datetime.now(tz) - datetime.timedelta(hours=next(cls.hours))
+import bench.runner.scheduler, bench.runner.hold, bench.store.records
+for module in (bench.runner.scheduler, bench.runner.hold, bench.store.records):
+    module.datetime = Back
+wall = time.time
+time.time = lambda: wall() - 3600 * next(Back.hours)
+"""
+
+
+@pytest.mark.fault(Row.CLOCK)
+def test_a_clock_set_back_changes_no_duration(ground: Ground) -> None:
+    ground.source, ground.env["TZ"] = CLOCK + TINY, "Europe/Berlin"
+    out, _ = ground.run("run", ground.suite("c", 3, "timeout: 1\n"), "--json", acts={1: "silent"}, code=1)
+    assert json.loads(out)["statuses"] == {"ok": 2, "timeout": 1}
+    for record in ground.records("c"):
+        assert record["finished"].endswith("+00:00")
+        assert 0 <= record["costs"]["seconds"]["total"] < 10
+        assert 0 <= record.get("start_seconds", 0) < 10
+    ground.source = TINY
+    assert json.loads(ground.run("run", "c.yaml", "--rerun", "failed", "--json")[0])["statuses"] == {"ok": 1}
+    assert json.loads(ground.run("run", "c.yaml", "--json")[0])["executed"] == 0

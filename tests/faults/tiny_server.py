@@ -1,0 +1,146 @@
+"""The real server with nothing to import and tiny bodies in its jobs: what a trial does stands in TINY by its seed."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bench import plugins
+from bench.store import atomic, paths
+from bench.worker.device_loss import is_device_lost
+from bench.worker.server import serve
+
+Emit = Callable[[dict[str, Any]], None]
+STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+
+
+def segfault(emit: Emit) -> None:
+    print("about to fall", flush=True)
+    ctypes.string_at(0)
+
+
+def exits(emit: Emit) -> None:
+    sys.exit(3)
+
+
+def killed(emit: Emit) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def kills_server(emit: Emit) -> None:
+    print("my server goes", flush=True)
+    time.sleep(0.1)
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(600)
+
+
+def greedy(emit: Emit) -> None:
+    kept = []
+    while True:
+        kept.append(os.urandom(10_000_000))
+
+
+def silent(emit: Emit) -> None:
+    time.sleep(600)
+
+
+def chatty(emit: Emit) -> None:
+    while True:
+        emit({"event": "progress", "stage": "train", "done": 1, "total": None})
+        time.sleep(0.02)
+
+
+def leaves_children(emit: Emit) -> None:
+    """A child in the job's group, and one in a session of its own, both deaf to SIGTERM."""
+    for apart in (False, True):
+        subprocess.Popen([sys.executable, "-c", STUBBORN], start_new_session=apart)
+    time.sleep(0.3)
+
+
+def hangs_with_children(emit: Emit) -> None:
+    leaves_children(emit)
+    silent(emit)
+
+
+def noisy(emit: Emit) -> None:
+    event = json.dumps({"event": "ended", "job": "job-1", "exit": 0}).encode() + b"\n"
+    for _ in range(200):
+        os.write(1, b"x" * 60_000 + bytes(range(256)) + event)
+    print('{"status": "failed", "scores": {"test": {"accuracy": 1}}}', flush=True)
+    print("the end", flush=True)
+
+
+def noisy_and_killed(emit: Emit) -> None:
+    noisy(emit)
+    killed(emit)
+
+
+def fails(emit: Emit) -> None:
+    raise ValueError("not today")
+
+
+def loses_device(emit: Emit) -> None:
+    if os.environ["TINY_DEVICE"] == "0":
+        raise RuntimeError("CUDA error: GPU is lost")
+
+
+def loses_any_device(emit: Emit) -> None:
+    raise RuntimeError("CUDA error: GPU is lost")
+
+
+def full_disk(emit: Emit) -> None:
+    raise atomic.StoreError("artifacts/x: cannot be written: No space left on device")
+
+
+def slow(emit: Emit) -> None:
+    time.sleep(3)
+
+
+def dozes(emit: Emit) -> None:
+    time.sleep(int.from_bytes(os.urandom(1)) / 256 * 0.03)
+
+
+def body(order: dict[str, Any], emit: Emit) -> dict[str, Any]:
+    if order["do"] == "prepare":
+        return {"entry": prepared(order)}
+    trial = order["trial"]
+    act = json.loads(os.environ.get("TINY", "{}")).get(str(trial["seed"]), "dozes")
+    os.environ["TINY_DEVICE"] = order["device"]
+    record: dict[str, Any] = {"status": "ok", "cause": None, "start_seconds": time.monotonic() - order["submitted"]}
+    try:
+        globals()[act](emit)
+    except Exception as error:
+        stop, lost = isinstance(error, atomic.StoreError), is_device_lost(error)
+        return record | {
+            "status": "killed" if lost else "failed",
+            "cause": str(error),
+            "stop": stop,
+            "device_lost": lost,
+        }
+    with atomic.folder(paths.artifacts(Path(order["results"]), trial["id"], order["attempt"])) as folder:
+        (folder / "curve.json").write_text("{}")
+    score = int(hashlib.sha256(trial["id"].encode()).hexdigest()[:4], 16) / 65536
+    costs = {"seconds": {"total": 0.01}}
+    return record | {"scores": {"metric": "accuracy", "test": {"accuracy": score}}, "costs": costs}
+
+
+def prepared(order: dict[str, Any]) -> dict[str, Any]:
+    plugin = plugins.load("models" if order["kind"] == "model" else "data", order["source"])
+    fingerprint = plugin.fingerprint(plugin.Parameters.model_validate(order["parameters"]))
+    if order["kind"] == "model":
+        return {"fingerprint": fingerprint, "files": {"config.json": Path("model/config.json").read_text()}}
+    classes = {"train": [20, 20], "test": [5, 5]}
+    return {"fingerprint": fingerprint, "labels": ["a", "b"], "classes": classes, "dropped": 0}
+
+
+if __name__ == "__main__":
+    serve(lambda: None, body)
