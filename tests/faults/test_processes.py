@@ -61,5 +61,9 @@ def test_interrupted_before_the_server_is_ready_it_ends_at_once(ground: Ground) 
 
 @pytest.mark.fault(Row.HANG)
 def test_a_real_trial_runs_into_the_timeout(ground: Ground) -> None:
-    out, _ = ground.run("run", ground.suite("late", 1, "timeout: 0.01\n"), "--json", code=1)
+    suite = ground.folder / ground.suite("late", 1, "timeout: 2\n")
+    suite.write_text(suite.read_text().replace("steps: 3", "steps: 1000000"))
+    out, _ = ground.run("run", suite.name, "--json", code=1)
     assert json.loads(out)["statuses"] == {"timeout": 1}
+    (record,) = ground.records("late")
+    assert "in train" in record["log"]
