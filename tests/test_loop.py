@@ -23,7 +23,8 @@ from bench.modeling.encoded import Pixels, Tokens
 from bench.modeling.loading import classifier
 from bench.suite.parameters import Budget, Training
 from bench.training.batching import endless, epoch
-from bench.training.loop import Best, Fit, optimizer_for, train
+from bench.training.loop import optimizer_for, train
+from bench.training.standing import Best, Fit
 
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")  # PEFT asks transformers so
 CPU = torch.device("cpu")
