@@ -44,7 +44,7 @@ class Checkpoint:
         self.resumed: list[int] = []
 
     def restore(self, run: Run) -> None:
-        """Let the run go on from the newest checkpoint that is whole and its own; from the start where there is none."""
+        """Let the run go on from the newest checkpoint that is whole and its own, if there is one."""
         found = self._load()
         if found is not None:
             run.go_on(found["run"])
