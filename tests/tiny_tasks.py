@@ -123,7 +123,7 @@ def job(trial: Trial, results: Path) -> Job:
     record: Json = {"environment": {"id": "here", "device": "cpu"}}
     device = torch.device("cpu")
     probes = Stages(), PeakMemory(device)
-    return _job(trial, order(trial, results), device, *probes, 8, lambda stage, done, total: None, record)
+    return _job(trial, order(trial, results), device, *probes, 0, lambda stage, done, total: None, record)
 
 
 def adapt(trial: Trial, results: Path) -> tuple[Job, Any]:

@@ -49,7 +49,7 @@ class Checkpoint:
         if found is not None:
             run.go_on(found["run"])
             self.resumed = [*found["resumed"], run.spent.step]
-            self._notes.append("it was cut short and went on from its checkpoint")
+            self._notes.append("it went on from its checkpoint")
             self._stages.carry(found["stages"], within="train")
             self._memory.reset()  # loading the checkpoint is not training
             self._memory.carry(found["memory"])

@@ -83,6 +83,7 @@ class Job:
     stages: Stages
     memory: PeakMemory
     micro_batch: int
+    evaluation_batch: int
     checkpoint: Checkpoint | None = None
     tick: Tick = lambda stage, done, total: None
     fit: Fit | None = None
@@ -115,11 +116,6 @@ class Job:
                 )
                 self._encoded[split] = self.task.load(folder)
         return self._encoded[split]
-
-    @property
-    def evaluation_batch(self) -> int:
-        """Examples per batch where nothing trains; cut as the micro-batch is after a device out-of-memory."""
-        return max(1, self.training.evaluation_batch_size * self.micro_batch // self.training.batch_size)
 
     def classifier(self, *, pretrained: bool, frozen: bool = False) -> Classifier:
         """A new classifier on the device; its head, and a random backbone, come from the initialisation stream.

@@ -40,16 +40,17 @@ def run(order: Json, device: Any, threads: int, tick: Tick, record: Json) -> Non
     training = Training.model_validate(trial.training or {})
     record["started"] = datetime.now(UTC).isoformat(timespec="seconds")
     record["environment"] = environment.describe(device, threads, training.precision)
-    micro_batch, energy = training.batch_size, Energy(device)
+    halved, energy = 0, Energy(device)
     with until_it_ends(paths.checkpoints(Path(order["results"]), trial.id)):
         while True:
             try:
-                _attempt(trial, order, device, energy, micro_batch, tick, record)
+                _attempt(trial, order, device, energy, halved, tick, record)
                 return
             except Exception as error:
-                if not (_is_device_oom(error) and micro_batch > 1):
+                if not _is_device_oom(error) or max(_batches(training, halved)) == 1:
                     raise
-            micro_batch = (micro_batch + 1) // 2
+            halved += 1
+            micro_batch = _batches(training, halved)[0]
             note = f"device out of memory: micro-batch halved to {micro_batch}, effective batch kept"
             record["facts"] = {"notes": [note]}
             _release(device)
@@ -66,17 +67,15 @@ def status_of(error: BaseException) -> str:
     return "oom_host" if _is_host_oom(error) else "failed"
 
 
-def _attempt(
-    trial: Trial, order: Json, device: Any, energy: Energy, micro_batch: int, tick: Tick, record: Json
-) -> None:
-    """One try with one micro-batch. What is known of its costs is in `record` however it ends."""
+def _attempt(trial: Trial, order: Json, device: Any, energy: Energy, halved: int, tick: Tick, record: Json) -> None:
+    """One try with batches halved so often. What is known of its costs is in `record` however it ends."""
     stages, memory = Stages(_synchroniser(device), energy.joules), PeakMemory(device)
     costs: Json = {"seconds": stages.seconds, "memory_bytes": memory.found}
     record["costs"] = costs
     shared = 0.0
     try:
         with memory.stage("load"):
-            job = _job(trial, order, device, stages, memory, micro_batch, tick, record)
+            job = _job(trial, order, device, stages, memory, halved, tick, record)
         try:
             _measure(job, order, record)
         finally:
@@ -90,7 +89,7 @@ def _attempt(
 
 
 def _job(
-    trial: Trial, order: Json, device: Any, stages: Stages, memory: PeakMemory, micro_batch: int, tick: Tick,
+    trial: Trial, order: Json, device: Any, stages: Stages, memory: PeakMemory, halved: int, tick: Tick,
     record: Json,
 ) -> Job:  # fmt: skip
     source = plugins.load("models", trial.model["source"])
@@ -117,13 +116,15 @@ def _job(
     }  # fmt: skip
     record["scores"] = {"metric": _metrics(trial, task)[0]}
     environment_id, every = record["environment"]["id"], order.get("checkpoint", 300.0)
+    micro_batch, evaluation_batch = _batches(Training.model_validate(trial.training or {}), halved)
     key = {"trial": trial.id, "environment": environment_id, "micro_batch": micro_batch}
     place = paths.checkpoints(Path(order["results"]), trial.id)
     return Job(
         trial=trial, facts=Facts.from_files(order["files"]), folder=folder, device=device, task=task,
         parameters=parameters, labels=labels, majority=int(np.bincount(found.labels["train"]).argmax()),
         inputs=found.inputs, parts=parts,
-        environment=environment_id, stages=stages, memory=memory, micro_batch=micro_batch,
+        environment=environment_id, stages=stages, memory=memory,
+        micro_batch=micro_batch, evaluation_batch=evaluation_batch,
         checkpoint=None if every is None else Checkpoint(place, key, every, stages, memory, notes),
         tick=tick, notes=notes,
     )  # fmt: skip
@@ -226,6 +227,11 @@ def _inference(job: Job, adapted: Adapted, part: Part, stages: Stages) -> Json:
     one = Part(part.split, part.indices[:1], part.labels[:1])
     latency = job.feature_latency or clock.latency(lambda: adapted.predict(one), stages.synchronise)
     return {"latency_seconds": latency, "examples_per_second": len(part.indices) / stages.seconds["test"]}
+
+
+def _batches(training: Training, halved: int) -> tuple[int, int]:
+    """Examples at a time: the micro-batch, and where nothing trains. Both are halved when the device is full."""
+    return -(-training.batch_size // 2**halved), -(-training.evaluation_batch_size // 2**halved)
 
 
 def _metrics(trial: Trial, task: Any) -> list[str]:
