@@ -1,378 +1,319 @@
-"""Long trials that are cut short, numbers that are none, and memory that runs out."""
+"""Numbers that are none, predictions and data that say nothing, and memory that runs out."""
 
 from __future__ import annotations
 
 import json
 import os
-import random
+import re
 import resource
-import shutil
-import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from ground import Killed, attempt, kill_at, outcome, saved
+import transformers
+from factory import Factory
+from ground import attempt
 from rows import Row
-from tiny_models import tiny_bert, tiny_image
-from tiny_tasks import image_task, order, text_task, trial
+from tiny_models import tiny_bert
+from tiny_tasks import text_task, trial
 
+from bench.analysis.failures import failures
+from bench.analysis.frame import cells, load
+from bench.errors import Diverged
 from bench.modeling.encoded import Tokens
-from bench.probes.steps import StepTimes
-from bench.runner.server import Server
-from bench.store import paths
+from bench.report.section import sections
+from bench.runner.plan import _winner
 from bench.suite.parameters import Training
 from bench.suite.trial import Json, Trial
-from bench.training import checkpoint
-from bench.training.checkpoint import Checkpoint
-from bench.training.standing import Run, changing
+from bench.training import job
+from bench.worker import evaluation
+from bench.worker.run import status_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")  # PEFT asks transformers so
-STEPS = 12
-DROPOUT = Training(batch_size=8, dropout=0.3, schedule="cosine").model_dump(mode="json")
-CONVERGED = {"until": "converged", "patience": 4, "max_epochs": 4, "min_steps": 3}
+AT_ONCE = Training(batch_size=8, warmup=0.0, schedule="constant").model_dump(mode="json")
+METRICS = ["accuracy", "macro-f1", "matthews"]
 
 
 @pytest.fixture(scope="module")
-def bert(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Trial]:
-    """Makes trials of a tiny BERT with dropout, twelve steps long."""
-    folder = tmp_path_factory.mktemp("bert")
-    tiny_bert("BertModel", folder)
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    found = tmp_path_factory.mktemp("bert")
+    tiny_bert("BertModel", found)
+    return found
+
+
+@pytest.fixture(scope="module")
+def bert(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Trial]:
+    """Makes trials of a tiny BERT on an easy task."""
     task = text_task(tmp_path_factory.mktemp("texts"))
-    return lambda regime="full", parameters=None, **changes: trial(
-        folder, task, regime, parameters, **({"budget": {"steps": STEPS}, "training": DROPOUT} | changes)
-    )
+    return lambda regime="full", parameters=None, **changes: trial(folder, task, regime, parameters, **changes)
 
 
-@pytest.fixture(scope="module")
-def resnet(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Trial]:
-    """Makes trials of a tiny ResNet, whose batch normalisation keeps statistics."""
-    folder = tmp_path_factory.mktemp("resnet")
-    tiny_image("resnet", folder)
-    task = image_task(tmp_path_factory.mktemp("images"))
-    return lambda **changes: trial(folder, task, "full", **({"budget": {"steps": STEPS}} | changes))
+# --- numbers that are none ---
 
 
-@pytest.fixture
-def kinds(bert: Callable[..., Trial], resnet: Callable[..., Trial]) -> dict[str, Trial]:
-    """A trial of every kind whose state differs."""
-    return {
-        "dropout": bert(),
-        "converged": bert(budget=CONVERGED, tuned={"learning_rate": 0.5}),
-        "accumulation": bert(seed=1),
-        "batch-norm": resnet(),
-        "lora": bert("lora", {"r": 2, "lora_dropout": 0.2}),
-        "flops": bert(budget={"flops": 1e8}),
-    }
+@pytest.mark.fault(Row.DIVERGED)
+@pytest.mark.parametrize("purpose", ["reported", "tuning"])
+@pytest.mark.parametrize(
+    ("steps", "cause"),
+    [(4, r"the training loss was (nan|inf) at step [234]"), (1, "outputs are not finite numbers for 8 of 8 examples")],
+)
+def test_a_trial_whose_numbers_are_none_diverged_and_has_no_score(
+    steps: int, cause: str, purpose: str, bert: Callable[..., Trial], tmp_path: Path
+) -> None:
+    spec = bert(budget={"steps": steps}, tuned={"learning_rate": 1e38}, training=AT_ONCE, purpose=purpose)
+    record = attempt(spec, tmp_path)
+    assert record["status"] == "diverged"
+    assert re.search(cause, record["cause"])
+    assert record["scores"] == {"metric": "accuracy"}
+    assert not (tmp_path / "artifacts").exists()
+    assert record["costs"]["seconds"]["total"] > 0
 
 
-def refuse(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
-    """A device that can train on so many examples at a time and no more."""
-    original = Tokens.batch
+@pytest.mark.fault(Row.DIVERGED)
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_features_that_are_no_numbers_are_divergence(
+    split: str, bert: Callable[..., Trial], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = job.Job.features
 
-    def limited(self: Tokens, indices: np.ndarray, device: torch.device) -> Any:
-        if len(indices) > most and torch.is_grad_enabled():
+    def lost(self: job.Job, asked: str) -> np.ndarray:
+        found = np.array(original(self, asked))
+        found[:, 0] = np.nan if asked == split else found[:, 0]
+        return found
+
+    monkeypatch.setattr(job.Job, "features", lost)
+    record = attempt(bert("linear-probe"), tmp_path)
+    assert record["status"] == "diverged"
+    assert "features are not finite numbers for 24 of 24 examples" in record["cause"]
+    assert "test" not in record["scores"]
+
+
+@pytest.mark.fault(Row.DIVERGED)
+def test_a_pretrained_model_that_answers_nothing_has_no_score(bert: Callable[..., Trial], tmp_path: Path) -> None:
+    model, _ = tiny_bert("BertForMaskedLM", tmp_path / "model")
+    torch.nn.init.constant_(model.bert.embeddings.LayerNorm.weight, float("nan"))
+    model.save_pretrained(tmp_path / "model")
+    task = text_task(tmp_path)
+    for regime, more in (("zero-shot", {"way": "cloze", "way_version": 1}), ("linear-probe", {}), ("full", {})):
+        spec = trial(tmp_path / "model", task, regime)
+        spec.regime.update(more)
+        record = attempt(spec, tmp_path / regime)
+        assert record["status"] == "diverged", record
+        assert record["scores"] == {"metric": "accuracy"}
+
+
+@pytest.mark.fault(Row.DIVERGED)
+def test_an_answer_is_a_finite_number() -> None:
+    found = np.log(np.array([[[0.5, 0.5], [1.0, 1e-30]]], dtype=np.float32))
+    impossible = found.copy()
+    impossible[0, 1, 1] = -np.inf  # one class that cannot be is an answer
+    assert evaluation.scores(["accuracy"], np.array([0, 0]), impossible) == {"accuracy": 1.0}
+    for value in (np.nan, np.inf, -np.inf):
+        lost = found.copy()
+        lost[0, 1] = [value, -np.inf]
+        with pytest.raises(Diverged, match="not finite numbers for 1 of 2 examples"):
+            evaluation.scores(["accuracy"], np.array([0, 0]), lost)
+
+
+@pytest.mark.fault(Row.DIVERGED)
+def test_what_diverged_is_shown_and_never_averaged(tmp_path: Path) -> None:
+    factory = Factory(tmp_path)
+    lost = {"status": "diverged", "cause": "the training loss was nan at step 7", "scores": {"metric": "accuracy"}}
+    first, second, third = factory.cell("lora", 64, None)
+    for one in (first, second):
+        factory.record(one, 0.7)
+    factory.record(third, **lost)
+    for one in factory.cell("full", 64, None):
+        factory.record(one, **lost)
+    (results,) = load(factory.finish())
+    lora, full = cells([results]).to_dict("records")
+    assert (lora["state"], lora["seeds"]) == ("partial", 2)
+    assert lora["mean"] == pytest.approx(0.7, abs=0.1)
+    assert (full["state"], full["seeds"], full["best"]) == ("diverged", 0, False)
+    assert np.isnan(full["mean"])
+    assert failures(results)["cause"].tolist() == ["the training loss was nan at step 7"] * 4
+    latest = {first.id: {"status": "ok", "scores": {"metric": "a", "validation": {"a": 0.1, "log_loss": 9.0}}}}
+    assert _winner([{"C": 1.0}, {"C": 2.0}], [first, second], {**latest, second.id: lost}) == 0
+    assert _winner([{"C": 1.0}], [second], {second.id: lost}) is None
+
+
+# --- predictions and data that say nothing ---
+
+
+@pytest.mark.fault(Row.DEGENERATE)
+def test_constant_predictions_are_a_score_with_a_remark(folder: Path, tmp_path: Path) -> None:
+    spec, location = text_task(tmp_path)
+    task = ({**spec, "parameters": {**spec["parameters"], "metrics": METRICS}}, location)
+    record = attempt(trial(folder, task, "full", size=1), tmp_path)
+    assert record["status"] == "ok"
+    assert record["scores"]["test"] == {"accuracy": 0.5, "macro-f1": pytest.approx(1 / 3), "matthews": 0.0}
+    assert "every test example got the same answer" in record["facts"]["notes"]
+
+
+@pytest.mark.fault(Row.DEGENERATE)
+@pytest.mark.parametrize("regime", ["full", "linear-probe"])
+def test_a_class_that_is_missing_is_a_remark(regime: str, folder: Path, tmp_path: Path) -> None:
+    spec, location = text_task(tmp_path, test=1)
+    task = ({**spec, "parameters": {**spec["parameters"], "metrics": METRICS}}, location)
+    record = attempt(trial(folder, task, regime, size=1), tmp_path)
+    assert record["status"] == "ok", record
+    assert "1 of 2 classes have no train example" in record["facts"]["notes"]
+    assert "1 of 2 classes have no test example" in record["facts"]["notes"]
+    assert all(np.isfinite(value) for value in record["scores"]["test"].values())
+
+
+@pytest.mark.fault(Row.DEGENERATE)
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_an_empty_split_fails_and_says_so(split: str, folder: Path, tmp_path: Path) -> None:
+    task = text_task(tmp_path, **{split: 0})
+    record = attempt(trial(folder, task, "full"), tmp_path)
+    assert record["status"] == "failed"
+    assert f"split {split}: it has no examples" in record["cause"]
+
+
+@pytest.mark.fault(Row.DEGENERATE)
+def test_convergence_without_held_out_labels_fails_and_says_so(bert: Callable[..., Trial], tmp_path: Path) -> None:
+    record = attempt(bert(size=2, budget={"until": "converged", "max_epochs": 2, "patience": 1}), tmp_path)
+    assert record["status"] == "failed"
+    assert "judged on held-out labels, and there are none" in record["cause"]
+
+
+@pytest.mark.fault(Row.DEGENERATE)
+def test_a_remark_of_many_trials_is_one_line_of_the_report(tmp_path: Path) -> None:
+    factory = Factory(tmp_path)
+    for size in (64, 256):
+        factory.cell("lora", size, 0.5, seeds=30, facts={"notes": ["every test example got the same answer"]})
+    (section,) = sections(load(factory.finish()))
+    remarks = [note for note in section.notes if "same answer" in note]
+    assert remarks == ["Of 60 trials: every test example got the same answer."]
+
+
+# --- memory that runs out ---
+
+
+class Full:
+    """A device that is full where a test says so."""
+
+    def __init__(self, full: Callable[..., bool]) -> None:
+        self._full, self.calls = full, 0
+
+    def __call__(self, *arguments: Any) -> None:
+        self.calls += 1
+        if self._full(self.calls, *arguments):
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
-        return original(self, indices, device)
 
-    monkeypatch.setattr(Tokens, "batch", limited)
+    def before(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        """The function, on this device."""
 
+        def limited(*arguments: Any, **options: Any) -> Any:
+            self(*arguments)
+            return original(*arguments, **options)
 
-def cut_short(spec: Trial, results: Path, steps: list[int], **options: Any) -> Json:
-    """The record of a trial that was killed at each of these steps and then left alone."""
-    for step in steps:
-        with pytest.raises(Killed):
-            attempt(spec, results, tick=kill_at(step), **options)
-        assert len(saved(spec, results)) == 1
-    return attempt(spec, results, **options)
+        return limited
 
 
-@pytest.mark.fault(Row.CHECKPOINT)
-@pytest.mark.parametrize("kind", ["dropout", "converged", "accumulation", "batch-norm", "lora", "flops"])
-def test_a_trial_that_goes_on_gives_the_bits_of_one_that_was_left_alone(
-    kind: str, kinds: dict[str, Trial], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    spec, moments = kinds[kind], random.Random(kind)
-    if kind == "accumulation":
-        refuse(monkeypatch, 3)
-    whole = attempt(spec, tmp_path / "whole", every=None)
-    first, second = sorted(moments.sample(range(2, min(STEPS, whole["costs"]["steps"])), 2))
-    cut = cut_short(spec, tmp_path / "cut", [first, second])
-    assert outcome(cut, tmp_path / "cut") == outcome(whole, tmp_path / "whole")
-    assert cut["facts"]["resumed"] == [first - 1, second - 1]
-    assert "it went on from its checkpoint" in cut["facts"]["notes"]
-    assert "resumed" not in whole["facts"]
-    assert not (tmp_path / "cut" / "checkpoints").exists()
-    assert whole["costs"]["steps"] > second
-
-
-@pytest.mark.fault(Row.CHECKPOINT)
-@pytest.mark.parametrize("nth", [2, 5])
-def test_steps_after_the_checkpoint_are_taken_again(
-    nth: int, bert: Callable[..., Trial], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = attempt(bert(), tmp_path / "whole", every=None)
-    asked: list[int] = []
-    monkeypatch.setattr(Checkpoint, "due", lambda self: len(asked.append(1) or asked) % nth == 0)  # type: ignore[func-returns-value]
-    cut = cut_short(bert(), tmp_path / "cut", [8])
-    assert outcome(cut, tmp_path / "cut") == outcome(whole, tmp_path / "whole")
-    assert cut["facts"]["resumed"] == [7 // nth * nth]
-
-
-LEFT_OUT: dict[str, tuple[str, Callable[[Run], Any]]] = {
-    "random": ("dropout", lambda run: [torch.get_rng_state()]),
-    "optimizer": ("dropout", lambda run: run.optimizer.state_dict()),
-    "weights": ("dropout", lambda run: changing(run.model)),
-    "losses": ("dropout", lambda run: torch.zeros(0)),
-    "spent": ("dropout", lambda run: run.spent.state()),
-    "best": ("converged", lambda run: run.best.state()),
-    "validations": ("converged", lambda run: []),
-    "buffers": ("batch-norm", lambda run: None),
-    "batches": ("dropout", lambda run: None),
+WHERE: dict[str, tuple[str, Callable[..., bool], int]] = {
+    "loading": ("load", lambda call, *_: call <= 2, 2),
+    "step 0": ("batch", lambda call, self, rows, device: torch.is_grad_enabled() and len(rows) > 4, 4),
+    "the middle": ("tick", lambda call, stage, done, total: (stage, done) == ("train", 2) and call < 9, 4),
+    "evaluation": ("batch", lambda call, self, rows, device: not torch.is_grad_enabled() and len(rows) > 16, 2),
 }
 
 
-@pytest.mark.fault(Row.CHECKPOINT)
-@pytest.mark.parametrize("part", LEFT_OUT)
-def test_that_comparison_sees_what_a_checkpoint_would_leave_out(
-    part: str, kinds: dict[str, Trial], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.fault(Row.DEVICE_MEMORY)
+@pytest.mark.parametrize("where", WHERE)
+def test_a_full_device_halves_the_micro_batch_wherever_it_shows(
+    where: str, bert: Callable[..., Trial], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kind, fresh = LEFT_OUT[part]
-    original = Run.go_on
-
-    def lacking(self: Run, state: Json) -> None:
-        if part == "buffers":
-            own = {name for name, _ in self.model.named_buffers()}
-            state["weights"] = {name: value for name, value in state["weights"].items() if name not in own}
-        elif part == "batches":
-            next(self.batches)
-        else:
-            state[part] = fresh(self)
-        original(self, state)
-
-    whole = attempt(kinds[kind], tmp_path / "whole", every=None)
-    monkeypatch.setattr(Run, "go_on", lacking)
-    cut = cut_short(kinds[kind], tmp_path / "cut", [8])
-    assert outcome(cut, tmp_path / "cut") != outcome(whole, tmp_path / "whole")
+    whole = attempt(bert(), tmp_path / "whole")
+    place, full, micro = WHERE[where]
+    device = Full(full)
+    if place == "load":
+        monkeypatch.setattr(job, "classifier", device.before(job.classifier))
+    if place == "batch":
+        monkeypatch.setattr(Tokens, "batch", device.before(Tokens.batch))
+    record = attempt(bert(), tmp_path / "halved", tick=device if place == "tick" else lambda *_: None)
+    assert record["status"] == "ok", record
+    assert record["costs"]["batch"] == {"size": 8, "micro": micro, "accumulation": 8 // micro}
+    assert record["scores"]["test"] == whole["scores"]["test"]
+    assert record["facts"]["notes"][0] == f"device out of memory: micro-batch halved to {micro}, effective batch kept"
 
 
-@pytest.mark.fault(Row.CHECKPOINT)
-def test_a_trial_shorter_than_the_interval_writes_nothing(
-    bert: Callable[..., Trial], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.fault(Row.DEVICE_MEMORY)
+@pytest.mark.parametrize("place", ["loading", "training", "evaluation"])
+def test_a_device_too_small_for_one_example_keeps_what_is_known(
+    place: str, bert: Callable[..., Trial], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Checkpoint, "save", lambda *_: pytest.fail("it was saved"))
-    for every in (None, 300.0):
-        record = attempt(bert(), tmp_path, every=every)
-        assert record["status"] == "ok"
-        assert "checkpoint" not in record["costs"]["seconds"]
-        assert sorted(p.name for p in tmp_path.iterdir()) == ["artifacts"]
+    device = Full(lambda *_: place != "evaluation" or not torch.is_grad_enabled())
+    target, name = (job, "classifier") if place == "loading" else (Tokens, "batch")
+    monkeypatch.setattr(target, name, device.before(getattr(target, name)))
+    record = attempt(bert(), tmp_path, every=None)
+    assert record["status"] == "oom_device"
+    costs = record["costs"]
+    assert costs["memory_bytes"]["inference_host" if place == "evaluation" else "train_host"] > 0
+    assert costs["seconds"]["total"] >= costs["seconds"]["load"] > 0
+    assert ("flops" in costs) == ("steps" in costs) == ("stored_bytes" in costs) == (place == "evaluation")
+    assert "test" not in record["scores"]
 
 
-def flip(folder: Path) -> None:
-    content = bytearray((folder / "state.pt").read_bytes())
-    content[len(content) // 2] ^= 1
-    (folder / "state.pt").write_bytes(content)
+def from_(error: BaseException, cause: BaseException) -> BaseException:
+    error.__cause__ = cause
+    return error
 
 
-DAMAGE: dict[str, Callable[[Path], Any]] = {
-    "a bit": flip,
-    "half a file": lambda folder: os.truncate(folder / "state.pt", 1000),
-    "no file": lambda folder: (folder / "state.pt").unlink(),
-    "torn": lambda folder: (folder / "about.json").write_text('{"format": 1'),
-    "a list": lambda folder: (folder / "about.json").write_text("[]"),
-}
+DEVICE = [
+    RuntimeError("CUDA error: out of memory"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    from_(ValueError("cannot build"), torch.OutOfMemoryError()),
+]
+HOST = [MemoryError(), OSError(12, "Cannot allocate memory"), from_(ValueError("cannot build"), MemoryError())]
+NEITHER = [
+    RuntimeError("CUDA error: device-side assert"),
+    RuntimeError("not enough memory, I guess"),
+    OSError(5, "Input/output error"),
+]
 
 
-@pytest.mark.fault(Row.CHECKPOINT)
-@pytest.mark.parametrize("how", DAMAGE)
-def test_a_damaged_checkpoint_is_not_used(how: str, bert: Callable[..., Trial], tmp_path: Path) -> None:
-    whole = attempt(bert(), tmp_path / "whole", every=None)
-    with pytest.raises(Killed):
-        attempt(bert(), tmp_path / "cut", tick=kill_at(6))
-    DAMAGE[how](paths.checkpoints(tmp_path / "cut", bert().id) / "5")
-    record = attempt(bert(), tmp_path / "cut")
-    assert outcome(record, tmp_path / "cut") == outcome(whole, tmp_path / "whole")
-    assert record["facts"]["notes"][0] == "its checkpoint was damaged and not used"
-    assert "resumed" not in record["facts"]
+@pytest.mark.fault(Row.DEVICE_MEMORY, Row.HOST_MEMORY)
+def test_running_out_of_memory_is_proven_or_not_claimed() -> None:
+    found = [[status_of(error) for error in errors] for errors in (DEVICE, HOST, NEITHER)]
+    assert found == [["oom_device"] * 3, ["oom_host"] * 3, ["failed"] * 3]
 
 
-@pytest.mark.fault(Row.CHECKPOINT)
-@pytest.mark.parametrize("other", ["environment", "format", "micro_batch", "trial"])
-def test_a_checkpoint_saved_otherwise_is_not_used(
-    other: str, bert: Callable[..., Trial], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def child(work: Callable[[], Json], folder: Path, room: int) -> Json:
+    """What the work returns in a process that may take `room` bytes more than it has."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            pages = int(Path("/proc/self/statm").read_text().split()[0])
+            resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + room,) * 2)
+            (folder / "record.json").write_text(json.dumps(work()))
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
+    found: Json = json.loads((folder / "record.json").read_text())
+    return found
+
+
+@pytest.mark.fault(Row.HOST_MEMORY)
+@pytest.mark.parametrize("where", ["a model", "an array"])
+def test_a_host_without_room_is_told_apart(
+    where: str, bert: Callable[..., Trial], folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = bert()
-    with pytest.raises(Killed):
-        attempt(spec, tmp_path, tick=kill_at(6))
-    if other == "format":
-        monkeypatch.setattr(checkpoint, "FORMAT", checkpoint.FORMAT + 1)
-    if other == "micro_batch":
-        refuse(monkeypatch, 4)
-    if other == "trial":
-        spec = bert(seed=1)
-        paths.checkpoints(tmp_path, bert().id).rename(paths.checkpoints(tmp_path, spec.id))
-    record = attempt(spec, tmp_path, threads=2 if other == "environment" else 1)
-    assert record["status"] == "ok"
-    assert f"its checkpoint was saved under another {other} and not used" in record["facts"]["notes"]
-    assert "resumed" not in record["facts"]
-
-
-@pytest.mark.fault(Row.CHECKPOINT, Row.DISK)
-def test_a_full_disk_costs_the_checkpoint_and_not_the_trial(
-    bert: Callable[..., Trial], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole, original, calls = attempt(bert(), tmp_path / "whole", every=None), torch.save, []
-
-    def short(*arguments: Any) -> None:
-        calls.append(1)
-        _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000 if len(calls) > 3 else hard, hard))
-        try:
-            original(*arguments)
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
-
-    monkeypatch.setattr(torch, "save", short)
-    with pytest.raises(Killed):
-        attempt(bert(), tmp_path / "cut", tick=kill_at(7))
-    assert saved(bert(), tmp_path / "cut") == ["3"]  # the last one that was whole
-    record = attempt(bert(), tmp_path / "cut")
-    assert outcome(record, tmp_path / "cut") == outcome(whole, tmp_path / "whole")
-    assert record["facts"]["resumed"] == [3]
-    assert record["facts"]["notes"].count("no checkpoint could be written: it went on without") == 1
-    assert len(calls) == 5  # one try that failed in each attempt
-
-
-@pytest.mark.fault(Row.CHECKPOINT)
-def test_killed_while_it_saves_it_goes_on_from_the_checkpoint_before(
-    bert: Callable[..., Trial], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole, original = attempt(bert(), tmp_path / "whole", every=None), torch.save
-
-    def cut(state: Json, path: Path) -> None:
-        original(state, path)
-        if state["run"]["spent"]["step"] == 5:
-            os.truncate(path, 1000)
-            raise Killed
-
-    with monkeypatch.context() as patch:
-        patch.setattr(torch, "save", cut)
-        patch.setattr(shutil, "rmtree", lambda *_, **__: None)  # a dead process tidies nothing
-        with pytest.raises(Killed):
-            attempt(bert(), tmp_path / "cut")
-    assert len(saved(bert(), tmp_path / "cut")) > 1
-    record = attempt(bert(), tmp_path / "cut", every=300.0)
-    assert outcome(record, tmp_path / "cut") == outcome(whole, tmp_path / "whole")
-    assert record["facts"]["resumed"] == [4]
-    assert not (tmp_path / "cut" / "checkpoints").exists()
-
-
-@pytest.mark.fault(Row.CHECKPOINT)
-@pytest.mark.parametrize("error", [RuntimeError("broken"), MemoryError(), torch.OutOfMemoryError("full")])
-def test_a_trial_that_ends_by_itself_leaves_no_checkpoint(
-    error: Exception, bert: Callable[..., Trial], tmp_path: Path
-) -> None:
-    def tick(stage: str, done: int, total: int | None) -> None:
-        if stage == "predict":
-            assert saved(bert(), tmp_path) == [str(STEPS)]
-            raise error
-
-    assert attempt(bert(), tmp_path, tick=tick)["status"] in ("failed", "oom_host", "oom_device")
-    assert not (tmp_path / "checkpoints").exists()
-
-
-@pytest.mark.fault(Row.CHECKPOINT)
-def test_the_clock_counts_what_is_in_the_result_and_not_what_was_lost(
-    bert: Callable[..., Trial], tmp_path: Path
-) -> None:
-    def tick(stage: str, done: int, total: int | None) -> None:
-        if stage == "train":
-            time.sleep({3: 0.4, 6: 2.0}.get(done, 0))  # before the checkpoint of step 3; before that of step 6
-            kill_at(6)(stage, done, total)
-
-    with pytest.raises(Killed):
-        attempt(bert(budget=CONVERGED), tmp_path, tick=tick)
-    seconds = attempt(bert(budget=CONVERGED), tmp_path)["costs"]["seconds"]
-    assert 0.4 <= seconds["overhead"] < 2
-    assert seconds["checkpoint"] > 0
-    assert seconds["total"] >= 0.99 * sum(value for name, value in seconds.items() if name != "total")
-
-
-@pytest.mark.fault(Row.CHECKPOINT)
-def test_a_budget_in_seconds_goes_on_where_it_was(bert: Callable[..., Trial], tmp_path: Path) -> None:
-    spec, begun, ticks = bert(budget={"seconds": 1.5}), time.monotonic(), []
-
-    def first(stage: str, done: int, total: int | None) -> None:
-        if stage == "train":
-            time.sleep(0.1)
-            if done == 9:
-                raise Killed
-
-    def second(stage: str, done: int, total: int | None) -> None:
-        if stage == "train":
-            ticks.append(time.monotonic() - begun)
-
-    with pytest.raises(Killed):
-        attempt(spec, tmp_path, tick=first)
-    record = attempt(spec, tmp_path, every=300.0, tick=second)
-    assert ticks[-1] - ticks[0] < 0.75  # the other half was spent before
-    assert record["costs"]["steps"] == 8 + len(ticks)
-    assert record["costs"]["seconds"]["train"] + record["costs"]["seconds"]["overhead"] > 1.4
-
-
-def test_the_first_steps_after_a_checkpoint_are_cold_again() -> None:
-    times = StepTimes(cuda=False)
-    times.carry({"seconds": [9.0, 9.0, 9.0, 1.0, 1.0], "cold": [0]})
-    times._begun, times._ended = [0.0] * 5, [7.0, 7.0, 7.0, 1.0, 2.0]
-    assert times.seconds() == [9, 9, 9, 1, 1, 7, 7, 7, 1, 2]
-    assert times.summary() == {"median": 1.0, "p95": 2.0, "warmup": 6}
-    assert times.total() == 1 + 1 + 1 + 2 + 6 * 1.0
-    assert times.state()["cold"] == [0, 5]
-    times = StepTimes(cuda=False)
-    times._begun, times._ended = [0.0], [7.0]
-    assert (times.total(), times.summary()) == (7.0, {"median": 7.0, "p95": 7.0, "warmup": 0})
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BENCH_CACHE", str(tmp_path_factory.mktemp("server-cache")))
-        started = Server()
-    with started:
-        yield started
-
-
-@pytest.mark.fault(Row.CHECKPOINT)
-def test_killed_by_kill_9_a_workers_trial_goes_on(server: Server, bert: Callable[..., Trial], tmp_path: Path) -> None:
-    spec = bert(budget={"steps": 300})
-
-    def submit(results: Path, every: float | None) -> tuple[str, int]:
-        asked = {**order(spec, results), "do": "trial", "device": "cpu", "threads": 1, "checkpoint": every}
-        job = server.submit(asked)
-        while True:
-            for event in server.events(60):
-                if event["event"] == "started":
-                    return job, event["pid"]
-
-    def ended(job: str) -> Json | None:
-        while not any(event["event"] == "ended" for event in server.events(60)):
-            pass
-        return server.result(job)
-
-    job, pid = submit(tmp_path / "cut", 0.05)
-    while not any("state.pt" in files for _, _, files in os.walk(tmp_path / "cut" / "checkpoints")):
-        time.sleep(0.01)
-    time.sleep(random.Random(0).random() / 5)
-    os.kill(pid, signal.SIGKILL)
-    assert ended(job) is None
-    cut = ended(submit(tmp_path / "cut", 300.0)[0])
-    whole = ended(submit(tmp_path / "whole", None)[0])
-    assert cut is not None
-    assert whole is not None
-    assert 0 < cut["facts"]["resumed"][0] < 300
-    assert outcome(cut, tmp_path / "cut") == outcome(whole, tmp_path / "whole")
-    json.dumps(cut, allow_nan=False)
+    if where == "a model":  # its weights take 800 MB
+        tiny_bert("BertModel", tmp_path / "model")
+        config = transformers.AutoConfig.from_pretrained(folder)
+        config.intermediate_size = 6_000_000
+        config.save_pretrained(tmp_path / "model")
+        spec = trial(tmp_path / "model", text_task(tmp_path), "retrain")
+    else:
+        original = Tokens.batch
+        monkeypatch.setattr(Tokens, "batch", lambda *a: (np.ones(10**9), original(*a))[1])
+    record = child(lambda: attempt(spec, tmp_path), tmp_path, 300 << 20)
+    assert record["status"] == "oom_host", record
+    assert record["costs"]["memory_bytes"]["train_host"] > 0
+    assert "test" not in record["scores"]
