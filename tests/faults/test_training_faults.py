@@ -22,7 +22,7 @@ from tiny_tasks import text_task, trial
 
 from bench.analysis.failures import failures
 from bench.analysis.frame import cells, load
-from bench.errors import Diverged
+from bench.errors import DataError, Diverged
 from bench.modeling.encoded import Tokens
 from bench.report.section import sections
 from bench.runner.plan import _winner
@@ -166,12 +166,15 @@ def test_a_class_that_is_missing_is_a_remark(regime: str, folder: Path, tmp_path
 
 
 @pytest.mark.fault(Row.DEGENERATE)
-@pytest.mark.parametrize("split", ["train", "test"])
-def test_an_empty_split_fails_and_says_so(split: str, folder: Path, tmp_path: Path) -> None:
-    task = text_task(tmp_path, **{split: 0})
+def test_an_empty_split_is_refused_or_fails_and_says_so(folder: Path, tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        with pytest.raises(DataError, match=rf"{split}\.csv: holds no rows"):  # when it is locked: nothing runs
+            text_task(tmp_path, **{split: 0})
+    spec, location = text_task(tmp_path)
+    task = ({**spec, "splits": {"train": "train", "test": "train"}}, location)
     record = attempt(trial(folder, task, "full"), tmp_path)
     assert record["status"] == "failed"
-    assert f"split {split}: it has no examples" in record["cause"]
+    assert "split train: no example is left after those of the test split are taken out" in record["cause"]
 
 
 @pytest.mark.fault(Row.DEGENERATE)
