@@ -22,6 +22,7 @@ from tiny_models import tiny_bert, tiny_image
 from tiny_tasks import image_task, order, text_task, trial
 
 from bench.modeling.encoded import Tokens
+from bench.probes import memory
 from bench.probes.steps import StepTimes
 from bench.runner.server import Server
 from bench.store import paths
@@ -287,16 +288,20 @@ def test_a_trial_that_ends_by_itself_leaves_no_checkpoint(
 
 @pytest.mark.fault(Row.CHECKPOINT)
 def test_the_clock_counts_what_is_in_the_result_and_not_what_was_lost(
-    bert: Callable[..., Trial], tmp_path: Path
+    bert: Callable[..., Trial], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def tick(stage: str, done: int, total: int | None) -> None:
         if stage == "train":
             time.sleep({3: 0.4, 6: 2.0}.get(done, 0))  # before the checkpoint of step 3; before that of step 6
             kill_at(6)(stage, done, total)
 
-    with pytest.raises(Killed):
-        attempt(bert(budget=CONVERGED), tmp_path, tick=tick)
-    seconds = attempt(bert(budget=CONVERGED), tmp_path)["costs"]["seconds"]
+    with monkeypatch.context() as patch:
+        patch.setattr(memory, "_host_peak", lambda: 1 << 50)
+        with pytest.raises(Killed):
+            attempt(bert(budget=CONVERGED), tmp_path, tick=tick)
+    costs = attempt(bert(budget=CONVERGED), tmp_path)["costs"]
+    seconds = costs["seconds"]
+    assert costs["memory_bytes"]["train_host"] == 1 << 50 > costs["memory_bytes"]["inference_host"]
     assert 0.4 <= seconds["overhead"] < 2
     assert seconds["checkpoint"] > 0
     assert seconds["total"] >= 0.99 * sum(value for name, value in seconds.items() if name != "total")

@@ -29,7 +29,7 @@ from bench.runner.plan import _winner
 from bench.suite.parameters import Training
 from bench.suite.trial import Json, Trial
 from bench.training import job
-from bench.worker import evaluation
+from bench.worker import evaluation, material
 from bench.worker.run import status_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")  # PEFT asks transformers so
@@ -219,10 +219,11 @@ class Full:
 
 
 WHERE: dict[str, tuple[str, Callable[..., bool], int]] = {
+    "the data": ("data", lambda call, *_: call == 1, 4),
     "loading": ("load", lambda call, *_: call <= 2, 2),
     "step 0": ("batch", lambda call, self, rows, device: torch.is_grad_enabled() and len(rows) > 4, 4),
     "the middle": ("tick", lambda call, stage, done, total: (stage, done) == ("train", 2) and call < 9, 4),
-    "evaluation": ("batch", lambda call, self, rows, device: not torch.is_grad_enabled() and len(rows) > 16, 2),
+    "evaluation": ("batch", lambda call, self, rows, device: not torch.is_grad_enabled() and len(rows) > 4, 1),
 }
 
 
@@ -234,6 +235,8 @@ def test_a_full_device_halves_the_micro_batch_wherever_it_shows(
     whole = attempt(bert(), tmp_path / "whole")
     place, full, micro = WHERE[where]
     device = Full(full)
+    if place == "data":
+        monkeypatch.setattr(material, "load", device.before(material.load))
     if place == "load":
         monkeypatch.setattr(job, "classifier", device.before(job.classifier))
     if place == "batch":
