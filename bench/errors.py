@@ -9,7 +9,7 @@ BenchError                    anything a user can mend; its text says place, cau
 ├── StoreError      exit 3    records cannot be read or written
 └── TrialError                shows while one trial runs and becomes that trial's record
     ├── NotApplicable         the model has no way to do this
-    └── Diverged              the loss stopped being a finite number
+    └── Diverged              losses, features or outputs stopped being finite numbers
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class NotApplicable(TrialError):
 
 
 class Diverged(TrialError):
-    """The training loss is no longer a finite number."""
+    """A loss, a feature or an output is no finite number."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -23,7 +23,8 @@ from bench.modeling.encoded import Pixels, Tokens
 from bench.modeling.loading import classifier
 from bench.suite.parameters import Budget, Training
 from bench.training.batching import endless, epoch
-from bench.training.loop import Best, Fit, optimizer_for, train
+from bench.training.loop import optimizer_for, train
+from bench.training.standing import Best, Fit
 
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")  # PEFT asks transformers so
 CPU = torch.device("cpu")
@@ -207,7 +208,7 @@ def test_a_budget_in_flops_is_spent_to_within_a_step(bert: Path, tokens: Tokens)
 
 def test_until_convergence_stops_by_patience_and_keeps_the_best_weights(bert: Path, tokens: Tokens) -> None:
     model, seen = build(bert, "full"), []
-    scripted = iter([3.0, 2.0, 1.0, 1.5, float("nan"), 1.0, 0.5])
+    scripted = iter([3.0, 2.0, 1.0, 1.5, 1.2, 1.0, 0.5])
 
     def validate() -> float:
         model.eval()
@@ -220,6 +221,14 @@ def test_until_convergence_stops_by_patience_and_keeps_the_best_weights(bert: Pa
     for name, value in model.state_dict().items():
         torch.testing.assert_close(value, seen[2][name])
     assert not torch.equal(seen[2]["head.weight"], seen[5]["head.weight"])
+
+
+@pytest.mark.parametrize("lost", ["nan", "inf"])
+def test_a_validation_loss_that_is_no_finite_number_is_divergence(lost: str, bert: Path, tokens: Tokens) -> None:
+    scripted = iter([3.0, float(lost), 1.0, 1.0, 1.0, 1.0])
+    budget = Budget(until="converged", patience=3, min_steps=10)
+    with pytest.raises(Diverged, match=f"the validation loss was {lost} at step 16"):
+        fit(build(bert, "full"), tokens, budget, validate=lambda: next(scripted))
 
 
 def test_until_convergence_ends_at_the_latest_with_its_epochs(bert: Path, tokens: Tokens) -> None:

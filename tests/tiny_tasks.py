@@ -13,6 +13,7 @@ import torch
 from bench import plugins
 from bench.modeling.files import configs
 from bench.probes.clock import Stages
+from bench.probes.memory import PeakMemory
 from bench.suite.parameters import Training
 from bench.suite.trial import Json, Names, Trial
 from bench.training.job import Job
@@ -121,7 +122,8 @@ def job(trial: Trial, results: Path) -> Job:
     """The job a regime is given for a trial, on the CPU."""
     record: Json = {"environment": {"id": "here", "device": "cpu"}}
     device = torch.device("cpu")
-    return _job(trial, order(trial, results), device, Stages(), 8, lambda stage, done, total: None, record)
+    probes = Stages(), PeakMemory(device)
+    return _job(trial, order(trial, results), device, *probes, 0, lambda stage, done, total: None, record)
 
 
 def adapt(trial: Trial, results: Path) -> tuple[Job, Any]:

@@ -17,4 +17,7 @@ def score(labels: np.ndarray, log_probabilities: np.ndarray) -> float:
     """In [-1, 1]. labels: int [n]; log_probabilities: [n, classes]."""
     from sklearn.metrics import matthews_corrcoef
 
-    return float(matthews_corrcoef(labels, log_probabilities.argmax(axis=-1)))
+    answers = log_probabilities.argmax(axis=-1)
+    if len(np.unique(labels)) < 2 or len(np.unique(answers)) < 2:
+        return 0.0  # scikit-learn says so too, with a warning
+    return float(matthews_corrcoef(labels, answers))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 
@@ -22,20 +22,40 @@ class Stages:
         self.begun = time.perf_counter()
         self.synchronise = synchronise
         self._counter = joules
+        self._open: dict[str, tuple[float, float | None]] = {}
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Time a stage; what it queued on the device is waited for."""
         self.synchronise()
-        begun, drawn = time.perf_counter(), self._counter()
+        self._open[name] = time.perf_counter(), self._counter()
         try:
             yield
         finally:
             self.synchronise()
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - begun
-            now = self._counter()
-            if now is not None and drawn is not None:
-                self.joules[name] = self.joules.get(name, 0.0) + now - drawn
+            self._add(name, *self._since(name))
+            del self._open[name]
+
+    def so_far(self, names: Iterable[str]) -> list[tuple[str, float, float | None]]:
+        """(stage, seconds, joules) of each named stage that has begun, up to now where it still runs."""
+        known = [(name, self.seconds[name], self.joules.get(name)) for name in names if name in self.seconds]
+        return known + [(name, *self._since(name)) for name in names if name in self._open]
+
+    def carry(self, found: Iterable[tuple[str, float, float | None]], within: str) -> None:
+        """Add what an earlier attempt had spent (its `so_far`), all of it within one stage, to stages and total."""
+        for name, seconds, joules in found:
+            self._add(name, seconds, joules)
+            self.begun -= seconds if name == within else 0.0
+
+    def _since(self, name: str) -> tuple[float, float | None]:
+        begun, drawn = self._open[name]
+        now = self._counter()
+        return time.perf_counter() - begun, None if now is None or drawn is None else now - drawn
+
+    def _add(self, name: str, seconds: float, joules: float | None) -> None:
+        self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+        if joules is not None:
+            self.joules[name] = self.joules.get(name, 0.0) + joules
 
     def total(self) -> float:
         """Seconds since this object was made."""

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 
 class PeakMemory:
-    """Peaks since the last `reset`, in bytes. On a CPU the device's rows are absent."""
+    """Peaks of named stages, in bytes. On a CPU the device's rows are absent."""
 
     def __init__(self, device: Any) -> None:
         self._device = device
+        self.found: dict[str, int] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Put the block's peaks into `found`, also where the block fails."""
+        self.reset()
+        try:
+            yield
+        finally:
+            self.carry(self.peaks(name))
+
+    def carry(self, peaks: dict[str, int]) -> None:
+        """Take note of peaks, beside or above those that are known."""
+        self.found |= {name: max(peak, self.found.get(name, 0)) for name, peak in peaks.items()}
 
     def reset(self) -> None:
         """Start anew. The kernel's high-water mark is reset too: a forked child inherits the server's."""
@@ -21,7 +37,7 @@ class PeakMemory:
             torch.cuda.reset_peak_memory_stats(self._device)
 
     def peaks(self, stage: str) -> dict[str, int]:
-        """`{stage}_host` and, on a device, `{stage}_allocated` and `{stage}_reserved`."""
+        """Since the last `reset`: `{stage}_host` and, on a device, `{stage}_allocated` and `{stage}_reserved`."""
         found = {}
         host = _host_peak()
         if host is not None:

@@ -17,6 +17,8 @@ class StepTimes:
         self._cuda = cuda
         self._begun: list[Any] = []
         self._ended: list[Any] = []
+        self._earlier: list[float] = []
+        self._cold = [0]
         self.own_seconds = 0.0
 
     def begin(self) -> None:
@@ -27,31 +29,42 @@ class StepTimes:
         """The step has ended, for the host; the device comes there later."""
         self._ended.append(self._mark())
 
+    def state(self) -> dict[str, Any]:
+        """What `carry` takes; on a device call it after synchronising."""
+        return {"seconds": self.seconds(), "cold": self._cold}
+
+    def carry(self, state: dict[str, Any]) -> None:
+        """Go on after the steps of an earlier attempt: what comes next is cold again."""
+        self._earlier = state["seconds"]
+        self._cold = [*state["cold"], len(self._earlier)]
+
     def seconds(self) -> list[float]:
         """Seconds of every step; on a device call it after synchronising."""
         pairs = zip(self._begun, self._ended, strict=True)
         if self._cuda:
-            return [begun.elapsed_time(ended) / 1000 for begun, ended in pairs]
-        return [ended - begun for begun, ended in pairs]
+            return self._earlier + [begun.elapsed_time(ended) / 1000 for begun, ended in pairs]
+        return self._earlier + [ended - begun for begun, ended in pairs]
 
     def total(self) -> float:
         """Seconds of all steps, the first ones taken at the median of the others: they carry the FLOP count and what
         is built once."""
-        seconds = self.seconds()
-        warm = self._warmup()
-        return sum(seconds[warm:]) + warm * statistics.median(seconds[warm:]) if seconds else 0.0
+        warm, cold = self._warm()
+        return sum(warm) + cold * statistics.median(warm) if warm else 0.0
 
     def summary(self) -> dict[str, float]:
         """median and p95 of a step in seconds, and how many first steps are left out; empty without steps."""
-        warm = self._warmup()
-        kept = sorted(self.seconds()[warm:])
-        if not kept:
+        warm, cold = self._warm()
+        if not warm:
             return {}
-        late = kept[min(len(kept) - 1, int(0.95 * len(kept)))]
-        return {"median": statistics.median(kept), "p95": late, "warmup": warm}
+        late = sorted(warm)[min(len(warm) - 1, int(0.95 * len(warm)))]
+        return {"median": statistics.median(warm), "p95": late, "warmup": cold}
 
-    def _warmup(self) -> int:
-        return max(0, min(WARMUP, len(self._ended) - 1))
+    def _warm(self) -> tuple[list[float], int]:
+        """Seconds of the steps that are not the first of an attempt (at least of the last one), and how many are."""
+        seconds = self.seconds()
+        cold = {first + i for first in self._cold for i in range(WARMUP)}
+        warm = [s for i, s in enumerate(seconds) if i not in cold] or seconds[-1:]
+        return warm, len(seconds) - len(warm)
 
     def _mark(self) -> Any:
         begun = time.perf_counter()

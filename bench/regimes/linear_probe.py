@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from bench.errors import Diverged
 from bench.suite.parameters import Range, RegimeParameters, Tuned
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def adapt(job: Job, parameters: Parameters) -> Adapted:
     from bench.training.job import Adapted
 
     part = job.parts["train"]
-    features = job.features(part.split)
+    width = job.features(part.split).shape[1]
     for name in ("validation", "test") if job.trial.purpose == "reported" else ("validation",):
         job.features(job.parts[name].split)  # now, so that their stages time the probe alone
     if len(np.unique(part.labels)) < 2:
@@ -44,7 +45,7 @@ def adapt(job: Job, parameters: Parameters) -> Adapted:
     solver = make_pipeline(StandardScaler(), LogisticRegression(C=job.trial.tuned["C"], max_iter=1000))
     with job.stages.stage("train"), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        chosen = np.asarray(features[part.indices], dtype=np.float64)
+        chosen = _features(job, part)
         if len(np.unique(part.labels)) > 1:
             solver.fit(chosen, part.labels)
             if solver[-1].n_iter_.max() >= 1000:
@@ -53,13 +54,23 @@ def adapt(job: Job, parameters: Parameters) -> Adapted:
 
     def predict(asked: Part) -> np.ndarray:
         found = np.full((len(asked.indices), len(job.labels)), np.log(1e-12), dtype=np.float32)
-        rows = np.asarray(job.features(asked.split)[asked.indices], dtype=np.float64)
+        rows = _features(job, asked)
         if hasattr(solver[-1], "classes_"):
             found[:, solver[-1].classes_] = np.maximum(solver.predict_log_proba(rows), np.log(1e-12))
         else:
             found[:, part.labels[0]] = 0.0
         return found[None]
 
-    width = features.shape[1]
     head = (width + 1) * len(job.labels)
     return Adapted(predict, trainable=head, total=job.backbone_parameters + head, stored_bytes=4 * (head + 2 * width))
+
+
+def _features(job: Job, part: Part) -> np.ndarray:
+    """A part's features, float64 [n, width]. Raises Diverged where one is no finite number."""
+    import numpy as np
+
+    rows: np.ndarray = np.asarray(job.features(part.split)[part.indices], dtype=np.float64)
+    lost = int((~np.isfinite(rows)).any(axis=1).sum())
+    if lost:
+        raise Diverged(f"the frozen model's features are not finite numbers for {lost} of {len(rows)} examples")
+    return rows

@@ -57,6 +57,11 @@ def curve(folder: Path, trial: str, attempt: str) -> Path:
     return artifacts(folder, trial, attempt) / "curve.json"
 
 
+def checkpoints(folder: Path, trial: str) -> Path:
+    """Where a long trial keeps what it goes on from; absent when it has ended."""
+    return folder / "checkpoints" / _component(trial)
+
+
 def report(folder: Path) -> Path:
     """What `bench report` writes."""
     return folder / "report"

@@ -88,6 +88,7 @@ class _Loader:
             tolerance=keys.tolerance,
             timeout=keys.timeout,
             hung=keys.hung,
+            checkpoint=keys.checkpoint,
             forgetting=keys.forgetting,
         )
         if (size := grid_size(suite)) > MAX_TRIALS:

@@ -84,6 +84,7 @@ class SuiteKeys(Strict):
     tolerance: Annotated[float, Field(gt=0)] = 0.01
     timeout: Annotated[float, Field(gt=0)] = 3600
     hung: Annotated[float, Field(gt=0)] = 600
+    checkpoint: Annotated[float, Field(gt=0)] | None = 300
     forgetting: tuple[str, ...] = ()
 
 
@@ -147,4 +148,5 @@ class Suite:
     tolerance: float
     timeout: float
     hung: float
+    checkpoint: float | None
     forgetting: tuple[str, ...]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from bench.suite.parameters import Budget
 
@@ -16,6 +19,7 @@ class Spent:
         self.steps_per_epoch = max(1, math.ceil(examples / batch_size))
         self.step = 0
         self.flops = 0.0
+        self.flops_per_unit = 0.0
         self.warmup = warmup
         self._begun = time.perf_counter()
         self.total_steps = self._planned_steps()
@@ -29,10 +33,36 @@ class Spent:
             return max(math.ceil(self.budget.epochs * self.steps_per_epoch), self.budget.min_steps)
         return None
 
-    def advance(self, flops: float) -> None:
-        """Count one optimiser step."""
+    def advance(self, units: int) -> None:
+        """Count one optimiser step, of so many examples times padded length."""
         self.step += 1
-        self.flops += flops
+        self.flops += self.flops_per_unit * units
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """What the block takes is not of the budget."""
+        seconds = self._seconds()
+        try:
+            yield
+        finally:
+            self._begun = time.perf_counter() - seconds
+
+    def state(self) -> dict[str, Any]:
+        """What `go_on` takes."""
+        return {
+            "step": self.step,
+            "flops": self.flops,
+            "flops_per_unit": self.flops_per_unit,
+            "seconds": self._seconds(),
+        }
+
+    def go_on(self, state: dict[str, Any]) -> None:
+        """Go on from where an earlier attempt was."""
+        self.step, self.flops, self.flops_per_unit = state["step"], state["flops"], state["flops_per_unit"]
+        self._begun = time.perf_counter() - state["seconds"]
+
+    def _seconds(self) -> float:
+        return time.perf_counter() - self._begun
 
     def progress(self) -> float:
         """The fraction of the budget spent. Until convergence there is no end to measure by: after warm-up (a
@@ -40,7 +70,7 @@ class Spent:
         if self.total_steps is not None:
             return self.step / self.total_steps
         if self.budget.seconds is not None:
-            return (time.perf_counter() - self._begun) / self.budget.seconds
+            return self._seconds() / self.budget.seconds
         if self.budget.flops is not None:
             return self.flops / self.budget.flops
         return min(self.step / self.budget.min_steps, self.warmup)

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from bench import plugins
+from bench.errors import TrialError
 from bench.modeling.answering import Loaded, Settings
 from bench.modeling.classifier import Classifier
 from bench.modeling.encoded import Encoded
@@ -27,8 +28,10 @@ from bench.store.cache import cached
 from bench.suite.parameters import Budget, Training
 from bench.suite.trial import Json, Trial
 from bench.training.batching import endless
-from bench.training.loop import Fit, accelerator_for, train
+from bench.training.checkpoint import Checkpoint
+from bench.training.loop import accelerator_for, train
 from bench.training.seeding import stream
+from bench.training.standing import Fit
 
 Tick = Callable[[str, int, int | None], None]
 
@@ -80,6 +83,8 @@ class Job:
     stages: Stages
     memory: PeakMemory
     micro_batch: int
+    evaluation_batch: int
+    checkpoint: Checkpoint | None = None
     tick: Tick = lambda stage, done, total: None
     fit: Fit | None = None
     notes: list[str] = field(default_factory=list)
@@ -112,11 +117,6 @@ class Job:
                 self._encoded[split] = self.task.load(folder)
         return self._encoded[split]
 
-    @property
-    def evaluation_batch(self) -> int:
-        """Examples per batch where nothing trains; cut as the micro-batch is after a device out-of-memory."""
-        return max(1, self.training.evaluation_batch_size * self.micro_batch // self.training.batch_size)
-
     def classifier(self, *, pretrained: bool, frozen: bool = False) -> Classifier:
         """A new classifier on the device; its head, and a random backbone, come from the initialisation stream.
 
@@ -144,6 +144,8 @@ class Job:
         """Train what is trainable in `model`, on the train part, within the trial's budget."""
         part, encoded = self.parts["train"], self.encoded(self.parts["train"].split)
         budget = Budget.model_validate(self.trial.budget)
+        if budget.until and not len(self.parts["validation"].indices):
+            raise TrialError("`until: converged` is judged on held-out labels, and there are none; take more labels")
         self.encoded(self.parts["validation"].split)
         lengths = np.asarray(encoded.lengths)[part.indices]
         torch.manual_seed(stream(self.trial.seed, "dropout"))
@@ -160,14 +162,15 @@ class Job:
                 micro_batch=self.micro_batch,
                 device=self.device,
                 validate=(lambda: self._validation_loss(model)) if budget.until else None,
+                checkpoint=self.checkpoint,
                 tick=lambda done, total: self.tick("train", done, total),
             )
         seconds, joules = self.stages.seconds, self.stages.joules
-        whole = seconds["train"] - seconds.get("validation", 0.0)
+        whole = seconds["train"] - seconds.get("validation", 0.0) - seconds.get("checkpoint", 0.0)
         seconds["train"] = self.fit.times.total()
         seconds["overhead"] = whole - seconds["train"]
         if "train" in joules:
-            joules["train"] -= joules.get("validation", 0.0)
+            joules["train"] -= joules.get("validation", 0.0) + joules.get("checkpoint", 0.0)
 
     def _validation_loss(self, model: Classifier) -> float:
         with self.stages.stage("validation"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -17,25 +17,14 @@ from bench.probes import flops as flop_probe
 from bench.probes.steps import StepTimes
 from bench.suite.parameters import Budget, Training
 from bench.training.budget import Spent
+from bench.training.checkpoint import Checkpoint
 from bench.training.schedule import scale
+from bench.training.standing import Best, Fit, Run
 
 CHECK = 100
 """Steps between two looks at whether the loss is still finite: the one place where the host waits for the device."""
 
 Collate = Callable[[np.ndarray], dict[str, Tensor]]
-
-
-@dataclass
-class Fit:
-    """What a run did. losses: one float per optimiser step; validations: (step, loss) until convergence."""
-
-    times: StepTimes
-    losses: list[float] = field(default_factory=list)
-    validations: list[tuple[int, float]] = field(default_factory=list)
-    steps: int = 0
-    examples: int = 0
-    tokens: int = 0
-    flops: float = 0.0
 
 
 def accelerator_for(precision: str, device: torch.device) -> Accelerator:
@@ -104,6 +93,7 @@ def train(
     micro_batch: int,
     device: torch.device,
     validate: Callable[[], float] | None = None,
+    checkpoint: Checkpoint | None = None,
     tick: Callable[[int, int | None], None] = lambda done, total: None,
 ) -> Fit:
     """Train `model` in place until the budget is spent.
@@ -111,14 +101,16 @@ def train(
     labels: int64 [n], or [n, k] where the model answers k times an example, -100 where it need not; lengths: int64 [n];
     batches: endless arrays of positions below n; collate: positions → model inputs.
     validate: the validation loss, asked for once an epoch when the budget is `until: converged`; the weights of the
-    best one are kept. Nothing inside a step waits for the device. Raises Diverged.
+    best one are kept. checkpoint: where the run is saved now and then, and goes on from. Nothing inside a step waits
+    for the device. Raises Diverged.
     """
     step = Step(model, collate, labels, training, micro_batch, device)
     optimizer = optimizer_for(model, learning_rate, training.weight_decay)
     spent = Spent(budget, len(labels), training.batch_size, training.warmup)
     fit, best = Fit(times=StepTimes(device.type == "cuda")), Best(model, budget.patience)
-    losses: list[Tensor] = []
-    flops_per_unit = 0.0
+    run = Run(model, optimizer, batches, spent, best, fit, device)
+    if checkpoint is not None:
+        checkpoint.restore(run)
     model.train()
     while not spent.over():
         fit.times.begin()
@@ -126,50 +118,32 @@ def train(
         padded = int(lengths[batch].max()) * len(batch)
         if spent.step == 0:
             with flop_probe.count() as counted:
-                losses.append(step.backward(batch))
-            flops_per_unit = counted.flops / padded
+                run.losses.append(step.backward(batch))
+            spent.flops_per_unit = counted.flops / padded
         else:
-            losses.append(step.backward(batch))
+            run.losses.append(step.backward(batch))
         step.update(optimizer, learning_rate * scale(spent.progress(), spent.warmup, training.schedule))
         fit.times.end()
-        spent.advance(flops_per_unit * padded)
+        spent.advance(padded)
         fit.examples += len(batch)
         fit.tokens += int(lengths[batch].sum())
         tick(spent.step, spent.total_steps)
-        if spent.step % CHECK == 0 and not torch.isfinite(losses[-1]):
+        if spent.step % CHECK == 0 and not torch.isfinite(run.losses[-1]):
             break
         if validate is not None and spent.at_validation():
-            fit.validations.append((spent.step, validate()))
+            loss = validate()
+            fit.validations.append((spent.step, loss))
             model.train()
-            if best.seen(fit.validations[-1][1]):
+            if not np.isfinite(loss) or best.seen(loss):
                 break
+        if checkpoint is not None and checkpoint.due():
+            with spent.paused():
+                checkpoint.save(run)
     best.restore()
-    fit.steps, fit.flops, fit.losses = spent.step, spent.flops, torch.stack(losses).tolist()
+    fit.steps, fit.flops, fit.losses = spent.step, spent.flops, torch.stack(run.losses).tolist()
     if not np.isfinite(fit.losses).all():
         first = int(np.argmin(np.isfinite(fit.losses)))
         raise Diverged(f"the training loss was {fit.losses[first]} at step {first + 1}")
+    if fit.validations and not np.isfinite(fit.validations[-1][1]):
+        raise Diverged(f"the validation loss was {fit.validations[-1][1]} at step {spent.step}")
     return fit
-
-
-class Best:
-    """Keeps a copy of the trainable weights at the lowest validation loss seen, for early stopping."""
-
-    def __init__(self, model: nn.Module, patience: int) -> None:
-        self._model, self._patience = model, patience
-        self._loss, self._since = float("inf"), 0
-        self._weights: dict[str, Tensor] = {}
-
-    def seen(self, loss: float) -> bool:
-        """Take note of a validation; True when `patience` of them in a row brought nothing better."""
-        self._since += 1
-        if loss < self._loss:
-            self._loss, self._since = loss, 0
-            frozen = {name for name, value in self._model.named_parameters() if not value.requires_grad}
-            now = self._model.state_dict().items()
-            self._weights = {name: value.detach().clone() for name, value in now if name not in frozen}
-        return self._since >= self._patience
-
-    def restore(self) -> None:
-        """Put the best weights back; nothing where no validation was seen."""
-        if self._weights:
-            self._model.load_state_dict(self._weights, strict=False)

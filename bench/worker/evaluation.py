@@ -18,15 +18,25 @@ FLOOR = np.log(1e-12)
 
 
 def scores(metrics: list[str], labels: np.ndarray, found: np.ndarray) -> Json:
-    """{metric: its mean over templates}. found: float32 [templates, n, classes]. Raises Diverged where one is NaN."""
-    if np.isnan(found).any():
-        raise Diverged("the model's outputs are not numbers any more")
+    """{metric: its mean over templates}. found: float32 [templates, n, classes].
+
+    Raises Diverged where an example's likeliest class is none: a NaN, an infinity, or nothing possible at all.
+    """
+    lost = ~np.isfinite(found.max(axis=-1)).all(axis=0)
+    if lost.any():
+        raise Diverged(f"the model's outputs are not finite numbers for {lost.sum()} of {len(lost)} examples")
     return {metric: float(np.mean(values)) for metric, values in by_template(metrics, labels, found).items()}
 
 
 def by_template(metrics: list[str], labels: np.ndarray, found: np.ndarray) -> dict[str, list[float]]:
     """{metric: one value per template}."""
     return {metric: [float(plugins.load("metrics", metric).score(labels, one)) for one in found] for metric in metrics}
+
+
+def constant(found: np.ndarray) -> bool:
+    """Whether one class is the answer to every example, of several, in every template."""
+    answers = found.argmax(axis=-1)
+    return answers.shape[1] > 1 and bool((answers == answers[0, 0]).all())
 
 
 def log_loss(labels: np.ndarray, found: np.ndarray) -> float:

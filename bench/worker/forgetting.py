@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from bench.errors import NotApplicable
+from bench.errors import Diverged, NotApplicable
 from bench.modeling import answering
 from bench.modeling.loading import tower
 from bench.store.cache import cached
@@ -113,6 +113,8 @@ def _token_loss(
             batch = {name: value.to(job.device) for name, value in collator(rows).items()}
             counted = int((batch["labels"][:, first:] != -100).sum())
             loss = float(loaded.model(**batch).loss)
-            if counted and np.isfinite(loss):
+            if counted and not np.isfinite(loss):
+                raise Diverged(f"forgetting: the pretraining objective's loss is {loss}")
+            if counted:
                 total, count = total + loss * counted, count + counted
     return total / max(count, 1)

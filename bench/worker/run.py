@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import errno
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,10 @@ from bench.probes.memory import PeakMemory
 from bench.store import paths
 from bench.suite.parameters import Training
 from bench.suite.trial import Json, Trial
+from bench.training.checkpoint import Checkpoint, until_it_ends
 from bench.training.job import Adapted, Job, Part, Tick
-from bench.training.loop import Fit
 from bench.training.noise import corrupt
+from bench.training.standing import Fit
 from bench.training.subsets import draw
 from bench.worker import environment, evaluation, forgetting, material
 
@@ -30,26 +32,28 @@ from bench.worker import environment, evaluation, forgetting, material
 def run(order: Json, device: Any, threads: int, tick: Tick, record: Json) -> None:
     """Run the trial `order["trial"]` and fill `record` as far as it gets.
 
-    order: {"trial", "attempt", "results": folder of the suite's results, "files": the model's config files}
+    order: {"trial", "attempt", "results": folder of the suite's results, "files": the model's config files,
+    "checkpoint": seconds between two checkpoints, 300 where it is not said, None for no checkpoints}
     Raises what went wrong; `status_of` names it.
     """
     trial = Trial.from_json(order["trial"])
     training = Training.model_validate(trial.training or {})
     record["started"] = datetime.now(UTC).isoformat(timespec="seconds")
     record["environment"] = environment.describe(device, threads, training.precision)
-    micro_batch, energy = training.batch_size, Energy(device)
-    while True:
-        stages = Stages(_synchroniser(device), energy.joules)
-        try:
-            job = _job(trial, order, device, stages, micro_batch, tick, record)
-            _measure(job, order, record)
-            return
-        except Exception as error:
-            if not (_is_device_oom(error) and micro_batch > 1):
-                raise
-        micro_batch = (micro_batch + 1) // 2
-        record["facts"]["notes"] = [f"device out of memory: micro-batch halved to {micro_batch}, effective batch kept"]
-        _release(device)
+    halved, energy = 0, Energy(device)
+    with until_it_ends(paths.checkpoints(Path(order["results"]), trial.id)):
+        while True:
+            try:
+                _attempt(trial, order, device, energy, halved, tick, record)
+                return
+            except Exception as error:
+                if not _is_device_oom(error) or max(_batches(training, halved)) == 1:
+                    raise
+            halved += 1
+            micro_batch = _batches(training, halved)[0]
+            note = f"device out of memory: micro-batch halved to {micro_batch}, effective batch kept"
+            record["facts"] = {"notes": [note]}
+            _release(device)
 
 
 def status_of(error: BaseException) -> str:
@@ -60,10 +64,34 @@ def status_of(error: BaseException) -> str:
         return "diverged"
     if _is_device_oom(error):
         return "oom_device"
-    return "oom_host" if isinstance(error, MemoryError) else "failed"
+    return "oom_host" if _is_host_oom(error) else "failed"
 
 
-def _job(trial: Trial, order: Json, device: Any, stages: Stages, micro_batch: int, tick: Tick, record: Json) -> Job:
+def _attempt(trial: Trial, order: Json, device: Any, energy: Energy, halved: int, tick: Tick, record: Json) -> None:
+    """One try with batches halved so often. What is known of its costs is in `record` however it ends."""
+    stages, memory = Stages(_synchroniser(device), energy.joules), PeakMemory(device)
+    costs: Json = {"seconds": stages.seconds, "memory_bytes": memory.found}
+    record["costs"] = costs
+    shared = 0.0
+    try:
+        with memory.stage("load"):
+            job = _job(trial, order, device, stages, memory, halved, tick, record)
+        try:
+            _measure(job, order, record)
+        finally:
+            shared = job.shared_seconds
+            if job.checkpoint is not None and job.checkpoint.resumed:
+                record["facts"]["resumed"] = job.checkpoint.resumed
+    finally:
+        costs["seconds"] = {**stages.seconds, "total": stages.total() + shared}
+        if stages.joules:
+            costs["energy_joules"] = stages.joules
+
+
+def _job(
+    trial: Trial, order: Json, device: Any, stages: Stages, memory: PeakMemory, halved: int, tick: Tick,
+    record: Json,
+) -> Job:  # fmt: skip
     source = plugins.load("models", trial.model["source"])
     with stages.stage("load"):
         tick("load", 0, None)
@@ -74,6 +102,9 @@ def _job(trial: Trial, order: Json, device: Any, stages: Stages, micro_batch: in
     labels = parameters.words()
     parts = _parts(trial, found, len(labels))
     notes = list(record.get("facts", {}).get("notes", []))
+    for name in ("train", "test") if trial.size != 0 else ("test",):
+        if missing := len(labels) - len(np.unique(parts[name].labels)):
+            notes.append(f"{missing} of {len(labels)} classes have no {name} example")
     if found.dropped:
         notes.append(f"{found.dropped} examples that also stand in the test split were left out of training")
     record["facts"] = {
@@ -84,11 +115,17 @@ def _job(trial: Trial, order: Json, device: Any, stages: Stages, micro_batch: in
         "notes": notes,
     }  # fmt: skip
     record["scores"] = {"metric": _metrics(trial, task)[0]}
+    environment_id, every = record["environment"]["id"], order.get("checkpoint", 300.0)
+    micro_batch, evaluation_batch = _batches(Training.model_validate(trial.training or {}), halved)
+    key = {"trial": trial.id, "environment": environment_id, "micro_batch": micro_batch}
+    place = paths.checkpoints(Path(order["results"]), trial.id)
     return Job(
         trial=trial, facts=Facts.from_files(order["files"]), folder=folder, device=device, task=task,
         parameters=parameters, labels=labels, majority=int(np.bincount(found.labels["train"]).argmax()),
         inputs=found.inputs, parts=parts,
-        environment=record["environment"]["id"], stages=stages, memory=PeakMemory(device), micro_batch=micro_batch,
+        environment=environment_id, stages=stages, memory=memory,
+        micro_batch=micro_batch, evaluation_batch=evaluation_batch,
+        checkpoint=None if every is None else Checkpoint(place, key, every, stages, memory, notes),
         tick=tick, notes=notes,
     )  # fmt: skip
 
@@ -112,59 +149,59 @@ def _parts(trial: Trial, found: material.Material, classes: int) -> dict[str, Pa
 
 def _measure(job: Job, order: Json, record: Json) -> None:
     """Adapt, score, time. Everything known is in `record` at once, so that a failure keeps it."""
-    trial, stages = job.trial, job.stages
+    trial, costs, scores = job.trial, record["costs"], record["scores"]
     module = plugins.load("regimes", trial.regime["kind"])
-    parameters = module.Parameters.model_validate(trial.regime["parameters"])
-    costs: Json = {"seconds": stages.seconds, "memory_bytes": {}}
-    record["costs"] = costs
     metrics = _metrics(trial, job.task)
-    job.memory.reset()
-    adapted: Adapted = module.adapt(job, parameters)
-    costs["memory_bytes"] |= job.memory.peaks("train")
-    job.memory.reset()
-    if len(job.parts["validation"].indices):
-        with stages.stage("validation"):
-            held_out = adapted.predict(job.parts["validation"])
-        job.charge("validation", job.parts["validation"])
-        record["scores"]["validation"] = evaluation.scores(metrics, job.parts["validation"].labels, held_out)
-        record["scores"]["validation"]["log_loss"] = evaluation.log_loss(job.parts["validation"].labels, held_out[0])
+    with job.memory.stage("train"):
+        adapted: Adapted = module.adapt(job, module.Parameters.model_validate(trial.regime["parameters"]))
+    _adapted(job, adapted, record)
     artifact: Json = {"curve": {"losses": job.fit.losses, "validations": job.fit.validations} if job.fit else {}}
-    if trial.purpose == "reported":
-        part = job.parts["test"]
-        if module.LABELS:
-            job.encoded(part.split)  # tokenising is a stage of its own
-        with stages.stage("test"):
-            found = adapted.predict(part)
-        job.charge("test", part)
-        costs["memory_bytes"] |= job.memory.peaks("inference")
-        record["scores"]["test"] = evaluation.scores(metrics, part.labels, found)
-        if len(found) > 1:
-            record["scores"]["templates"] = evaluation.by_template(metrics, part.labels, found)
-        majority = evaluation.majority(job.majority, part.labels, len(job.labels))
-        record["scores"]["majority"] = evaluation.scores(metrics, part.labels, majority)
-        artifact["predictions"] = evaluation.predictions(metrics[0], part, found)
-        costs["inference"] = _inference(job, adapted, part, stages)
-    with stages.stage("save"):
+    with job.memory.stage("inference"):
+        if len(job.parts["validation"].indices):
+            held_out = _predict(job, adapted, "validation")
+            labels = job.parts["validation"].labels
+            scores["validation"] = evaluation.scores(metrics, labels, held_out)
+            scores["validation"]["log_loss"] = evaluation.log_loss(labels, held_out[0])
+        if trial.purpose == "reported":
+            part = job.parts["test"]
+            if module.LABELS:
+                job.encoded(part.split)  # tokenising is a stage of its own
+            found = _predict(job, adapted, "test")
+            scores["test"] = evaluation.scores(metrics, part.labels, found)
+            if len(found) > 1:
+                scores["templates"] = evaluation.by_template(metrics, part.labels, found)
+            majority = evaluation.majority(job.majority, part.labels, len(job.labels))
+            scores["majority"] = evaluation.scores(metrics, part.labels, majority)
+            artifact["predictions"] = evaluation.predictions(metrics[0], part, found)
+            costs["inference"] = _inference(job, adapted, part, job.stages)
+    with job.stages.stage("save"):
         evaluation.save(paths.artifacts(Path(order["results"]), trial.id, order["attempt"]), artifact)
     if trial.purpose == "reported" and "forgetting" in trial.regime and adapted.backbone is not None:
-        with stages.stage("forgetting"):
-            record["scores"]["forgetting"] = forgetting.measure(job, adapted.backbone, trial.locations["forgetting"])
-    _finish(job, adapted, costs, record)
-    if "way" in trial.regime:
-        record["facts"]["method"] = trial.regime["way"]
+        with job.stages.stage("forgetting"):
+            scores["forgetting"] = forgetting.measure(job, adapted.backbone, trial.locations["forgetting"])
 
 
-def _finish(job: Job, adapted: Adapted, costs: Json, record: Json) -> None:
-    costs["seconds"] = {**job.stages.seconds, "total": job.stages.total() + job.shared_seconds}
+def _predict(job: Job, adapted: Adapted, name: str) -> np.ndarray:
+    """Log-probabilities of a part, float32 [templates, n, classes], timed as the stage of its name."""
+    with job.stages.stage(name):
+        found = adapted.predict(job.parts[name])
+    job.charge(name, job.parts[name])
+    judged = "test" if job.trial.purpose == "reported" else "validation"
+    if name == judged and evaluation.constant(found):
+        job.notes.append(f"every {name} example got the same answer")
+    return found
+
+
+def _adapted(job: Job, adapted: Adapted, record: Json) -> None:
+    costs, facts = record["costs"], record["facts"]
     costs["parameters"] = {"total": adapted.total, "trainable": adapted.trainable}
     costs["stored_bytes"] = adapted.stored_bytes
-    if job.stages.joules:
-        costs["energy_joules"] = job.stages.joules
-    record["facts"]["notes"] = job.notes
-    if job.trial.regime["kind"] != "zero-shot":
-        record["facts"]["pooling"] = job.pooling
     if job.fit is not None:
         costs |= _training(job, job.fit, record["environment"]["device"])
+    if job.trial.regime["kind"] != "zero-shot":
+        facts["pooling"] = job.pooling
+    if "way" in job.trial.regime:
+        facts["method"] = job.trial.regime["way"]
 
 
 def _training(job: Job, fit: Fit, device: str) -> Json:
@@ -193,14 +230,42 @@ def _inference(job: Job, adapted: Adapted, part: Part, stages: Stages) -> Json:
     return {"latency_seconds": latency, "examples_per_second": len(part.indices) / stages.seconds["test"]}
 
 
+def _batches(training: Training, halved: int) -> tuple[int, int]:
+    """Examples at a time: the micro-batch, and where nothing trains. Both are halved when the device is full."""
+    return -(-training.batch_size // 2**halved), -(-training.evaluation_batch_size // 2**halved)
+
+
 def _metrics(trial: Trial, task: Any) -> list[str]:
     return list(trial.task["parameters"].get("metrics") or [task.METRIC])
 
 
 def _is_device_oom(error: BaseException) -> bool:
+    """Whether the device said so: torch's allocator, the driver, or a library that found no room for its own."""
     import torch
 
-    return isinstance(error, torch.OutOfMemoryError)
+    driver = ("CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
+    return any(
+        isinstance(e, torch.OutOfMemoryError) or (isinstance(e, RuntimeError) and any(d in str(e) for d in driver))
+        for e in _causes(error)
+    )
+
+
+def _is_host_oom(error: BaseException) -> bool:
+    """Whether an allocation on the host was refused: Python's, the kernel's or torch's own words, nothing else."""
+    torch_says = ("DefaultCPUAllocator: can't allocate memory", "DefaultCPUAllocator: not enough memory")
+    return any(
+        isinstance(e, MemoryError)
+        or (isinstance(e, OSError) and e.errno == errno.ENOMEM)
+        or (isinstance(e, RuntimeError) and any(words in str(e) for words in torch_says))
+        for e in _causes(error)
+    )
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and those it was raised from."""
+    while error is not None:
+        yield error
+        error = error.__cause__
 
 
 def _synchroniser(device: Any) -> Callable[[], None]:
