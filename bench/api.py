@@ -17,7 +17,7 @@ from bench import plugins
 from bench.errors import StoreError, UsageError, did_you_mean
 from bench.runner import lock as locks
 from bench.runner.plan import Cell, Plan, build, settled
-from bench.store import atomic, paths, records
+from bench.store import atomic, paths, records, schema
 from bench.suite.load import load
 from bench.suite.schema import Schemas, Suite
 from bench.suite.trial import SCHEMA, Json
@@ -224,6 +224,8 @@ def _alone(folder: Path) -> Iterator[None]:
             f"{folder}: cannot be written: {error.strerror}; name another folder with --results"
         ) from error
     try:
+        for path in (paths.lock(folder), paths.plan(folder)):
+            schema.guard(path)
         yield
     finally:
         hold.release()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -15,7 +14,7 @@ import pandas as pd
 from bench.analysis import costs
 from bench.analysis.sample import Sample, collect
 from bench.errors import StoreError, UsageError
-from bench.store import paths, records
+from bench.store import paths, records, schema
 from bench.store.records import Record
 from bench.suite.trial import SCHEMA
 
@@ -48,14 +47,14 @@ class Results:
 def _read(folder: Path) -> Results:
     path = paths.plan(folder)
     try:
-        plan = json.loads(path.read_bytes())
-        schema, usable = plan["schema"], plan["trials"] and plan["cells"]
+        plan = schema.read(path)
+        version, usable = plan["schema"], plan["trials"] and plan["cells"]
     except OSError as error:
         raise StoreError(f"{path}: cannot be read: {error.strerror}; `bench run` writes it") from error
     except (ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{path}: not a plan; `bench run` writes it anew") from error
-    if schema != SCHEMA or not usable:
-        problem = "holds no trial" if schema == SCHEMA else f"has schema {schema}, this version reads {SCHEMA}"
+    if version != SCHEMA or not usable:
+        problem = "holds no trial" if version == SCHEMA else f"has schema {version}, this version reads {SCHEMA}"
         raise StoreError(f"{path}: {problem}; `bench run` writes it anew")
     found = records.read(folder)
     return Results(str(plan.get("suite") or folder.resolve().name), plan, found.records, found.damaged, folder)

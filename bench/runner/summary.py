@@ -13,7 +13,7 @@ from bench import plugins
 from bench.errors import StoreError, UsageError
 from bench.runner.plan import FINAL, Cell, Plan
 from bench.runner.progress import printable, span
-from bench.store import paths, records
+from bench.store import paths, records, schema
 from bench.suite.trial import Json, Trial
 
 STATES = ("trials", "done", "failed", "missing", "waiting")
@@ -112,7 +112,7 @@ def status_of(results: Path) -> list[Json]:
 def _kept_plan(path: Path) -> Json:
     """What the last run planned; nothing where none got that far. Raises StoreError."""
     try:
-        plan: Json = json.loads(path.read_bytes()) if path.exists() else {"trials": {}, "cells": []}
+        plan = schema.read(path) if path.exists() else {"trials": {}, "cells": []}
         return {"trials": dict(plan["trials"]), "cells": list(plan["cells"])}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{path}: not a plan; `bench run` writes it anew") from error
