@@ -20,6 +20,8 @@ from bench.suite.trial import SCHEMA
 
 KEYS = ["suite", "task", "model", "size", "noise", "environment"]
 """What the regimes that are compared with each other have in common."""
+UNDONE = ("missing", "waiting", "unresolved", "partial")
+"""The states of cells that are not yet what they will be."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,7 @@ def _row(results: Results, place: Place) -> tuple[dict[str, Any], Sample | None]
         **_templates(ok, metric),
         "seeds": len(ok),
         "seeds_planned": cell["seeds"],
+        "compared": False,
         "best": False,
         "not_distinguishable": False,
         "statuses": statuses,
@@ -202,26 +205,37 @@ def _rows(results: Results) -> Iterator[tuple[dict[str, Any], Sample | None]]:
             yield {**row, "size": size, "noise": noise}, sample
 
 
-def _mark_best(rows: list[tuple[dict[str, Any], Sample | None]]) -> None:
-    groups: dict[tuple[Any, ...], list[tuple[dict[str, Any], Sample]]] = {}
+def _paired(group: list[tuple[dict[str, Any], Sample]]) -> list[tuple[dict[str, Any], Sample]]:
+    """Those with the same seeds: the most that one of them has. What sees no label has no seed and goes with any."""
+    sets = Counter(sample.seeds for _, sample in group if sample.labelled)
+    seeds = max(sets, key=lambda seeds: (len(seeds), sets[seeds])) if sets else ()
+    return [(row, sample) for row, sample in group if not sample.labelled or sample.seeds == seeds]
+
+
+def _compare(rows: list[tuple[dict[str, Any], Sample | None]]) -> None:
+    """Mark what is compared, and how it came out. One alone is not the best while there are others to come."""
+    groups: dict[tuple[Any, ...], list[tuple[dict[str, Any], Sample | None]]] = {}
     for row, sample in rows:
-        if sample is not None:
-            groups.setdefault(tuple(row[key] for key in KEYS), []).append((row, sample))
+        groups.setdefault(tuple(row[key] for key in KEYS), []).append((row, sample))
     for group in groups.values():
-        best, best_sample = max(group, key=lambda entry: entry[0]["mean"])
-        best["best"] = True
-        for row, sample in group:
-            if row is not best:
-                row["not_distinguishable"] = best_sample.difference(sample).includes_zero
+        paired = _paired([(row, sample) for row, sample in group if sample is not None])
+        for row, _ in paired:
+            row["compared"] = True
+        if len(paired) > 1 or (paired and not any(r["state"] in UNDONE and not r["compared"] for r, _ in group)):
+            best, best_sample = max(paired, key=lambda entry: entry[0]["mean"])
+            best["best"] = True
+            for row, sample in paired:
+                row["not_distinguishable"] = row is not best and best_sample.difference(sample).includes_zero
 
 
 def cells(results: Sequence[Results]) -> pd.DataFrame:
     """The tidy frame, in the order of the plans.
 
-    A regime that sees no label stands at every size and noise rate of its task and model, with `labels` 0. `best` is
-    the highest mean among the rows equal in `KEYS`; `not_distinguishable` rows have a 95 % interval of the paired
-    difference to it that includes 0.
+    A regime that sees no label stands at every size and noise rate of its task and model, with `labels` 0. `compared`
+    rows are those of the rows equal in `KEYS` that have the same seeds, the most that one of them has; `best` is the
+    highest mean of several; `not_distinguishable` rows have a 95 % interval of the paired difference to it that
+    includes 0.
     """
     rows = [entry for one in results for entry in _rows(one)]
-    _mark_best(rows)
+    _compare(rows)
     return pd.DataFrame([row for row, _ in rows])
