@@ -13,7 +13,7 @@ import pandas as pd
 
 from bench.analysis import costs
 from bench.analysis.sample import Sample, collect
-from bench.errors import StoreError, UsageError
+from bench.errors import StoreError
 from bench.store import paths, records, schema
 from bench.store.records import Record
 from bench.suite.trial import SCHEMA
@@ -68,16 +68,7 @@ def load(results: Path) -> list[Results]:
 
     Raises UsageError where there is none, StoreError where one cannot be read.
     """
-
-    def holds_results(folder: Path) -> bool:
-        return paths.records(folder).is_dir() or paths.plan(folder).is_file()
-
-    if holds_results(results):
-        return [_read(results)]
-    folders = sorted(p for p in results.iterdir() if holds_results(p)) if results.is_dir() else []
-    if not folders:
-        raise UsageError(f"{results}: no results here; `bench run SUITE` writes them")
-    found = [_read(folder) for folder in folders]
+    found = [_read(folder) for folder in paths.suites(results)]
     names = Counter(one.name for one in found)
     return [one if names[one.name] == 1 else replace(one, name=one.folder.name) for one in found]
 

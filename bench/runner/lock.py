@@ -19,7 +19,10 @@ SECTIONS = ("models", "tasks", "regimes")
 
 
 def read(folder: Path) -> Json:
-    """The lock of a results folder; empty sections where there is none. Raises StoreError for a damaged one, or one of a newer version."""
+    """The lock of a results folder; empty sections where there is none.
+
+    Raises StoreError for one that is damaged or a newer version's.
+    """
     path = paths.lock(folder)
     if not path.exists():
         return {"schema": SCHEMA, **{section: {} for section in SECTIONS}}
