@@ -79,7 +79,7 @@ def test_an_artifact_that_is_not_there(name: str, damage: Callable[[Path], Any],
 
 
 def test_predictions_of_another_trial_are_not_its_own(results: Path) -> None:
-    first, second, *_ = sorted((results / "artifacts").glob("*/*/predictions.parquet"))
+    _, second, *_ = sorted((results / "artifacts").glob("*/*/predictions.parquet"))
     factory = Factory(Path("other"))
     factory.cell("lora", 64, 0.1)
     factory.finish()

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from bench.analysis.sample import AGREE
 from bench.errors import StoreError
 from bench.runner import lock
-from bench.store import atomic, paths, records, schema
+from bench.store import atomic, form, paths, records, schema
 from bench.store.records import Record
 from bench.suite.trial import Json
 
@@ -55,7 +55,7 @@ def _documents(folder: Path) -> Iterator[str]:
     path = paths.plan(folder)
     if path.exists():
         try:
-            schema.read(path)
+            form.check(form.Plan, schema.read(path))
         except (OSError, ValueError, TypeError) as error:
             yield f"{path}: cannot be read ({error}); `bench run` writes it anew"
 

@@ -14,7 +14,7 @@ import pandas as pd
 from bench.analysis import costs
 from bench.analysis.sample import Sample, collect
 from bench.errors import StoreError
-from bench.store import paths, records, schema
+from bench.store import form, paths, records, schema
 from bench.store.records import Record
 from bench.suite.trial import SCHEMA
 
@@ -50,6 +50,7 @@ def _read(folder: Path) -> Results:
     path = paths.plan(folder)
     try:
         plan = schema.read(path)
+        form.check(form.Plan, plan)
         version, usable = plan["schema"], plan["trials"] and plan["cells"]
     except OSError as error:
         raise StoreError(f"{path}: cannot be read: {error.strerror}; `bench run` writes it") from error
@@ -136,7 +137,7 @@ def _templates(ok: list[Record], metric: str) -> dict[str, float]:
 
 def _row(results: Results, place: Place) -> tuple[dict[str, Any], Sample | None]:
     cell, environment, attempts, tuning = place
-    ok = [r for r in attempts if r["status"] == "ok"]
+    ok = [r for r in attempts if r["status"] == "ok" and (r.get("scores") or {}).get("test")]
     state, statuses, cause = _state(cell, attempts, cell["seeds"])
     metric = str(ok[0]["scores"]["metric"]) if ok else ""
     sample = collect(results.folder, ok, metric, labelled=cell["size"] != 0) if ok else None

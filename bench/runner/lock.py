@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from bench import plugins
 from bench.errors import DataError, StoreError
-from bench.store import atomic, paths, schema
+from bench.store import atomic, form, paths, schema
 from bench.suite.schema import Source, Suite, Task
 from bench.suite.trial import SCHEMA, Json
 
@@ -28,8 +28,9 @@ def read(folder: Path) -> Json:
         return {"schema": SCHEMA, **{section: {} for section in SECTIONS}}
     try:
         lock = schema.read(path)
-        if lock["schema"] != SCHEMA or not all(section in lock for section in SECTIONS):
+        if lock["schema"] != SCHEMA:
             raise ValueError("not this version's format")
+        form.check(form.Lock, lock)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{path}: cannot be read ({error}); remove it and run `bench lock` again") from error
     return lock

@@ -13,7 +13,7 @@ from bench import plugins
 from bench.errors import StoreError
 from bench.runner.plan import FINAL, Cell, Plan
 from bench.runner.progress import printable, span
-from bench.store import paths, records, schema
+from bench.store import form, paths, records, schema
 from bench.suite.trial import Json, Trial
 
 STATES = ("trials", "done", "failed", "missing", "waiting")
@@ -108,10 +108,13 @@ def status_of(results: Path) -> list[Json]:
 
 def _kept_plan(path: Path) -> Json:
     """What the last run planned; nothing where none got that far. Raises StoreError."""
+    if not path.exists():
+        return {"trials": {}, "cells": []}
     try:
-        plan = schema.read(path) if path.exists() else {"trials": {}, "cells": []}
-        return {"trials": dict(plan["trials"]), "cells": list(plan["cells"])}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        plan = schema.read(path)
+        form.check(form.Plan, plan)
+        return plan
+    except (OSError, ValueError, TypeError) as error:
         raise StoreError(f"{path}: not a plan; `bench run` writes it anew") from error
 
 

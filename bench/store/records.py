@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.errors import StoreError
-from bench.store import atomic, disk, paths, schema
+from bench.store import atomic, disk, form, paths, schema
 from bench.suite.trial import SCHEMA, canonical, digest
 
 Record = dict[str, Any]
@@ -108,9 +108,7 @@ def _parse(line: bytes, place: str) -> Record:
         raise ValueError("not a record") from None
     if record.get("schema") != SCHEMA:
         raise ValueError(f"has schema {record.get('schema')}, this version reads {SCHEMA}")
-    trial = record.get("trial")
-    if not isinstance(trial, dict) or not isinstance(trial.get("id"), str) or not isinstance(record.get("status"), str):
-        raise ValueError("not a record")
+    form.check(form.Record, record)
     return record
 
 
