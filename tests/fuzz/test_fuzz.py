@@ -99,7 +99,7 @@ def fuzz(one: Callable[[st.DataObject], None]) -> None:
     for number in itertools.count():
         seed = random.getrandbits(64) if number else 0
         quiet = settings(
-            max_examples=15,
+            max_examples=40 if SECONDS else 15,
             database=None,
             phases=(Phase.generate,),
             report_multiple_bugs=False,
