@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: setup quickstart test faults check clean
+.PHONY: setup quickstart test faults fuzz check clean
 
 setup: .venv/ready
 
@@ -20,6 +20,9 @@ test: setup
 
 faults: setup
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m fault -n 2
+
+fuzz: setup
+	OMP_NUM_THREADS=1 FUZZ_SECONDS=120 $(BIN)/pytest tests/fuzz
 
 check: setup
 	$(BIN)/ruff check .

@@ -21,6 +21,7 @@ from bench.suite.trial import SCHEMA, Json
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bench.analysis.check import Checked
     from bench.runner.devices import Slot
     from bench.runner.scheduler import Progress
     from bench.runner.server import Server
@@ -143,6 +144,16 @@ def attempts(results: str | Path) -> pd.DataFrame:
     from bench.analysis import frame
 
     return pd.json_normalize([record for found in frame.load(Path(results)) for record in found.records])
+
+
+def check(results: str | Path) -> list[Checked]:
+    """Read every record and artifact of the suites below (or at) a folder, and say what is wrong.
+
+    Raises UsageError where there is none, StoreError where one cannot be read or is a newer version's.
+    """
+    from bench.analysis.check import check as check_one
+
+    return [check_one(folder) for folder in paths.suites(Path(results))]
 
 
 def report(results: str | Path, out: str | Path | None = None) -> list[Path]:

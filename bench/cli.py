@@ -243,8 +243,34 @@ def status(results: str, as_json: bool) -> None:
     for suite in found:
         counts = ", ".join(f"{count} {name}" for name, count in suite["statuses"].items()) or "nothing yet"
         click.echo(f"{suite['suite']}: {suite['done']} of {suite['planned']} trials done ({counts})")
-        for line in suite["failures"] + suite["damaged"]:
+        for line in suite["failures"] + [f"damaged line, skipped: {line}" for line in suite["damaged"]]:
             click.echo(f"  {line}")
+
+
+@main.command()
+@click.argument("results", type=click.Path())
+@JSON
+def check(results: str, as_json: bool) -> None:
+    """Read everything in RESULTS and say what is damaged, missing or contradictory.
+
+    \b
+    bench check results/
+
+    Exit code: 0 all is well, 1 something is wrong, 3 something cannot be read. Leftovers of killed runs are named and
+    do no harm.
+    """
+    from bench import api
+    from bench.runner.progress import printable
+
+    found = api.check(results)
+    if as_json:
+        click.echo(json.dumps([one.to_json() for one in found], indent=2))
+    else:
+        for one in found:
+            click.echo(f"{one.suite}: {one.records} records, {len(one.problems)} problems")
+            for line in [*one.problems, *(f"leftover, may be removed: {name}" for name in one.leftovers)]:
+                click.echo(f"  {printable(line)}")
+    sys.exit(EXIT_TRIALS_FAILED if any(one.problems for one in found) else 0)
 
 
 @main.command(name="list")

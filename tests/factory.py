@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from bench.store import atomic, paths, records
 from bench.suite.trial import Names, Trial
+from bench.worker import evaluation
 
 ENVIRONMENT = {
     **{"id": "aaaa", "device": "cpu", "processor": "Test CPU", "threads": 1, "precision": "fp32", "python": "3.11.0"},
@@ -116,27 +115,25 @@ class Factory:
             scores: dict[str, Any] = {"metric": metric, "majority": {metric: 0.508}, **(also or {})}
             scores["validation" if of.purpose == "tuning" else "test"] = {metric: value}
             record["scores"] = scores
-            if artifacts and of.purpose == "reported":
-                self._predictions(of, attempt, outcome)
+            if artifacts:
+                self._artifacts(of, attempt, outcome)
         else:
             record["cause"] = "CUDA out of memory: tried to allocate 2 GiB"
         record.update(more)
         self.writer.append(record)
         return record
 
-    def _predictions(self, of: Trial, attempt: str, outcome: Any) -> None:
+    def _artifacts(self, of: Trial, attempt: str, outcome: Any) -> None:
         count = len(outcome)
-        table = pa.table(
-            {
-                "example": pa.array(np.arange(count), pa.int64()),
-                "template": pa.array(np.zeros(count), pa.int64()),
-                "label": pa.array(np.zeros(count), pa.int64()),
-                "outcome": pa.array(outcome, pa.float32()),
-                "log_probabilities": pa.array([[-0.5, -1.0]] * count, pa.list_(pa.float32())),
-            }
-        )
-        with atomic.folder(paths.artifacts(self.folder, of.id, attempt)) as folder:
-            pq.write_table(table, folder / "predictions.parquet")
+        columns = {
+            "example": np.arange(count),
+            "template": np.zeros(count, dtype=np.int64),
+            "label": np.zeros(count, dtype=np.int64),
+            "outcome": outcome,
+            "log_probabilities": [np.array([-0.5, -1.0], dtype=np.float32)] * count,
+        }
+        predictions = {"predictions": columns} if of.purpose == "reported" else {}
+        evaluation.save(paths.artifacts(self.folder, of.id, attempt), {"curve": {}, **predictions})
 
     def finish(self) -> Path:
         """Write the plan and return the folder."""

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from factory import ENVIRONMENT, OTHER, Factory, trial
+from rows import Row
 
 from bench.analysis import frame
 from bench.analysis.failures import failures, left_out
@@ -18,6 +19,7 @@ from bench.analysis.forgetting import forgetting
 from bench.analysis.overview import overview
 from bench.analysis.statistics import crossed_interval, paired_difference, seed_interval
 from bench.errors import StoreError, UsageError
+from bench.report.section import sections
 from bench.store import paths
 
 
@@ -277,7 +279,8 @@ def test_load_takes_one_folder_or_a_folder_of_them(tmp_path: Path) -> None:
         (None, "No such file"),
         ("{", "not a plan"),
         ("[]", "not a plan"),
-        ('{"schema": 2}', "not a plan"),
+        ("[" * 100_000, "not a plan"),
+        ('{"schema": 2}', "newer version of bench, in schema 2; this one knows schemas up to 1"),
         ('{"schema": 1, "trials": {}, "cells": []}', "holds no trial"),
     ],
 )
@@ -320,3 +323,51 @@ def test_folders_merge_by_copying(tmp_path: Path) -> None:
     two.record(second[1], 0.8, environment=ENVIRONMENT)
     shutil.copytree(one.finish(), two.finish(), dirs_exist_ok=True)
     assert row(frame.cells(frame.load(two.folder)))["seeds"] == 2
+
+
+@pytest.mark.fault(Row.HALF_DONE)
+def test_means_over_other_seeds_are_not_compared(tmp_path: Path) -> None:
+    factory = Factory(tmp_path)
+    factory.cell("zero-shot", 0, 0.2, seeds=1)
+    factory.cell("lora", 64, 0.6, seeds=5)
+    factory.cell("full", 64, 0.6, seeds=5)
+    for one in factory.cell("retrain", 64, None, seeds=5)[:2]:
+        factory.record(one, 0.99)
+    factory.cell("partial", 64, None, seeds=5)
+    (results,) = frame.load(factory.finish())
+    found = frame.cells([results]).set_index("regime")
+    assert found["mean"].idxmax() == "retrain"
+    assert found["compared"].to_dict() == {
+        **{"zero-shot": True, "lora": True, "full": True},
+        **{"retrain": False, "partial": False},
+    }
+    assert found["best"].sum() == 1
+    assert not found.loc["retrain", ["best", "not_distinguishable"]].any()
+    assert found.loc[["lora", "full"], ["best", "not_distinguishable"]].any(axis=1).all()
+    (section,) = sections([results])
+    assert section.headline.startswith("13 of 21 trials done; 13 ok, 0 failed, 8 missing. ")
+    assert "the results so far" in section.headline
+    assert "Not compared, for others in the column have more seeds: retrain at 64 (2 of 5)." in section.scores[0].notes
+    assert "retrain" not in set(section.figures[0].rows["regime"])
+    assert "without cells of fewer seeds than others" in section.figures[0].caption
+
+
+@pytest.mark.fault(Row.HALF_DONE)
+@pytest.mark.parametrize(("planned", "best"), [(True, False), (False, True)])
+def test_one_alone_is_not_the_best_while_others_are_to_come(tmp_path: Path, planned: bool, best: bool) -> None:
+    factory = Factory(tmp_path)
+    factory.cell("lora", 64, 0.6)
+    if planned:
+        factory.cell("full", 64, None)
+    assert frame.cells(frame.load(factory.finish()))["best"].any() == best
+
+
+@pytest.mark.fault(Row.HALF_DONE)
+def test_what_all_have_so_far_is_compared(tmp_path: Path) -> None:
+    factory = Factory(tmp_path)
+    for regime, score in (("lora", 0.4), ("full", 0.8)):
+        for one in factory.cell(regime, 64, None, seeds=5)[:2]:
+            factory.record(one, score)
+    found = frame.cells(frame.load(factory.finish()))
+    assert found["compared"].all()
+    assert found["best"].tolist() == [False, True]

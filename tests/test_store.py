@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rows import Row
 
 from bench.errors import StoreError
 from bench.store import atomic, paths, records
@@ -84,12 +85,18 @@ def test_a_damaged_line_is_skipped_and_named(tmp_path: Path, damage: Any, proble
     assert problem in text
 
 
-def test_another_schema_is_not_read_as_this_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(records, "SCHEMA", 2)
+def test_an_older_schema_is_not_read_as_this_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "SCHEMA", 0)
     with records.Writer(tmp_path, "run") as writer:
         writer.append(record())
     monkeypatch.undo()
-    assert "has schema 2, this version reads 1" in records.read(tmp_path).damaged[0]
+    assert "has schema 0, this version reads 1" in records.read(tmp_path).damaged[0]
+
+
+def test_a_folder_of_records_that_cannot_be_read_is_not_empty(tmp_path: Path) -> None:
+    paths.records(tmp_path).write_text("")
+    with pytest.raises(StoreError, match="records: cannot be read: Not a directory"):
+        records.read(tmp_path)
 
 
 @given(st.binary(max_size=200))
@@ -188,7 +195,7 @@ def small_files() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-@pytest.mark.fault
+@pytest.mark.fault(Row.DISK)
 def test_a_full_disk_leaves_whole_lines_and_the_run_can_go_on(tmp_path: Path) -> None:
     writer = records.Writer(tmp_path, "run")
     written = 5
@@ -204,7 +211,7 @@ def test_a_full_disk_leaves_whole_lines_and_the_run_can_go_on(tmp_path: Path) ->
     assert [r["trial"]["id"] for r in read.records] == [*(f"t{i}" for i in range(written)), "small"]
 
 
-@pytest.mark.fault
+@pytest.mark.fault(Row.DISK)
 def test_a_full_disk_leaves_the_old_file_and_no_litter(tmp_path: Path) -> None:
     atomic.write_text(tmp_path / "x", "old")
     with small_files(), pytest.raises(StoreError, match="File too large"):
@@ -225,7 +232,7 @@ for number in range(10**9):
 """
 
 
-@pytest.mark.fault
+@pytest.mark.fault(Row.RUNNER)
 @pytest.mark.parametrize("repeat", range(3))
 def test_a_killed_writer_loses_nothing_it_had_confirmed(tmp_path: Path, repeat: int) -> None:
     child = subprocess.Popen([sys.executable, "-c", APPENDING, str(tmp_path)], stdout=subprocess.PIPE, text=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -14,13 +13,15 @@ import pandas as pd
 
 from bench.analysis import costs
 from bench.analysis.sample import Sample, collect
-from bench.errors import StoreError, UsageError
-from bench.store import paths, records
+from bench.errors import StoreError
+from bench.store import form, paths, records, schema
 from bench.store.records import Record
 from bench.suite.trial import SCHEMA
 
 KEYS = ["suite", "task", "model", "size", "noise", "environment"]
 """What the regimes that are compared with each other have in common."""
+UNDONE = ("missing", "waiting", "unresolved", "partial")
+"""The states of cells that are not yet what they will be."""
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,15 @@ class Results:
 def _read(folder: Path) -> Results:
     path = paths.plan(folder)
     try:
-        plan = json.loads(path.read_bytes())
-        schema, usable = plan["schema"], plan["trials"] and plan["cells"]
+        plan = schema.read(path)
+        form.check(form.Plan, plan)
+        version, usable = plan["schema"], plan["trials"] and plan["cells"]
     except OSError as error:
         raise StoreError(f"{path}: cannot be read: {error.strerror}; `bench run` writes it") from error
     except (ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{path}: not a plan; `bench run` writes it anew") from error
-    if schema != SCHEMA or not usable:
-        problem = "holds no trial" if schema == SCHEMA else f"has schema {schema}, this version reads {SCHEMA}"
+    if version != SCHEMA or not usable:
+        problem = "holds no trial" if version == SCHEMA else f"has schema {version}, this version reads {SCHEMA}"
         raise StoreError(f"{path}: {problem}; `bench run` writes it anew")
     found = records.read(folder)
     return Results(str(plan.get("suite") or folder.resolve().name), plan, found.records, found.damaged, folder)
@@ -67,16 +69,7 @@ def load(results: Path) -> list[Results]:
 
     Raises UsageError where there is none, StoreError where one cannot be read.
     """
-
-    def holds_results(folder: Path) -> bool:
-        return paths.records(folder).is_dir() or paths.plan(folder).is_file()
-
-    if holds_results(results):
-        return [_read(results)]
-    folders = sorted(p for p in results.iterdir() if holds_results(p)) if results.is_dir() else []
-    if not folders:
-        raise UsageError(f"{results}: no results here; `bench run SUITE` writes them")
-    found = [_read(folder) for folder in folders]
+    found = [_read(folder) for folder in paths.suites(results)]
     names = Counter(one.name for one in found)
     return [one if names[one.name] == 1 else replace(one, name=one.folder.name) for one in found]
 
@@ -144,7 +137,7 @@ def _templates(ok: list[Record], metric: str) -> dict[str, float]:
 
 def _row(results: Results, place: Place) -> tuple[dict[str, Any], Sample | None]:
     cell, environment, attempts, tuning = place
-    ok = [r for r in attempts if r["status"] == "ok"]
+    ok = [r for r in attempts if r["status"] == "ok" and (r.get("scores") or {}).get("test")]
     state, statuses, cause = _state(cell, attempts, cell["seeds"])
     metric = str(ok[0]["scores"]["metric"]) if ok else ""
     sample = collect(results.folder, ok, metric, labelled=cell["size"] != 0) if ok else None
@@ -169,6 +162,7 @@ def _row(results: Results, place: Place) -> tuple[dict[str, Any], Sample | None]
         **_templates(ok, metric),
         "seeds": len(ok),
         "seeds_planned": cell["seeds"],
+        "compared": False,
         "best": False,
         "not_distinguishable": False,
         "statuses": statuses,
@@ -203,26 +197,37 @@ def _rows(results: Results) -> Iterator[tuple[dict[str, Any], Sample | None]]:
             yield {**row, "size": size, "noise": noise}, sample
 
 
-def _mark_best(rows: list[tuple[dict[str, Any], Sample | None]]) -> None:
-    groups: dict[tuple[Any, ...], list[tuple[dict[str, Any], Sample]]] = {}
+def _paired(group: list[tuple[dict[str, Any], Sample]]) -> list[tuple[dict[str, Any], Sample]]:
+    """Those with the same seeds: the most that one of them has. What sees no label has no seed and goes with any."""
+    sets = Counter(sample.seeds for _, sample in group if sample.labelled)
+    seeds = max(sets, key=lambda seeds: (len(seeds), sets[seeds])) if sets else ()
+    return [(row, sample) for row, sample in group if not sample.labelled or sample.seeds == seeds]
+
+
+def _compare(rows: list[tuple[dict[str, Any], Sample | None]]) -> None:
+    """Mark what is compared, and how it came out. One alone is not the best while there are others to come."""
+    groups: dict[tuple[Any, ...], list[tuple[dict[str, Any], Sample | None]]] = {}
     for row, sample in rows:
-        if sample is not None:
-            groups.setdefault(tuple(row[key] for key in KEYS), []).append((row, sample))
+        groups.setdefault(tuple(row[key] for key in KEYS), []).append((row, sample))
     for group in groups.values():
-        best, best_sample = max(group, key=lambda entry: entry[0]["mean"])
-        best["best"] = True
-        for row, sample in group:
-            if row is not best:
-                row["not_distinguishable"] = best_sample.difference(sample).includes_zero
+        paired = _paired([(row, sample) for row, sample in group if sample is not None])
+        for row, _ in paired:
+            row["compared"] = True
+        if len(paired) > 1 or (paired and not any(r["state"] in UNDONE and not r["compared"] for r, _ in group)):
+            best, best_sample = max(paired, key=lambda entry: entry[0]["mean"])
+            best["best"] = True
+            for row, sample in paired:
+                row["not_distinguishable"] = row is not best and best_sample.difference(sample).includes_zero
 
 
 def cells(results: Sequence[Results]) -> pd.DataFrame:
     """The tidy frame, in the order of the plans.
 
-    A regime that sees no label stands at every size and noise rate of its task and model, with `labels` 0. `best` is
-    the highest mean among the rows equal in `KEYS`; `not_distinguishable` rows have a 95 % interval of the paired
-    difference to it that includes 0.
+    A regime that sees no label stands at every size and noise rate of its task and model, with `labels` 0. `compared`
+    rows are those of the rows equal in `KEYS` that have the same seeds, the most that one of them has; `best` is the
+    highest mean of several; `not_distinguishable` rows have a 95 % interval of the paired difference to it that
+    includes 0.
     """
     rows = [entry for one in results for entry in _rows(one)]
-    _mark_best(rows)
+    _compare(rows)
     return pd.DataFrame([row for row, _ in rows])

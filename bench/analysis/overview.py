@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bench.analysis import costs
 from bench.analysis.frame import Results
+from bench.runner.plan import INFRASTRUCTURE
 from bench.store import records
 
 
@@ -18,6 +19,16 @@ class Overview:
     seconds: float
     tuning_seconds: float
     remarks: Counter[str]
+
+    @property
+    def planned(self) -> int:
+        """All trials, those that wait included."""
+        return self.trials.total()
+
+    @property
+    def done(self) -> int:
+        """Those that no run would try again."""
+        return self.planned - sum(self.trials[status] for status in ("missing", *INFRASTRUCTURE))
 
 
 def overview(results: Results) -> Overview:

@@ -1,24 +1,33 @@
-"""Reports on results folders. Each module here with a `write(sections, out)` is one format, found by being there."""
+"""Reports on results folders. Each module here with a `render(sections)` is one format, found by being there."""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.store import atomic
+
 if TYPE_CHECKING:
     from bench.analysis.frame import Results
+
+STALE = re.compile(r"tables/table-\d+\.tex|(learning-curves|label-noise)(-\d+)?(-[A-Z]|-E\d+)?\.(png|pdf)")
+"""Files of an earlier report that this one may not need: the records say how many there are."""
 
 
 def write(results: Sequence[Results], out: Path) -> list[Path]:
     """Write every format into `out` and return the files; identical records give identical bytes.
 
+    Until all of them are on disk, an earlier report stays as it is. Files that no report writes stay where they are.
     Raises StoreError where a file cannot be written.
     """
     from bench.report.section import sections
 
     built = sections(results)
     modules = [importlib.import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__)]
-    return [path for module in modules if hasattr(module, "write") for path in module.write(built, out)]
+    files = {n: data for module in modules if hasattr(module, "render") for n, data in module.render(built).items()}
+    atomic.replace_folder(out, files, lambda name: STALE.fullmatch(name) is not None)
+    return [out / name for name in files]

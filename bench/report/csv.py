@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import pandas as pd
 
 from bench.report.section import Section
 from bench.report.text import clean
-from bench.store import atomic
 
 
 def escape(value: object) -> object:
@@ -19,9 +17,7 @@ def escape(value: object) -> object:
     return f"'{clean(value)}" if value.lstrip().startswith(("=", "+", "-", "@")) else clean(value)
 
 
-def write(sections: Sequence[Section], out: Path) -> list[Path]:
-    """Write `cells.csv`."""
-    path = out / "cells.csv"
+def render(sections: Sequence[Section]) -> dict[str, bytes]:
+    """`cells.csv`."""
     frame = pd.concat([section.frame for section in sections])
-    atomic.write_text(path, frame.map(escape).to_csv(index=False, lineterminator="\n"))
-    return [path]
+    return {"cells.csv": frame.map(escape).to_csv(index=False, lineterminator="\n").encode()}

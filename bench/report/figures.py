@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
@@ -19,7 +18,6 @@ from bench.errors import UsageError
 from bench.report import numbers
 from bench.report.section import Figure, Section
 from bench.report.text import clean
-from bench.store import atomic
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9", "#7F7F7F")
 """Okabe & Ito's, told apart with any colour vision; the markers tell them apart in grey."""
@@ -128,9 +126,9 @@ _METADATA: dict[str, dict[str, None]] = {
 }
 
 
-def write(sections: Sequence[Section], out: Path) -> list[Path]:
-    """Write every figure as PNG and PDF, without dates or versions in them."""
-    written = []
+def render(sections: Sequence[Section]) -> dict[str, bytes]:
+    """Every figure as PNG and PDF, without dates or versions in them."""
+    files = {}
     with mpl.rc_context(), warnings.catch_warnings():
         mpl.rcdefaults()
         mpl.rcParams.update(STYLE)
@@ -141,6 +139,5 @@ def write(sections: Sequence[Section], out: Path) -> list[Path]:
             for kind, metadata in _METADATA.items():
                 data = io.BytesIO()
                 canvas.savefig(data, format=kind, dpi=200, metadata=metadata)
-                atomic.write_bytes(out / f"{figure.stem}.{kind}", data.getvalue())
-                written.append(out / f"{figure.stem}.{kind}")
-    return written
+                files[f"{figure.stem}.{kind}"] = data.getvalue()
+    return files

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
+import itertools
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from bench.report import layout
 from bench.report.section import Figure, Section
 from bench.report.tables import Cell, Table
 from bench.report.text import clean
-from bench.store import atomic
 
 ROWS = 40
 """A float cannot break across pages, so longer tables become several."""
@@ -121,12 +119,12 @@ def _figure(figure: Figure) -> Iterator[str]:
     yield r"\end{figure}"
 
 
-def _document(sections: Sequence[Section], files: list[list[Path]]) -> Iterator[str]:
+def _document(sections: Sequence[Section], names: list[list[str]]) -> Iterator[str]:
     yield PREAMBLE
-    for section, paths in zip(sections, files, strict=True):
+    for section, tables in zip(sections, names, strict=True):
         yield rf"\section*{{{escape(section.name)}}}"
         yield escape(section.headline)
-        inputs = [rf"\input{{tables/{path.stem}}}" for path in paths]
+        inputs = [rf"\input{{{name}}}" for name in tables]
         yield from inputs[: len(section.scores)]
         for figure in section.figures:
             yield from _figure(figure)
@@ -138,20 +136,11 @@ def _document(sections: Sequence[Section], files: list[list[Path]]) -> Iterator[
     yield r"\end{document}"
 
 
-def write(sections: Sequence[Section], out: Path) -> list[Path]:
-    """Write `tables/table-NN.tex`, numbered through the report, and `report.tex`."""
-    for old in (out / "tables").glob("table-*.tex"):
-        with contextlib.suppress(OSError):
-            old.unlink()
-    files: list[list[Path]] = []
-    number = 0
-    for section in sections:
-        files.append([])
-        for table in section.tables:
-            number += 1
-            path = out / "tables" / f"table-{number:02}.tex"
-            atomic.write_text(path, _table(table))
-            files[-1].append(path)
-    document = out / "report.tex"
-    atomic.write_text(document, "\n".join(_document(sections, files)) + "\n")
-    return [document, *(path for paths in files for path in paths)]
+def render(sections: Sequence[Section]) -> dict[str, bytes]:
+    """`report.tex`, and `tables/table-NN.tex`, numbered through the report."""
+    number = itertools.count(1)
+    names = [[f"tables/table-{next(number):02}" for _ in section.tables] for section in sections]
+    files = {"report.tex": "\n".join(_document(sections, names)) + "\n"}
+    for section, own in zip(sections, names, strict=True):
+        files |= {f"{name}.tex": _table(table) for name, table in zip(own, section.tables, strict=True)}
+    return {name: text.encode() for name, text in files.items()}

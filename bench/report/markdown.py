@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from bench.report.section import Section
 from bench.report.tables import Cell, Table
 from bench.report.text import clean
-from bench.store import atomic
 
 _RULES = {"l": ":--", "w": ":--", "c": ":-:", "r": "--:"}
 
@@ -60,8 +58,7 @@ def _section(section: Section) -> Iterator[str]:
         yield from (f"- {escape(note)}" for note in section.notes)
 
 
-def write(sections: Sequence[Section], out: Path) -> list[Path]:
-    """Write `report.md`."""
-    path = out / "report.md"
-    atomic.write_text(path, "\n\n".join("\n".join(_section(section)) for section in sections) + "\n")
-    return [path]
+def render(sections: Sequence[Section]) -> dict[str, bytes]:
+    """`report.md`."""
+    text = "\n\n".join("\n".join(_section(section)) for section in sections) + "\n"
+    return {"report.md": text.encode()}

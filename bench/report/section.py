@@ -54,10 +54,11 @@ def _headline(of: Overview) -> str:
     ways = ", ".join(f"{count} {status}" for status, count in sorted(failed.items()))
     ways = f" ({ways})" if set(failed) - {"failed"} else ""
     rest = f", {of.trials['not_applicable']} not applicable" if of.trials["not_applicable"] else ""
+    half = " These are the results so far; only means over the same seeds are compared." if of.done < of.planned else ""
     return (
-        f"{of.trials.total():,} trials: {of.trials['ok']:,} ok, {sum(failed.values()):,} failed{ways}, "
+        f"{of.done:,} of {of.planned:,} trials done; {of.trials['ok']:,} ok, {sum(failed.values()):,} failed{ways}, "
         f"{of.trials['missing']:,} missing{rest}. Their times add up to {numbers.duration(of.seconds)}, "
-        f"{numbers.duration(of.tuning_seconds)} of it for tuning."
+        f"{numbers.duration(of.tuning_seconds)} of it for tuning.{half}"
     )
 
 
@@ -106,11 +107,13 @@ def _forgetting(frame: pd.DataFrame, letters: dict[str, str]) -> Iterator[Table]
 
 def _figures(frame: pd.DataFrame, letters: dict[str, str], suffix: str) -> Iterator[Figure]:
     for name, letter in letters.items():
-        of = frame[(frame["environment"] == name) & frame["mean"].notna() & frame["labels"].notna()]
+        of = frame[(frame["environment"] == name) & frame["compared"] & frame["labels"].notna()]
         if of.empty:
             continue
         end = suffix + (f"-{letter}" if len(letters) > 1 else "")
         where = f", environment {letter}" if len(letters) > 1 else ""
+        if len(of) < ((frame["environment"] == name) & frame["mean"].notna() & frame["labels"].notna()).sum():
+            where += "; without cells of fewer seeds than others"
         yield Figure(
             f"learning-curves{end}",
             f"Score by label budget with 95 % intervals{where}.",

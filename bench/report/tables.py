@@ -107,7 +107,7 @@ def _notes(group: pd.DataFrame, rows: list[list[Cell]]) -> list[str]:
     templates = group[group["templates"] > 1].drop_duplicates("regime")
     notes = [f"95 % intervals {'; '.join(bases)}."] if bases else []
     if group["best"].any():
-        notes.append("Bold: the highest mean of its column.")
+        notes.append("Bold: the highest mean of its column, of those over the same seeds.")
     if NOT_DISTINGUISHABLE in marks:
         notes.append(
             f"{NOT_DISTINGUISHABLE} not distinguishable from it: the 95 % interval of the paired difference includes 0."
@@ -119,6 +119,10 @@ def _notes(group: pd.DataFrame, rows: list[list[Cell]]) -> list[str]:
         f"{numbers.score(row['template_low'])} to {numbers.score(row['template_high'])} each."
         for _, row in templates.iterrows()
     ]
+    alone = group[(group["seeds"] > 0) & ~group["compared"]]
+    if len(alone):
+        names = (f"{r['regime']} at {r['size']} ({r['seeds']} of {r['seeds_planned']})" for _, r in alone.iterrows())
+        notes.append(f"Not compared, for others in the column have more seeds: {', '.join(names)}.")
     partial = ((row, _failed(row["statuses"])) for _, row in group[group["state"] == "partial"].iterrows())
     lost = [f"{row['regime']} at {row['size']} ({failed})" for row, failed in partial if failed]
     if lost:

@@ -13,7 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from bench.errors import StoreError
-from bench.store import atomic, paths
+from bench.store import atomic, paths, schema
 
 
 @contextlib.contextmanager
@@ -33,6 +33,8 @@ def alone(folder: Path) -> Iterator[None]:
             f"{folder}: cannot be written: {error.strerror}; name another folder with --results"
         ) from error
     try:
+        for path in (paths.lock(folder), paths.plan(folder)):
+            schema.guard(path)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         atomic.write_json(paths.holder(folder), {"pid": os.getpid(), "host": socket.gethostname(), "since": now})
         yield

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from bench import plugins
 from bench.errors import DataError, StoreError
-from bench.store import atomic, paths
+from bench.store import atomic, form, paths, schema
 from bench.suite.schema import Source, Suite, Task
 from bench.suite.trial import SCHEMA, Json
 
@@ -19,14 +19,18 @@ SECTIONS = ("models", "tasks", "regimes")
 
 
 def read(folder: Path) -> Json:
-    """The lock of a results folder; empty sections where there is none. Raises StoreError for a damaged one."""
+    """The lock of a results folder; empty sections where there is none.
+
+    Raises StoreError for one that is damaged or a newer version's.
+    """
     path = paths.lock(folder)
     if not path.exists():
         return {"schema": SCHEMA, **{section: {} for section in SECTIONS}}
     try:
-        lock: Json = json.loads(path.read_text())
-        if lock["schema"] != SCHEMA or not all(section in lock for section in SECTIONS):
+        lock = schema.read(path)
+        if lock["schema"] != SCHEMA:
             raise ValueError("not this version's format")
+        form.check(form.Lock, lock)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{path}: cannot be read ({error}); remove it and run `bench lock` again") from error
     return lock

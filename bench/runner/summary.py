@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Union, get_args, get_origin
 
 from bench import plugins
-from bench.errors import StoreError, UsageError
+from bench.errors import StoreError
 from bench.runner.plan import GOOD, INFRASTRUCTURE, Cell, Plan
 from bench.runner.progress import printable, span
-from bench.store import paths, records
+from bench.store import form, paths, records, schema
 from bench.suite.trial import Json, Trial
 
 STATES = ("trials", "done", "failed", "missing", "waiting")
@@ -22,7 +22,8 @@ STATES = ("trials", "done", "failed", "missing", "waiting")
 def summarise(plan: Plan, results: Path, smoke: bool) -> Json:
     """Counts per axis and in all, what cannot run and why, and the time what is missing should take."""
     folder = results / (f"{plan.suite.name}-smoke" if smoke else plan.suite.name)
-    latest = records.latest(records.read(folder).records)
+    read = records.read(folder)
+    latest = records.latest(read.records)
     axes: dict[str, dict[str, Counter[str]]] = {axis: {} for axis in ("task", "model", "regime", "size", "noise")}
     whole: Counter[str] = Counter()
     seen: set[str] = set()
@@ -54,6 +55,7 @@ def summarise(plan: Plan, results: Path, smoke: bool) -> Json:
                      "tuning trials are not counted until then")  # fmt: skip
     else:
         notes.append(_estimate(missing, whole["waiting"], latest.values()))
+    notes += [f"damaged line, skipped: {line}" for line in read.damaged]
     return {
         "suite": plan.suite.name,
         "trials": {state: whole[state] for state in STATES},
@@ -84,18 +86,13 @@ def _reasons(cells: Iterable[Cell]) -> list[str]:
 
 def status_of(results: Path) -> list[Json]:
     """How far each suite below (or at) a folder is. Raises UsageError where there is none."""
-    folders = [
-        f for f in [results, *sorted(results.glob("*/"))] if paths.records(f).is_dir() or paths.plan(f).is_file()
-    ]
-    if not folders:
-        raise UsageError(f"{results}: no results here; `bench run SUITE` writes them")
     found = []
-    for folder in folders:
+    for folder in paths.suites(results):
         read = records.read(folder)
         latest = records.latest(read.records)
         plan = _kept_plan(paths.plan(folder))
         planned = {id_: latest.get(id_) for id_ in plan["trials"]} if plan["trials"] else dict(latest)
-        waiting = sum(cell["seeds"] for cell in plan["cells"] if cell["state"] == "waiting")
+        waiting = sum(cell["seeds"] for cell in plan["cells"] if cell["state"] in ("waiting", "unresolved"))
         statuses = Counter(record["status"] for record in planned.values() if record)
         causes = Counter(
             f"{r['status']}: {printable(r.get('cause'))}" for r in planned.values() if r and r["status"] != "ok"
@@ -113,10 +110,13 @@ def status_of(results: Path) -> list[Json]:
 
 def _kept_plan(path: Path) -> Json:
     """What the last run planned; nothing where none got that far. Raises StoreError."""
+    if not path.exists():
+        return {"trials": {}, "cells": []}
     try:
-        plan: Json = json.loads(path.read_bytes()) if path.exists() else {"trials": {}, "cells": []}
-        return {"trials": dict(plan["trials"]), "cells": list(plan["cells"])}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        plan = schema.read(path)
+        form.check(form.Plan, plan)
+        return plan
+    except (OSError, ValueError, TypeError) as error:
         raise StoreError(f"{path}: not a plan; `bench run` writes it anew") from error
 
 

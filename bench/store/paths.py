@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from bench.errors import StoreError
+from bench.errors import StoreError, UsageError
 
 _SAFE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 
@@ -65,3 +65,20 @@ def checkpoints(folder: Path, trial: str) -> Path:
 def report(folder: Path) -> Path:
     """What `bench report` writes."""
     return folder / "report"
+
+
+def suites(results: Path) -> list[Path]:
+    """The folder itself where it holds one suite's results (`records/` or `plan.json`), else those in it that do.
+
+    Raises UsageError where there is none.
+    """
+
+    def holds_results(folder: Path) -> bool:
+        return records(folder).is_dir() or plan(folder).is_file()
+
+    if holds_results(results):
+        return [results]
+    folders = sorted(p for p in results.iterdir() if holds_results(p)) if results.is_dir() else []
+    if not folders:
+        raise UsageError(f"{results}: no results here; `bench run SUITE` writes them")
+    return folders

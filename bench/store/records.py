@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.errors import StoreError
-from bench.store import atomic, paths
+from bench.store import atomic, disk, form, paths, schema
 from bench.suite.trial import SCHEMA, canonical, digest
 
 Record = dict[str, Any]
@@ -30,32 +29,38 @@ class Writer:
     def __init__(self, folder: Path, run: str) -> None:
         self.path = paths.records_file(folder, datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ"), run)
         self._descriptor: int | None = None
+        self._named = False
         self._end = 0
+        self._torn = False
 
     def append(self, record: Record) -> None:
-        """Add schema and checksum and write one line. Raises StoreError, leaving only whole lines behind."""
+        """Add schema and checksum and write one line.
+
+        Raises StoreError, and cuts off what it wrote of the line; where that fails too, the next call begins with it
+        and writes nothing before.
+        """
         try:
             whole = {**record, "schema": SCHEMA}
             whole.pop("checksum", None)
             line = canonical({**whole, "checksum": digest(whole, 64)}).encode() + b"\n"
         except (TypeError, ValueError) as error:
             raise StoreError(f"{self.path}: a record cannot be written as JSON: {error}") from error
-        try:
-            descriptor = self._open()
-            rest = memoryview(line)
-            while rest:
-                rest = rest[os.write(descriptor, rest) :]
-            os.fsync(descriptor)
-        except OSError as error:
+        with disk.refusing(self.path, len(line), "a record "):
             self._cut_back()
-            raise StoreError(
-                f"{self.path}: a record cannot be written: {error.strerror}; make room and run again"
-            ) from error
-        self._end += len(line)
+            descriptor = self._open()
+            self._torn = True
+            try:
+                disk.write_all(descriptor, line)
+            except BaseException:  # Ctrl-C too: what follows must not be appended to half a line
+                self._try_to_cut_back()
+                raise
+            self._torn = False
+            self._end += len(line)
 
     def close(self) -> None:
         """Close the file; a later `append` is an error of the caller's."""
         if self._descriptor is not None:
+            self._try_to_cut_back()
             os.close(self._descriptor)
             self._descriptor = None
 
@@ -69,40 +74,51 @@ class Writer:
         """Create the file with the first record, so that a run with nothing to do leaves none."""
         if self._descriptor is None:
             atomic.make_folder(self.path.parent)
-            self._descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o666)
-            atomic.sync(self.path.parent)
+            self._descriptor = disk.create(self.path)
+        if not self._named:
+            disk.sync_path(self.path.parent)
+            self._named = True
         return self._descriptor
 
     def _cut_back(self) -> None:
-        if self._descriptor is not None:
+        """Leave whole lines only. Raises OSError.
+
+        After a failed fsync the kernel takes the pages for clean although the disk may not have them. Cutting within
+        the last page makes it dirty, so the fsync here writes the end of the lines before anew.
+        """
+        if self._torn and self._descriptor is not None:
+            disk.truncate(self._descriptor, self._end)
+            disk.sync(self._descriptor)
+            self._torn = False
+
+    def _try_to_cut_back(self) -> None:
+        for _ in range(2):
             with contextlib.suppress(OSError):
-                os.ftruncate(self._descriptor, self._end)
-                os.fsync(self._descriptor)
+                self._cut_back()
 
 
-def _parse(line: bytes) -> Record:
-    """One record. Raises ValueError saying what is wrong."""
+def _parse(line: bytes, place: str) -> Record:
+    """One record. Raises ValueError saying what is wrong, StoreError where it is of a newer schema."""
     try:
-        record = json.loads(line)
-    except (ValueError, RecursionError):
-        raise ValueError("not whole JSON") from None
-    if not isinstance(record, dict):
-        raise ValueError("not a record")
-    checksum = record.pop("checksum", None)
-    if digest(record, 64) != checksum:
-        raise ValueError("does not match its checksum")
+        record = schema.parse(line, place)
+        checksum = record.pop("checksum", None)
+        if digest(record, 64) != checksum:
+            raise ValueError("does not match its checksum")
+    except (TypeError, RecursionError):
+        raise ValueError("not a record") from None
     if record.get("schema") != SCHEMA:
         raise ValueError(f"has schema {record.get('schema')}, this version reads {SCHEMA}")
-    trial = record.get("trial")
-    if not isinstance(trial, dict) or not isinstance(trial.get("id"), str) or not isinstance(record.get("status"), str):
-        raise ValueError("not a record")
+    form.check(form.Record, record)
     return record
 
 
 def read(folder: Path) -> Read:
-    """All records of a results folder, in the order of file names. Raises StoreError where a file cannot be read."""
+    """All records of a results folder, in the order of file names.
+
+    Raises StoreError where a file cannot be read, or holds a record of a newer schema.
+    """
     result = Read([], [])
-    for path in sorted(paths.records(folder).glob("*.jsonl")):
+    for path in files(folder):
         try:
             lines = path.read_bytes().split(b"\n")
         except OSError as error:
@@ -110,11 +126,23 @@ def read(folder: Path) -> Read:
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
+            place = f"{path}:{number}"
             try:
-                result.records.append(_parse(line))
+                result.records.append(_parse(line, place))
             except ValueError as error:
-                result.damaged.append(f"{path}:{number}: {error}")
+                result.damaged.append(f"{place}: {error}")
     return result
+
+
+def files(folder: Path) -> list[Path]:
+    """The records files of a results folder, by name. Raises StoreError."""
+    below = paths.records(folder)
+    try:
+        return sorted(below / name for name in os.listdir(below) if name.endswith(".jsonl"))
+    except FileNotFoundError:
+        return []
+    except OSError as error:  # taken for empty, all of its trials would run again
+        raise StoreError(f"{below}: cannot be read: {error.strerror}") from error
 
 
 def environment(record: Record) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -66,14 +67,19 @@ def predictions(metric: str, part: Part, found: np.ndarray) -> dict[str, Any]:
 
 
 def save(folder: Path, artifact: Json) -> None:
-    """Write curve.json and, where there are predictions, predictions.parquet: both or, if killed, neither."""
+    """Write curve.json and, where there are predictions, predictions.parquet: both or neither. Raises StoreError."""
+    files = {"curve.json": json.dumps(artifact["curve"]).encode()}
+    if "predictions" in artifact:
+        files["predictions.parquet"] = _parquet(artifact["predictions"])
+    atomic.write_folder(folder, files)
+
+
+def _parquet(columns: dict[str, Any]) -> bytes:
     import pyarrow
     from pyarrow import parquet
 
-    with atomic.folder(folder) as partial:
-        (partial / "curve.json").write_text(json.dumps(artifact["curve"]))
-        if "predictions" in artifact:
-            columns = artifact["predictions"]
-            mask = {"outcome": np.isnan(columns["outcome"])}
-            arrays = {name: pyarrow.array(values, mask=mask.get(name)) for name, values in columns.items()}
-            parquet.write_table(pyarrow.table(arrays), partial / "predictions.parquet", compression="zstd")
+    mask = {"outcome": np.isnan(columns["outcome"])}
+    arrays = {name: pyarrow.array(values, mask=mask.get(name)) for name, values in columns.items()}
+    data = io.BytesIO()
+    parquet.write_table(pyarrow.table(arrays), data, compression="zstd")
+    return data.getvalue()

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from factory import Factory
 from attempts import attempt
+from factory import Factory
 from rows import Row
 from tiny_models import tiny_bert
 from tiny_tasks import text_task, trial

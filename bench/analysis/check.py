@@ -1,0 +1,106 @@
+"""Whether a results folder holds what its records say."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from bench.analysis.sample import AGREE
+from bench.errors import StoreError
+from bench.runner import lock
+from bench.store import atomic, form, paths, records, schema
+from bench.store.records import Record
+from bench.suite.trial import Json
+
+
+@dataclasses.dataclass(frozen=True)
+class Checked:
+    """One suite's folder. problems: a line each; leftovers: paths of what killed processes left, which does no harm."""
+
+    suite: str
+    records: int
+    problems: list[str]
+    leftovers: list[str]
+
+    def to_json(self) -> Json:
+        """What `bench check --json` prints for it."""
+        return dataclasses.asdict(self)
+
+
+def check(folder: Path) -> Checked:
+    """Read all of a suite's results. Raises StoreError where that is impossible, or a newer version wrote them."""
+    for path in (paths.lock(folder), paths.plan(folder)):
+        schema.guard(path)
+    read = records.read(folder)
+    problems = [*read.damaged, *_documents(folder)]
+    for record in read.records:
+        if record["status"] == "ok":
+            problems += _artifacts(folder, record)
+    for (trial, _), attempts in records.disagreements(read.records).items():
+        names = ", ".join(str(record.get("attempt")) for record in attempts)
+        problems.append(f"trial {trial}: {len(attempts)} attempts in one environment disagree: {names}")
+    return Checked(folder.resolve().name, len(read.records), problems, list(_leftovers(folder, read.records)))
+
+
+def _documents(folder: Path) -> Iterator[str]:
+    try:
+        lock.read(folder)
+    except StoreError as error:
+        yield str(error)
+    path = paths.plan(folder)
+    if path.exists():
+        try:
+            form.check(form.Plan, schema.read(path))
+        except (OSError, ValueError, TypeError) as error:
+            yield f"{path}: cannot be read ({error}); `bench run` writes it anew"
+
+
+def _artifacts(folder: Path, record: Record) -> Iterator[str]:
+    trial, attempt = record["trial"]["id"], str(record.get("attempt"))
+    try:
+        curve, predictions = paths.curve(folder, trial, attempt), paths.predictions(folder, trial, attempt)
+    except StoreError as error:
+        yield f"trial {trial}: {error}"
+        return
+    try:
+        json.loads(curve.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        yield f"{curve}: {_why(error)}, and its record is ok"
+    if record["trial"].get("purpose") == "reported":
+        try:
+            outcome = pq.read_table(predictions)["outcome"]
+        except (OSError, ValueError, KeyError) as error:  # pyarrow's errors are among these
+            yield f"{predictions}: {_why(error)}, and its record is ok"
+            return
+        yield from _agreement(predictions, record, pc.mean(outcome).as_py())
+
+
+def _agreement(path: Path, record: Record, mean: float | None) -> Iterator[str]:
+    """The mean outcome is the score, where the metric is a mean over examples; elsewhere there are no outcomes."""
+    scores = record.get("scores") or {}
+    score = (scores.get("test") or {}).get(scores.get("metric"))
+    if mean is not None and (score is None or not abs(mean - score) < AGREE):
+        yield f"{path}: gives {scores.get('metric')} {mean:.6g}, its record says {score}"
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "is missing"
+    return f"cannot be read ({str(error).splitlines()[0] if str(error) else type(error).__name__})"
+
+
+def _leftovers(folder: Path, known: list[Record]) -> Iterator[str]:
+    """What was being written when its process was killed, and artifacts whose record was not written any more."""
+    below = [folder, paths.records(folder), folder / "artifacts", *(folder / "artifacts").glob("*")]
+    for place in below:
+        if place.is_dir():
+            yield from (str(p) for p in sorted(place.iterdir()) if atomic.TEMPORARY.fullmatch(p.name))
+    attempts = {(r["trial"]["id"], str(r.get("attempt"))) for r in known}
+    for path in sorted((folder / "artifacts").glob("*/*")):
+        if (path.parent.name, path.name) not in attempts and not atomic.TEMPORARY.fullmatch(path.name):
+            yield str(path)

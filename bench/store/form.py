@@ -1,0 +1,122 @@
+"""The form of what is read back: whoever reads a record, a plan or a lock need not ask again what each part is.
+
+What a form does not name may be anything. Parts that default to None may be absent.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e300, le=1e300)]
+Count = Annotated[int, Field(ge=0, le=10**12)]
+Size = Count | Literal["all"]
+Numbers = dict[str, Number | None]
+
+
+class _Form(BaseModel):
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+
+class _Names(_Form):
+    model: str
+    task: str
+    regime: str
+
+
+class _Trial(_Form):
+    id: str
+    seed: int | None = None
+    purpose: str | None = None
+    names: _Names | None = None
+
+
+class _Change(_Form):
+    before: Number
+    after: Number
+
+
+class _Scores(_Form):
+    metric: str
+    test: dict[str, Number] | None = None
+    validation: dict[str, Number] | None = None
+    templates: dict[str, list[Number]] | None = None
+    majority: Numbers | None = None
+    forgetting: dict[str, dict[str, _Change]] | None = None
+
+
+class _Costs(_Form):
+    seconds: Numbers | None = None
+
+
+class _Environment(_Form):
+    id: str | None = None
+    threads: int | None = None
+    packages: dict[str, str | None] | None = None
+
+
+class _Facts(_Form):
+    train_examples: Number | None = None
+    validation_examples: Number | None = None
+    test_examples: Number | None = None
+    notes: list[str] | None = None
+
+
+class Record(_Form):
+    """One line of a records file."""
+
+    trial: _Trial
+    status: str
+    attempt: str | None = None
+    cause: str | None = None
+    started: str | None = None
+    finished: str | None = None
+    scores: _Scores | None = None
+    costs: _Costs | None = None
+    environment: _Environment | None = None
+    facts: _Facts | None = None
+
+
+class _Planned(_Names):
+    size: Size
+    noise: Number
+    seed: int
+    purpose: str
+
+
+class _Cell(_Names):
+    size: Size
+    noise: Number
+    seeds: Count
+    state: str
+    reason: str | None = None
+    tuned: dict[str, Number]
+    on_edge: bool
+    tuning: list[str]
+    reported: list[str]
+
+
+class Plan(_Form):
+    """`plan.json`."""
+
+    suite: str | None = None
+    trials: dict[str, _Planned]
+    cells: list[_Cell]
+
+
+class Lock(_Form):
+    """`lock.json`."""
+
+    models: dict[str, dict[str, Any]]
+    tasks: dict[str, dict[str, Any]]
+    regimes: dict[str, dict[str, Any]]
+
+
+def check(form: type[_Form], value: object) -> None:
+    """Raise ValueError naming the first part that is not as it should be."""
+    try:
+        form.model_validate(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg'].lower()}") from None

@@ -1,0 +1,376 @@
+"""The disk fails at any operation, once or for good, and nothing that was kept is lost."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from rows import Row
+
+import bench
+from bench.errors import StoreError
+from bench.store import atomic, disk, paths, records
+from bench.worker import evaluation
+
+FOREVER = 10**9
+FAULTS = [*itertools.product(("ENOSPC", "EIO", "short"), (1, 2, FOREVER))]
+faulty = pytest.mark.parametrize(("kind", "times"), FAULTS, ids=lambda value: "good" if value == FOREVER else value)
+
+
+class Faults:
+    """Lets the n-th change of the disk fail and so many after it; `hit` tells whether any did.
+
+    A short write does half of its work; what follows it fails.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, first: int, kind: str, times: int) -> None:
+        self.first, self.kind, self.last, self.count = first, kind, first + times - 1, 0
+        for name in disk.OPERATIONS:
+            monkeypatch.setattr(disk, name, self._wrapped(name, getattr(disk, name)))
+
+    @property
+    def hit(self) -> bool:
+        return self.count >= self.first
+
+    def _wrapped(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def operation(*arguments: Any) -> Any:
+            self.count += 1
+            if not self.first <= self.count <= self.last:
+                return real(*arguments)
+            if self.kind == "short" and name == "write" and self.count == self.first:
+                self.last += 1
+                return real(arguments[0], arguments[1][: len(arguments[1]) // 2])
+            code = errno.EIO if self.kind == "EIO" else errno.ENOSPC
+            raise OSError(code, os.strerror(code))
+
+        return operation
+
+
+def each(kind: str, times: int, tmp_path: Path) -> Iterator[tuple[Path, Faults, pytest.MonkeyPatch]]:
+    """A fresh folder and faults from the first operation, the second, … until none is hit."""
+    for first in itertools.count(1):
+        with pytest.MonkeyPatch.context() as patch:
+            folder = tmp_path / str(first)
+            folder.mkdir()
+            faults = Faults(patch, first, kind, times)
+            yield folder, faults, patch
+            if not faults.hit:
+                assert first > 5
+                return
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """All files below a folder but those that never became whole."""
+    found = [p for p in folder.rglob("*") if p.is_file()]
+    inside = {p: p.relative_to(folder).parts for p in found}
+    return {"/".join(inside[p]): p.read_bytes() for p in found if not any(map(atomic.TEMPORARY.fullmatch, inside[p]))}
+
+
+def litter(folder: Path) -> list[Path]:
+    return [p for p in folder.rglob(".*") if atomic.TEMPORARY.fullmatch(p.name)]
+
+
+def refusal(action: Callable[..., object], *arguments: object) -> str | None:
+    """What a StoreError said; None where there was none."""
+    try:
+        action(*arguments)
+    except StoreError as error:
+        return str(error)
+    return None
+
+
+def record(trial: str) -> dict[str, Any]:
+    return {"trial": {"id": trial}, "attempt": "a", "run": "r", "status": "ok", "log": "x" * 200}
+
+
+def ids(folder: Path) -> list[str]:
+    return [r["trial"]["id"] for r in records.read(folder).records]
+
+
+@pytest.mark.fault(Row.DISK)
+@faulty
+def test_records_survive_any_fault(kind: str, times: int, tmp_path: Path) -> None:
+    for folder, faults, patch in each(kind, times, tmp_path):
+        writer = records.Writer(folder / "results", "run")
+        said = {trial: refusal(writer.append, record(trial)) for trial in "abc"}
+        confirmed = [trial for trial in said if said[trial] is None]
+        for text in filter(None, said.values()):
+            assert text.startswith(f"{writer.path}: a record cannot be written: ")
+            assert kind == "EIO" or re.search(r"needs room for \d+ bytes more; make room", text)
+        assert any(said.values()) == faults.hit
+        found, damaged = ids(folder / "results"), records.read(folder / "results").damaged
+        assert found[: len(confirmed)] == confirmed
+        assert len(found) + len(damaged) - len(confirmed) <= (times == FOREVER)  # what could not be cut off
+        patch.undo()
+        writer.append(record("again"))
+        writer.close()
+        assert records.read(folder / "results").damaged == []
+        assert ids(folder / "results") == [*confirmed, "again"]
+        assert len(list((folder / "results").rglob("*"))) == 2
+
+
+@pytest.mark.fault(Row.DISK)
+def test_nothing_is_appended_to_half_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(descriptor: int, data: bytes) -> int:
+        os.write(descriptor, data[:20])
+        raise KeyboardInterrupt
+
+    def broken(*_: object) -> None:
+        raise OSError(errno.EIO, "broken")
+
+    writer = records.Writer(tmp_path, "run")
+    writer.append(record("a"))
+    with monkeypatch.context() as patch:
+        patch.setattr(disk, "write", interrupted)
+        patch.setattr(disk, "truncate", broken)
+        with pytest.raises(KeyboardInterrupt):
+            writer.append(record("b"))
+        patch.setattr(disk, "write", os.write)
+        size = writer.path.stat().st_size
+        with pytest.raises(StoreError, match="a record cannot be written: broken"):
+            writer.append(record("c"))
+        assert writer.path.stat().st_size == size
+    writer.append(record("d"))
+    assert ids(tmp_path) == ["a", "d"]
+    assert not records.read(tmp_path).damaged
+
+
+@pytest.mark.fault(Row.DISK)
+@faulty
+def test_a_document_is_the_old_or_the_new(kind: str, times: int, tmp_path: Path) -> None:
+    for folder, faults, patch in each(kind, times, tmp_path):
+        path = folder / "lock.json"
+        path.write_text('"old"\n')
+        said = refusal(atomic.write_json, path, "new")
+        assert said is None or said.startswith(f"{path}: cannot be written: ")
+        assert (said is None) == (not faults.hit)
+        assert json.loads(path.read_bytes()) in ({"old", "new"} if said else {"new"})
+        assert times > 1 or not litter(folder)
+        patch.undo()
+        atomic.write_json(path, "newer")
+        assert tree(folder) == {"lock.json": b'"newer"\n'}
+
+
+def artifact() -> dict[str, Any]:
+    outcome = np.ones(3, dtype=np.float32)
+    columns = {"example": np.arange(3), "outcome": outcome, "log_probabilities": [outcome] * 3}
+    return {"curve": {"losses": [1.0]}, "predictions": columns}
+
+
+@pytest.mark.fault(Row.DISK)
+@faulty
+def test_artifacts_are_whole_or_absent(kind: str, times: int, tmp_path: Path) -> None:
+    for folder, faults, patch in each(kind, times, tmp_path):
+        place = paths.artifacts(folder, "t", "a")
+        said = refusal(evaluation.save, place, artifact())
+        assert (said is None) == (not faults.hit)
+        assert said is None or str(place) in said
+        assert said is None or kind == "EIO" or "bytes more; make room" in said
+        if place.exists():
+            assert json.loads((place / "curve.json").read_bytes()) == {"losses": [1.0]}
+            assert pq.read_table(place / "predictions.parquet").num_rows == 3
+        assert times > 1 or not litter(folder)
+        patch.undo()
+        evaluation.save(paths.artifacts(folder, "t", "b"), artifact())
+        assert {p.name for p in paths.artifacts(folder, "t", "b").iterdir()} == {"curve.json", "predictions.parquet"}
+
+
+OLD = {"report.md": b"old", "tables/table-01.tex": b"old 1", "tables/table-02.tex": b"old 2"}
+NEW = {"report.md": b"new" * 1000, "tables/table-01.tex": b"new 1", "cells.csv": b""}
+OWN = {"report.aux": b"own", "tables/mine.tex": b"own", "notes/today.txt": b"own"}
+
+
+def earlier(folder: Path) -> Path:
+    """A report, to which its user has added files."""
+    for name, data in {**OLD, **OWN}.items():
+        (folder / "report" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "report" / name).write_bytes(data)
+    return folder / "report"
+
+
+def stale(name: str) -> bool:
+    return name.startswith("tables/table-")
+
+
+@pytest.mark.fault(Row.DISK)
+@pytest.mark.parametrize("swaps", [True, False])
+@faulty
+def test_a_report_is_the_old_or_the_new(kind: str, times: int, swaps: bool, tmp_path: Path) -> None:
+    for folder, faults, patch in each(kind, times, tmp_path):
+        if not swaps:
+            patch.setattr(disk, "exchange", lambda *_: False)
+        path = earlier(folder)
+        said = refusal(atomic.replace_folder, path, NEW, stale)
+        assert said is None or (faults.hit and said.startswith(f"{path}: cannot be written: "))
+        places = [path] if swaps or times == 1 else [p for p in folder.iterdir() if p.name.startswith((".r", "r"))]
+        assert any(tree(place) in ({**OLD, **OWN}, {**NEW, **OWN}) for place in places)
+        patch.undo()
+        if path.exists():
+            atomic.replace_folder(path, NEW, stale)
+            assert tree(path) == {**NEW, **OWN}
+
+
+def test_a_first_report_a_link_and_what_is_no_file(tmp_path: Path) -> None:
+    atomic.replace_folder(tmp_path / "new" / "report", NEW, stale)
+    assert tree(tmp_path / "new" / "report") == NEW
+    (tmp_path / "link").symlink_to(earlier(tmp_path))
+    (tmp_path / "report" / "a link").symlink_to("nowhere")
+    (tmp_path / "report" / "another").symlink_to(tmp_path / "new")
+    atomic.replace_folder(tmp_path / "link", NEW, stale)
+    assert (tmp_path / "link").is_symlink()
+    assert os.readlink(tmp_path / "report" / "a link") == "nowhere"
+    assert tree(tmp_path / "new" / "report") == NEW
+    assert {p.name for p in tmp_path.iterdir()} == {"new", "link", "report"}
+    (tmp_path / "file").write_text("kept")
+    with pytest.raises(StoreError, match="Not a directory"):
+        atomic.replace_folder(tmp_path / "file", NEW, stale)
+    assert (tmp_path / "file").read_text() == "kept"
+    assert not litter(tmp_path)
+
+
+KILLED = """
+import os, pathlib, signal, sys
+from bench.store import atomic, disk
+left = int(sys.argv[2])
+def dying(real):
+    def operation(*arguments):
+        global left
+        left -= 1
+        if not left:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(*arguments)
+    return operation
+for name in disk.OPERATIONS:
+    setattr(disk, name, dying(getattr(disk, name)))
+new = eval(sys.argv[3])
+atomic.replace_folder(pathlib.Path(sys.argv[1]), new, lambda name: name.startswith("tables/table-"))
+"""
+
+
+@pytest.mark.fault(Row.HALF_DONE, Row.RUNNER)
+def test_killed_while_it_writes_a_report_the_old_one_stays(tmp_path: Path) -> None:
+    states = []
+    for first in itertools.count(1):
+        path = earlier(tmp_path / str(first))
+        done = subprocess.run([sys.executable, "-c", KILLED, str(path), str(first), repr(NEW)])
+        states.append(tree(path))
+        assert states[-1] in ({**OLD, **OWN}, {**NEW, **OWN})
+        if done.returncode == 0:
+            break
+    assert states[0] == {**OLD, **OWN}
+    assert states[-1] == {**NEW, **OWN}
+    assert len(states) > 20
+
+
+@pytest.fixture(scope="module")
+def small_disk(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """Runs source text where `disk` is the path of an empty file system of 64 KiB; returns what it prints."""
+    folder = tmp_path_factory.mktemp("disk")
+    mount = ["unshare", "-rm", "sh", "-c", f'mount -t tmpfs -o size=64k tmpfs {folder} && exec "$@"', "sh"]
+
+    def run(source: str) -> str:
+        source = f"import pathlib\ndisk = pathlib.Path({str(folder)!r})\n" + source
+        done = subprocess.run([*mount, sys.executable, "-c", source], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    try:
+        run("")
+    except (OSError, AssertionError):
+        pytest.skip("no file system can be mounted here")
+    return run
+
+
+FILLING = """
+import os
+from bench.errors import StoreError
+from bench.store import atomic, paths, records
+atomic.write_json(paths.lock(disk), "old")
+writer, count = records.Writer(disk, "run"), 0
+try:
+    while True:
+        writer.append({"trial": {"id": str(count)}, "status": "ok", "log": "x" * 700})
+        count += 1
+except StoreError as error:
+    print(str(error).replace(str(writer.path), "FILE"))
+try:
+    atomic.write_json(paths.lock(disk), "n" * 65_000)
+except StoreError as error:
+    print(str(error).replace(str(disk), "DISK"))
+try:
+    atomic.write_folder(paths.artifacts(disk, "t", "a"), {"x": bytes(65_000)})
+except StoreError as error:
+    print(str(error).replace(str(disk), "DISK"))
+read = records.read(disk)
+assert not read.damaged
+assert [r["trial"]["id"] for r in read.records] == [str(n) for n in range(count)] and count > 40
+assert paths.lock(disk).read_text() == '"old"\\n'
+left = sorted(p.name for p in disk.rglob("*") if p != writer.path)
+paths.lock(disk).unlink()
+writer.append({"trial": {"id": "again"}, "status": "ok", "log": "x" * 700})
+assert len(records.read(disk).records) == count + 1
+print(left)
+"""
+
+
+@pytest.mark.fault(Row.DISK)
+def test_a_disk_that_is_really_full(small_disk: Callable[[str], str]) -> None:
+    record, lock, folder, left = small_disk(FILLING).splitlines()
+    full = r"cannot be written: No space left on device; needs room for"
+    assert re.fullmatch(rf"FILE: a record {full} 8\d\d bytes more; make room and run again", record)
+    assert re.fullmatch(rf"DISK/lock.json: {full} 65,003 bytes more; make room and run again", lock)
+    assert re.fullmatch(rf"DISK/artifacts/t/a: {full} 65,000 bytes more; make room and run again", folder)
+    assert left == "['artifacts', 'lock.json', 'records', 't']"
+
+
+REPORTING = """
+import sys
+sys.path.insert(0, {tests!r})
+from factory import Factory
+from bench.cli import main
+factory = Factory(disk / "r", examples=20)
+factory.cell("lora", 64, 0.8)
+factory.finish()
+(disk / "r" / "report").mkdir()
+(disk / "r" / "report" / "report.md").write_text("old")
+try:
+    main(["report", str(disk / "r")])
+except SystemExit as end:
+    print(end.code)
+print([p.name for p in (disk / "r").iterdir() if p.name.startswith(".")])
+print(*((p.name, p.read_text()) for p in (disk / "r" / "report").iterdir()))
+"""
+
+
+@pytest.mark.fault(Row.DISK)
+def test_no_room_for_a_report_is_exit_3_and_the_old_one_stays(small_disk: Callable[[str], str]) -> None:
+    source = "import os, sys\nos.dup2(1, 2)\n" + REPORTING.format(tests=str(Path(__file__).parents[1]))
+    said, *rest = small_disk(source).splitlines()
+    assert re.match(r"bench: .*/r/report: cannot be written: No space left on device; needs room for [\d,]+ byt", said)
+    assert rest == ["3", "[]", "('report.md', 'old')"]
+
+
+WRITES = re.compile(
+    r"\bos\.(open|write|p?writev?|fsync|replace|rename|mkdir|makedirs|unlink|remove|rmdir|f?truncate|link|symlink)\("
+    r"|(?<!atomic)\.(write_text|write_bytes|mkdir|unlink|rename|touch)\(|\bopen\(|\bshutil\.|\btempfile\."
+)
+
+
+def test_the_store_and_the_reports_write_through_one_module() -> None:
+    root = Path(bench.__file__).parent
+    files = [*(root / "store").glob("*.py"), *(root / "report").glob("*.py"), root / "worker/evaluation.py"]
+    files += [root / "runner/lock.py", root / "api.py"]
+    ours = [f for f in files if f.name not in ("disk.py", "cache.py")]
+    found = [f"{f.name}: {line}" for f in ours for line in f.read_text().splitlines() if WRITES.search(line)]
+    assert [line for line in found if "disk." not in line] == []
