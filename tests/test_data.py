@@ -220,8 +220,8 @@ def test_what_the_hub_does_not_have(hub_env: dict[str, str], python: Run) -> Non
         ("google/xquad", None, "main"),
     ]
     assert python(FETCH.format(cases=cases), hub_env).splitlines() == [
-        "DataError the Hub has no dataset 'no/such', or it is private: check the spelling; for a private one log in "
-        "with `hf auth login` or set HF_TOKEN",
+        "DataError the Hub has no dataset 'no/such' at main, or it is private: check the spelling; for a private one "
+        "log in with `hf auth login` or set HF_TOKEN",
         "DataError dataset 'stanfordnlp/sst2' has no config 'defalt'; did you mean 'default'?",
         "DataError dataset 'stanfordnlp/sst2' has no revision 'v9' on the Hub; name a branch, tag or commit that its "
         "page lists",
@@ -272,8 +272,12 @@ def test_a_hub_that_stumbles_and_one_that_is_down(
     cases = [("fancyzhx/ag_news", None, "main")]
     quick = FETCH.replace("import sys", "import bench.hub; bench.hub.WAITS = ()").format(cases=cases)
     down = python(quick, {**hub_env, "HF_ENDPOINT": serve_hub("*=503")})
-    assert down.startswith("HubError the Hub cannot be reached for dataset 'fancyzhx/ag_news' (it answered 503)")
+    assert down.startswith(
+        "HubError the Hub cannot be reached for dataset 'fancyzhx/ag_news' at main (it answered 503)"
+    )
     gone = python(quick, {**hub_env, "HF_ENDPOINT": "http://127.0.0.1:9"})
-    assert gone.startswith("HubError the Hub cannot be reached for dataset 'fancyzhx/ag_news' (ConnectionRefusedError")
+    assert gone.startswith(
+        "HubError the Hub cannot be reached for dataset 'fancyzhx/ag_news' at main (ConnectionRefusedError"
+    )
     offline = python(quick, {**hub_env, "HF_HUB_OFFLINE": "1"})
     assert offline.startswith("HubError dataset 'fancyzhx/ag_news' at main is not in the local cache")

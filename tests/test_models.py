@@ -113,7 +113,7 @@ def test_what_the_hub_does_not_have(hub_env: dict[str, str], python: Run) -> Non
     for line, start in zip(
         found,
         (
-            "ModelError the Hub has no model 'no/such', or it is private: check the spelling; for a private one log in",
+            "ModelError the Hub has no model 'no/such' at main, or it is private: check the spelling;",
             "ModelError model 'mirror/stories260k-llama' has no revision 'v9' on the Hub",
             "ModelError model 'mirror/gpt2-tokenizer' at main holds no weights",
         ),
@@ -121,4 +121,4 @@ def test_what_the_hub_does_not_have(hub_env: dict[str, str], python: Run) -> Non
     ):
         assert line.startswith(start)
     gone = python(FETCH.format(cases=cases[:1], waits=0), {**hub_env, "HF_ENDPOINT": "http://127.0.0.1:9"})
-    assert gone.startswith("HubError the Hub cannot be reached for model 'no/such' (ConnectionRefusedError")
+    assert gone.startswith("HubError the Hub cannot be reached for model 'no/such' at main (ConnectionRefusedError")

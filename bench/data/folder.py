@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.errors import DataError
+from bench.expansion import check_image
 from bench.store.cache import cached
 from bench.suite.parameters import Strict
 
@@ -23,15 +24,16 @@ class Parameters(Strict):
     folder: Path
 
 
-def lock(parameters: Parameters, offline: bool = False) -> dict[str, str]:
+def lock(parameters: Parameters) -> dict[str, str]:
     """Open every image once and return a hash of relative names and bytes. Raises DataError."""
     from PIL import Image
 
     for path in _images(parameters.folder):
+        check_image(path, str(path))
         try:
             with Image.open(path) as image:
                 image.load()  # `verify` passes a truncated JPEG
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        except (OSError, SyntaxError, ValueError) as error:
             raise DataError(f"{path}: is no readable image ({error}); repair or remove it") from error
     return {"fingerprint": fingerprint(parameters)}
 
