@@ -1,7 +1,7 @@
 """Whether what the Hub's client downloaded is what the Hub said it would be.
 
-The Hub's client names a file in its cache by the SHA-256 that the Hub gives for it (small texts, kept in git, by another
-hash), but over plain HTTP it compares sizes alone. What was verified is remembered by place, size and time of writing.
+The Hub's client names a file in its cache by the SHA-256 that the Hub gives for it (small texts, kept in git, have
+another), but over plain HTTP it compares sizes alone. What was verified is remembered by place, size and time.
 """
 
 from __future__ import annotations
