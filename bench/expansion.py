@@ -92,7 +92,7 @@ def check_image(source: Path | IO[bytes], place: str) -> None:
             with Image.open(source, formats=IMAGES) as image:
                 pixels = image.width * image.height
     except Image.DecompressionBombError as error:
-        raise DataError(f"{place}: {_too_large('far more')}") from error
+        raise DataError(f"{place}: {_too_large('far too many')}") from error
     except (OSError, SyntaxError, ValueError) as error:
         raise DataError(f"{place}: is no readable image ({error}); repair or remove it") from error
     if pixels > MOST_PIXELS:
@@ -100,6 +100,4 @@ def check_image(source: Path | IO[bytes], place: str) -> None:
 
 
 def _too_large(pixels: str) -> str:
-    return (
-        f"the image says it has {pixels} pixels, and at most {MOST_PIXELS:,} are decoded; make it smaller or remove it"
-    )
+    return f"the image has {pixels} pixels, and at most {MOST_PIXELS:,} are decoded; make it smaller or remove it"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from bench.checksums import verify
 from bench.errors import DataError, did_you_mean
@@ -19,13 +19,21 @@ if TYPE_CHECKING:
 VERSION = 1
 READERS = ("csv", "imagefolder", "json", "parquet", "text")
 """Those of `datasets` that only read rows; others unpickle, or open formats that nothing here checks."""
+CONFIG = r"^[^.<>:/\\|?*\[\]][^<>:/\\|?*\[\]]{0,127}$"
+"""`datasets` makes it a folder's name."""
+
+
+def _printable(name: str) -> str:
+    if not name.isprintable():
+        raise ValueError(f"{name!r} holds characters that cannot be shown")
+    return name
 
 
 class Parameters(Strict):
     """Which dataset, and which of its configurations."""
 
     hub: HubId
-    config: Annotated[str, Field(pattern=r"^[^.<>:/\\|?*\[\]][^<>:/\\|?*\[\]]*$")] | None = None
+    config: Annotated[str, Field(pattern=CONFIG), AfterValidator(_printable)] | None = None
     revision: Revision = "main"
 
 
