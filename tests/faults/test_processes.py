@@ -1,4 +1,4 @@
-"""The promise, with processes really killed, disks really full and a Hub really gone."""
+"""The promise, with processes really killed, disks really full."""
 
 from __future__ import annotations
 
@@ -210,40 +210,3 @@ def test_interrupted_before_the_server_is_ready(ground: Ground) -> None:
 def test_a_real_trial_runs_into_the_timeout(ground: Ground) -> None:
     out, _ = ground.run("run", ground.suite("late", 1, "timeout: 0.01\n"), "--json", code=1)
     assert json.loads(out)["statuses"] == {"timeout": 1}
-
-
-HUB = """\
-name: h
-models: {m: mirror/stories260k-llama}
-tasks: {t: {kind: text-classification, data: {hub: stanfordnlp/sst2}, columns: {text: sentence}, splits: {test: validation}, max_length: 8}}
-regimes: {linear-probe: {C: 1}, full: {learning_rate: 0.001, steps: 1}}
-sizes: [16]
-seeds: 1
-"""  # noqa: E501
-
-
-@pytest.fixture
-def hub_ground(hub_env: dict[str, str], tmp_path: Path) -> Ground:
-    (tmp_path / "h.yaml").write_text(HUB)
-    return Ground(tmp_path, **hub_env)
-
-
-@pytest.mark.hub
-@pytest.mark.parametrize("fault", ["*resolve*=503", "*model.safetensors*=cut", "unreachable"])
-def test_a_hub_that_fails_is_one_line_before_anything_is_trained(
-    fault: str, hub_ground: Ground, serve_hub: Callable[..., str]
-) -> None:
-    hub_ground.env["HF_ENDPOINT"] = "http://127.0.0.1:9" if fault == "unreachable" else serve_hub(fault)
-    _, error = hub_ground.run("run", "h.yaml", code=2)
-    assert error.startswith("bench: the Hub cannot be reached for model 'mirror/stories260k-llama'")
-    assert error.count("\n") == 1
-    assert not hub_ground.records("h")
-
-
-@pytest.mark.hub
-def test_offline_nothing_runs_twice_and_the_rest_goes_on(hub_ground: Ground) -> None:
-    assert json.loads(hub_ground.run("run", "h.yaml", "--only", "regime=full", "--json")[0])["executed"] == 1
-    hub_ground.env["HF_ENDPOINT"] = "http://127.0.0.1:9"
-    assert json.loads(hub_ground.run("run", "h.yaml", "--only", "regime=full", "--json")[0])["executed"] == 0
-    assert json.loads(hub_ground.run("run", "h.yaml", "--json")[0])["statuses"] == {"ok": 1}
-    assert json.loads(hub_ground.run("run", "h.yaml", "--json")[0])["executed"] == 0

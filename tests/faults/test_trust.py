@@ -248,7 +248,7 @@ def test_entries_that_differ_in_case_or_look_like_paths_stay_apart(tmp_path: Pat
     """Names of models, tasks and regimes are no part of any path; ids are hashes."""
     task = "{kind: text-classification, data: {builtin: python-docs}"
     loaded = suite(
-        tmp_path, models="{../x: a/b, ../X: a/c, /etc/x: a/d}", 
+        tmp_path, models="{../x: a/b, ../X: a/c, /etc/x: a/d}",
         regimes='{"../r": {regime: full}, "../R": {regime: retrain}}',
         tasks=f"{{t: {task}}}, T: {task}, max_length: 8}}}}",
     )  # fmt: skip
