@@ -164,7 +164,8 @@ def _explained(kind: str, name: str, revision: str, chain: list[BaseException]) 
             f"the Hub cannot be reached for {what} ({cause}): check the network and HF_ENDPOINT and try again; "
             "what is locked and downloaded works offline"
         )
-    return fault(f"{what} cannot be loaded: {_line(chain[0])}")
+    told = [e for e in chain if type(e).__name__ != "DatasetGenerationError"]  # which only says that there is a cause
+    return fault(f"{what} cannot be loaded: {_line((told or chain)[0])}")
 
 
 def _line(error: BaseException) -> str:

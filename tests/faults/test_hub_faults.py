@@ -44,7 +44,7 @@ except BenchError as error:
 
 @pytest.fixture(scope="session")
 def faulty() -> Iterator[Callable[..., str]]:
-    """Serves the mirror, and what it cannot do by itself: `wrong` bytes, `gated` repositories, `later` (Retry-After)."""
+    """Serves the mirror, and what it cannot do itself: `wrong` bytes, `gated` repositories, `later` (Retry-After)."""
     if not MIRROR.is_dir():
         pytest.skip("there is no Hub mirror here")
     spec = importlib.util.spec_from_file_location("faulty_serve", MIRROR / "serve.py")

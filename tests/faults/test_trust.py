@@ -20,6 +20,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ from rows import Row
 from bench import api, expansion
 from bench.data import files, folder
 from bench.errors import DataError, ModelError, SuiteError, UsageError
+from bench.redact import redact, redact_all
 
 pytestmark = pytest.mark.fault(Row.TRUST)
 
@@ -376,3 +378,165 @@ def test_damaged_archives_are_data_errors(tmp_path: Path) -> None:
         (tmp_path / f"a.{kind}").write_bytes(whole[:-12])
         with pytest.raises(DataError, match="cannot be unpacked"):
             expansion.check_file(tmp_path / f"a.{kind}", "a")
+
+
+STRANGE = """
+import bench.hub, json
+bench.hub.WAITS = ()
+from bench import expansion, plugins
+from bench.errors import BenchError
+from bench.modeling.pictures import Pictures
+expansion.FREE_BYTES = 2**20
+for kind, name in {cases!r}:
+    plugin = plugins.load(kind, "hub")
+    try:
+        parameters = plugin.Parameters(hub=name)
+        found = plugin.fetch(parameters, plugin.lock(parameters)["fingerprint"])
+        if "image" in found["train"].features:
+            found = [picture.size for picture in Pictures(found["train"], "image", f"'{{name}}' at")]
+        print(json.dumps([name, "ok", str(found)]))
+    except BenchError as error:
+        print(json.dumps([name, type(error).__name__, str(error)]))
+"""
+
+
+@pytest.mark.hub
+def test_strange_repositories_of_the_hub(
+    hub_env: dict[str, str], serve_hub: Callable[..., str], python: Callable[..., str], tmp_path: Path
+) -> None:
+    mark, root = tmp_path / "ran", tmp_path / "hub"
+    (tmp_path / "secret.csv").write_text("text,label\nsecret,1\n")
+    script = f"import os\nos.mkdir({str(mark)!r})\n"
+    card = "---\nconfigs:\n- config_name: default\n  data_files: {}\n---\n"
+    repositories: dict[str, dict[str, str | bytes]] = {
+        "me/script": {"script.py": script, "train.csv": "text,label\nx,1\n"},
+        "me/only-script": {"only-script.py": script},
+        "me/pickle": {"train.pkl": pickle.dumps(Bomb(mark)), "train.csv": "text,label\nx,1\n"},
+        "me/only-pickle": {"train.pkl": pickle.dumps(Bomb(mark))},
+        "me/elsewhere": {"README.md": card.format(tmp_path / "secret.csv"), "train.csv": "text,label\nx,1\n"},
+        "me/upwards": {"README.md": card.format("../../../secret.csv"), "train.csv": "text,label\nx,1\n"},
+        "me/address": {"README.md": card.format("http://127.0.0.1:9/x.csv"), "train.csv": "text,label\nx,1\n"},
+        "me/tar": {"a.tar": b"", "README.md": card.format("a.tar")},
+        "me/gz": {"train.csv.gz": gzip.compress(b"text,label\nx,1\n" * 10)},
+        "me/bomb": {"train.csv.gz": gzip.compress(b"text,label\n" + b"x,1\n" * 2**21)},
+    }
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        archive.addfile(tarfile.TarInfo("a.txt"))
+    for name, side in (("zipped", 8), ("zipped-bomb", 9000)):
+        pictures = io.BytesIO()
+        with zipfile.ZipFile(pictures, "w") as images:
+            for place, content in {"a/1.png": png(4, 4), "b/2.png": png(side, side)}.items():
+                images.writestr(place, content)
+        plain = card.format("train.zip\n  drop_labels: true")
+        repositories[f"me/{name}"] = {"train.zip": pictures.getvalue(), "README.md": plain}
+    repositories["me/tar"]["a.tar"] = (tmp_path / "a.tar").read_bytes()
+    for name, contents in repositories.items():
+        (root / "datasets" / name).mkdir(parents=True)
+        for file, content in contents.items():
+            (root / "datasets" / name / file).write_bytes(content.encode() if isinstance(content, str) else content)
+    found = python(
+        STRANGE.format(cases=[("data", name) for name in repositories]),
+        {**hub_env, "HF_ENDPOINT": serve_hub(root=root)},
+    )
+    outcomes = {name: (kind, text) for name, kind, text in map(json.loads, found.splitlines())}
+    for name, problem in {
+        "me/bomb": "train.csv.gz: unpacks to more than",
+        "me/zipped-bomb": "row 1: the image has 81,000,000 pixels",
+        "me/elsewhere": "",
+        "me/address": "",
+        "me/upwards": "",
+        "me/tar": "",
+        "me/only-pickle": "",
+        "me/only-script": "",
+    }.items():
+        assert outcomes[name][0] in ("DataError", "HubError"), (name, outcomes[name])
+        assert problem in outcomes[name][1], (name, outcomes[name])
+        assert f"'{name}' at" in outcomes[name][1]
+        assert "\n" not in outcomes[name][1]
+    assert {name for name, (kind, _) in outcomes.items() if kind == "ok"} == {"me/pickle", "me/gz", "me/zipped"}
+    assert outcomes["me/zipped"][1] == "[(4, 4), (8, 8)]"
+    assert not mark.exists()
+
+
+def test_a_card_names_only_files_of_its_own_data_set() -> None:
+    """Newer versions of `datasets` refuse others by themselves."""
+    from bench.data.hub import _refuse_strange
+
+    class Csv:
+        __module__ = "datasets.packaged_modules.csv.csv"
+
+        def __init__(self, *files: str) -> None:
+            self.config = SimpleNamespace(data_files={"train": files})
+
+    _refuse_strange(Csv("hf://datasets/a/b@1/x.csv"), "p", "hf://datasets/a/b@1/")
+    for file in (
+        "/etc/passwd",
+        "http://x/y.csv",
+        "hf://datasets/a/c@1/x.csv",
+        "zip://x.csv::hf://datasets/a/b@1/z.zip",
+    ):
+        with pytest.raises(DataError, match="its card names"):
+            _refuse_strange(Csv(file), "p", "hf://datasets/a/b@1/")
+
+
+# Secrets
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text", "shown"),
+    [
+        ("HF_TOKEN", "abc123secret", "401 for abc123secret!", "401 for [secret]!"),
+        ("MY_API_KEY", "p@ss/w rd", "x p%40ss%2Fw%20rd, p@ss/w rd", "x [secret], [secret]"),
+        ("DB_PASSWORD", "hunter22", "login hunter22 failed", "login [secret] failed"),
+        ("AWS_SECRET_ACCESS_KEY", "/a+b/c0123456789", "k=/a+b/c0123456789", "k=[secret]"),
+        ("SSH_KEY", "-----BEGIN\nMIIEabcdefgh\nQRSTuvwxyz12\n-----END", "at QRSTuvwxyz12 and", "at [secret] and"),
+        ("GOOGLE_CREDENTIALS", '{"k":  "v1"}\n', 'has {"k": "v1"} in', "has [secret] in"),
+        ("SOME_TOKEN", "1", "seed 1, 10 trials", None),
+        ("USE_TOKEN", "true", "it is true", None),
+        ("SHORT_KEY", "abc", "abcdef", None),
+        ("MAX_TOKENS", "100000", "100000 tokens", None),
+        ("TOKEN_DIR", "/usr/lib", "/usr/lib/x.so", None),
+        ("HOME_OF", "abc123secret", "abc123secret", None),
+        ("X", "", "https://me:pw@host/x?a=1", "https://[secret]@host/x?a=1"),
+        ("X", "", "http://h/x?token=abc&b=1 end", "http://h/x?token=[secret]&b=1 end"),
+        (
+            "X",
+            "",
+            "https://s3/x?X-Amz-Signature=0a1b&X-Amz-Date=2",
+            "https://s3/x?X-Amz-Signature=[secret]&X-Amz-Date=2",
+        ),
+        ("X", "", "token hf_AbCdEfGhIjKlMnOpQrStUvWxYz012345 is bad", "token [secret] is bad"),
+        ("X", "", "Authorization: Bearer abcdefghijklmnopqrst.uv", "Authorization: Bearer [secret]"),
+        ("X", "", "hf://datasets/a/b@0123/x.csv, hf_model, a@b.c, key=1", None),
+    ],
+)
+def test_secrets_leave_texts_and_nothing_else_does(
+    name: str, value: str, text: str, shown: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert redact(text) == (text if shown is None else shown)
+    assert redact(redact(text)) == redact(text)
+    record = {"cause": [text, 1, 1.5, None, True], "n": 100000, "log": {"tail": text}}
+    kept = redact_all(record)
+    assert kept == {"cause": [redact(text), 1, 1.5, None, True], "n": 100000, "log": {"tail": redact(text)}}
+
+
+def test_a_message_of_the_command_line_holds_no_secret(tmp_path: Path) -> None:
+    env = {**os.environ, "PYTHONPATH": str(Path(api.__file__).parents[1]), "MY_TOKEN": "tops3cret"}
+    command = [sys.executable, "-c", "from bench.cli import main; main(prog_name='bench')"]
+    for arguments in (["plan", "tops3cret.yaml"], ["status", "tops3cret"], ["report", "hf_0123456789abcdef01"]):
+        done = subprocess.run([*command, *arguments], cwd=tmp_path, env=env, capture_output=True, text=True)
+        assert done.returncode == 2
+        assert "[secret]" in done.stderr
+        assert "tops3cret" not in done.stderr
+        assert "hf_0123" not in done.stderr
+
+
+def test_an_environment_record_holds_nothing_of_the_environments_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from bench.worker.environment import describe
+
+    before = describe(torch.device("cpu"), 1, "fp32")
+    monkeypatch.setattr(os, "environ", {"A_TOKEN": "tops3cret"})
+    assert describe(torch.device("cpu"), 1, "fp32") == before
