@@ -110,7 +110,7 @@ def run(
     try:
         outcome = api.run(
             api.load_suite(suite), results, smoke=smoke, only=only, yes=yes, jobs=jobs, progress=progress,
-            devices=[d for d in devices.split(",") if d], say=lambda text: console.print(text, markup=False),
+            devices=[d for d in devices.split(",") if d], say=lambda text: console.print(text, markup=False, emoji=False),
         )  # fmt: skip
     finally:
         for view in views:
@@ -138,15 +138,18 @@ def report(results: str, out: str | None) -> None:
     bench report results/
     bench report results/nlp --out paper/tables
     """
+    from rich.text import Text
+
     from bench import api
     from bench.analysis import frame
     from bench.report.terminal import print_report
+    from bench.runner.progress import printable
 
     files = api.report(results, out)
     console = _console()
     print_report(frame.load(Path(results)), console)
     for file in files:
-        console.print(str(file), markup=False, style="dim", soft_wrap=True)
+        console.print(Text(printable(file), style="dim"), soft_wrap=True)
 
 
 @main.command()
@@ -227,7 +230,7 @@ def status(results: str, as_json: bool) -> None:
         return
     for suite in found:
         counts = ", ".join(f"{count} {name}" for name, count in suite["statuses"].items()) or "nothing yet"
-        click.echo(f"{printable(suite['suite'])}: {suite['done']} of {suite['planned']} trials done ({counts})")
+        click.echo(printable(f"{suite['suite']}: {suite['done']} of {suite['planned']} trials done ({counts})"))
         for line in suite["failures"] + suite["damaged"]:
             click.echo(f"  {printable(line)}")
 
