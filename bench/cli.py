@@ -110,7 +110,8 @@ def run(
     try:
         outcome = api.run(
             api.load_suite(suite), results, smoke=smoke, only=only, yes=yes, jobs=jobs, progress=progress,
-            devices=[d for d in devices.split(",") if d], say=lambda text: console.print(text, markup=False, emoji=False),
+            devices=[d for d in devices.split(",") if d],
+            say=lambda text: console.print(text, markup=False, emoji=False),
         )  # fmt: skip
     finally:
         for view in views:

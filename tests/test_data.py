@@ -109,10 +109,18 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
         files.lock(files.Parameters(files=tmp_path / "a.csv"))
 
 
-@pytest.mark.parametrize("split", ["../train", "a/b", ""])
+@pytest.mark.parametrize("split", ["../train", "a/b", "", "x" * 65, "a\0b", "dataset_dict.json"])
 def test_a_split_name_never_becomes_a_path(split: str) -> None:
-    with pytest.raises(ValidationError, match="should match pattern"):
+    with pytest.raises(ValidationError, match="is no name of a split"):
         files.Parameters(files={split: Path("a.csv")})
+
+
+def test_splits_that_differ_in_case_alone_would_be_one_folder(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="splits 'train' and 'Train' differ in case alone"):
+        files.Parameters(files={"train": Path("a.csv"), "Train": Path("b.csv")})
+    for names in (("train/a/1.png", "Train/b/2.png"), ("dataset_dict.json/a/1.png", "train/b/2.png")):
+        with pytest.raises(DataError, match=r"differ in case alone|is no name of a split"):
+            folder.lock(images(tmp_path / names[0].partition("/")[0] / "x", *names))
 
 
 def images(root: Path, *names: str) -> folder.Parameters:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from bench.errors import ModelError
 from bench.models import folder, hub
+from bench.runner.lock import split
 
 Run = Callable[[str, dict[str, str]], str]
 
@@ -58,6 +59,18 @@ def test_a_models_own_code_needs_a_commit() -> None:
     with pytest.raises(ValidationError, match="full commit of 40 hex digits"):
         hub.Parameters(hub="a/b", trust_remote_code=True)
     assert hub.Parameters(hub="a/b", trust_remote_code=True, revision="0123456789" * 4).trust_remote_code
+
+
+def test_trust_is_part_of_the_trial_and_ends_at_the_repository() -> None:
+    content, place = split(hub.Parameters(hub="a/b", trust_remote_code=True, revision="0123456789" * 4))
+    assert content["trust_remote_code"] is True
+    assert place == {"revision": "0123456789" * 4}
+    own = json.dumps({"auto_map": {"AutoModel": "code.Model"}})
+    hub._refuse_others_code("a/b", {"config.json": own, "generation_config.json": "[1]", "tokenizer_config.json": "{"})
+    for other in ("x/y--code.Model", ["code.A", "x/y--code.B"]):
+        files = {"tokenizer_config.json": json.dumps({"auto_map": {"AutoTokenizer": other}})}
+        with pytest.raises(ModelError, match=r"tokenizer_config\.json runs code of another repository"):
+            hub._refuse_others_code("a/b", files)
 
 
 FETCH = """

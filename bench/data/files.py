@@ -7,12 +7,12 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from bench.errors import DataError
 from bench.expansion import check_file
 from bench.store.cache import cached
-from bench.suite.parameters import Strict
+from bench.suite.parameters import Strict, distinct_folders
 
 if TYPE_CHECKING:
     import datasets
@@ -24,7 +24,13 @@ FORMATS = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
 class Parameters(Strict):
     """One file, which becomes the split `train`, or one file for each split."""
 
-    files: Path | Annotated[dict[Annotated[str, Field(pattern=r"^\w{1,64}$")], Path], Field(min_length=1)]
+    files: Path | Annotated[dict[str, Path], Field(min_length=1)]
+
+    @field_validator("files")
+    @classmethod
+    def _splits(cls, files: Path | dict[str, Path]) -> Path | dict[str, Path]:
+        distinct_folders(files if isinstance(files, dict) else ())
+        return files
 
 
 def lock(parameters: Parameters) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bench.errors import DataError
 from bench.expansion import check_image
 from bench.store.cache import cached
-from bench.suite.parameters import Strict
+from bench.suite.parameters import Strict, distinct_folders
 
 if TYPE_CHECKING:
     import datasets
@@ -83,4 +83,8 @@ def _images(folder: Path) -> list[Path]:
     if len(depths) > 1 or not depths.keys() <= {2, 3}:
         odd = depths[min(depths)] if min(depths) < 2 else depths[max(depths)]
         raise DataError(f"{odd}: put every image into class/file or every one into split/class/file under {folder}")
+    try:
+        distinct_folders({path.relative_to(folder).parts[0] for path in images if depths.keys() == {3}})
+    except ValueError as error:
+        raise DataError(f"{folder}: {error}") from error
     return images

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,10 @@ def lock(parameters: Parameters) -> dict[str, Any]:
         if not has_weights([file.rfilename for file in info.siblings or []]):
             raise ModelError(f"model '{name}' at {revision} holds no weights in safetensors or pytorch_model.bin")
     folder = _snapshot(name, revision, CONFIGS)
-    return {"fingerprint": folder.name, "files": configs(folder, f"'{name}'")}
+    files = configs(folder, f"'{name}'")
+    if parameters.trust_remote_code:
+        _refuse_others_code(name, files)
+    return {"fingerprint": folder.name, "files": files}
 
 
 def fetch(parameters: Parameters, fingerprint: str) -> Path:
@@ -57,6 +61,20 @@ def fetch(parameters: Parameters, fingerprint: str) -> Path:
             f"model '{name}' at {fingerprint} is not whole in the local cache; run once without HF_HUB_OFFLINE"
         )
     return folder
+
+
+def _refuse_others_code(name: str, files: dict[str, str]) -> None:
+    """`auto_map` may name a module of another repository, as `other/repo--module.Class`, which no commit pins."""
+    for file, text in files.items():
+        try:
+            found = json.loads(text)
+        except ValueError:
+            continue  # whoever reads it says what is wrong with it
+        if isinstance(found, dict) and "--" in json.dumps(found.get("auto_map")):
+            raise ModelError(
+                f"model '{name}': its {file} runs code of another repository, which `revision` does not pin; take that "
+                "code into a repository of your own"
+            )
 
 
 def _snapshot(name: str, revision: str, patterns: tuple[str, ...]) -> Path:
