@@ -14,9 +14,9 @@ from bench.runner import lock as locks
 from bench.runner.hold import alone
 from bench.runner.plan import RERUN, Cell, Plan, build, counted, settled
 from bench.store import paths, records
-from bench.suite.load import load
+from bench.suite.load import grid_size, load
 from bench.suite.schema import Schemas, Suite
-from bench.suite.trial import SCHEMA, Json
+from bench.suite.trial import SCHEMA, Json, Trial
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from bench.runner.server import Server
     from bench.runner.sweep import Outcome
 
+MANY = 10_000
+"""Suites of more trials than this are planned and run only when asked twice: a slip of a list is easily made."""
 AXES = ("model", "task", "regime", "size", "noise")
 Say = Callable[[str], None]
 
@@ -50,8 +52,14 @@ def folder_of(suite: Suite, results: str | Path = "results", *, smoke: bool = Fa
     return Path(results) / (f"{suite.name}-smoke" if smoke else suite.name)
 
 
-def plan(suite: Suite, results: str | Path = "results", *, smoke: bool = False, only: Sequence[str] = ()) -> Plan:
-    """What would run, from the suite, its lock and the records so far; no network, no torch."""
+def plan(
+    suite: Suite, results: str | Path = "results", *, smoke: bool = False, only: Sequence[str] = (), yes: bool = False
+) -> Plan:
+    """What would run, from the suite, its lock and the records so far; no network, no torch.
+
+    Raises UsageError for a grid of more than MANY trials, unless `yes`.
+    """
+    _refuse_many(suite, smoke, yes)
     folder = folder_of(suite, results, smoke=smoke)
     latest = records.latest(records.read(folder).records)
     return _only(build(suite, locks.read(folder), latest, smoke=smoke), only)
@@ -78,6 +86,7 @@ def run(
     *,
     smoke: bool = False,
     only: Sequence[str] = (),
+    yes: bool = False,
     devices: Sequence[str] = (),
     jobs: int = 1,
     rerun: str = "missing",
@@ -87,7 +96,8 @@ def run(
 ) -> Outcome:
     """Run what is missing of a suite. A trial's failure is its record.
 
-    rerun: `missing`, `failed` (what failed as well) or `all`; grace: seconds that what runs is given after Ctrl-C.
+    rerun: `missing`, `failed` (what failed as well) or `all`; grace: seconds that what runs is given after Ctrl-C;
+    yes: also where the grid has more than MANY trials.
     Raises UsageError, StoreError, and BenchError where trials cannot be run at all; KeyboardInterrupt after Ctrl-C.
     """
     from rich.console import Console
@@ -100,6 +110,7 @@ def run(
 
     if rerun not in RERUN:
         raise UsageError(f"rerun: '{rerun}' is none of {', '.join(RERUN)}")
+    _refuse_many(suite, smoke, yes)
     places = slots(devices, jobs)
 
     def narrow(plan: Plan) -> Plan:
@@ -114,17 +125,17 @@ def run(
         _only(build(suite, found, latest, smoke=smoke), only)  # a mistake in it shows before anything is downloaded
         locks.verify(suite, found)
         server: Server | None = None
-        if not all(locked for _, _, locked, _ in locks.orders(suite, found)):
+        new = {(section, name) for section, name, locked, _ in locks.orders(suite, found) if not locked}
+        if new:
             server = stack.enter_context(Server())
             found = _lock(suite, folder, found, server, lambda section, name: False, say)
         first = _only(build(suite, found, latest, smoke=smoke), only)
         missing = [t for t in first.trials().values() if not settled(t, latest, frozenset())]
         if not missing and not any(cell.state == "waiting" for cell in first.cells):
             return Sweep(suite, folder, found, before, narrow, smoke).nothing(first)
-        if server is None:
-            server = stack.enter_context(Server())
-            used = {("models", t.names.model) for t in missing} | {("tasks", t.names.task) for t in missing}
-            found = _lock(suite, folder, found, server, lambda section, name: (section, name) in used, say)
+        server = server or stack.enter_context(Server())
+        used = _used(missing) - new  # whatever is not at hand comes here now, not while a trial's clock runs
+        found = _lock(suite, folder, found, server, lambda section, name: (section, name) in used, say)
         shown = progress(places) if progress else Lines(Console(), len(places))
         sweep = Sweep(suite, folder, found, before, narrow, smoke)
         return sweep.execute(latest, server, places, shown, Interrupt(grace))
@@ -183,6 +194,22 @@ def _lock(
             found[section][name] = {"request": order["request"], **entry}
             locks.write(folder, found)
     return found
+
+
+def _used(trials: Sequence[Trial]) -> set[tuple[str, str]]:
+    """The models and tasks that trials load, by the lock's sections."""
+    tasks = {name for t in trials for name in (t.names.task, *t.regime.get("forgetting", ()))}
+    return {("models", t.names.model) for t in trials} | {("tasks", name) for name in tasks}
+
+
+def _refuse_many(suite: Suite, smoke: bool, yes: bool) -> None:
+    """Count the grid without building it. Raises UsageError where it is large and nobody said that it is meant."""
+    entries = len(suite.models) * len(suite.tasks) * len(suite.regimes)
+    size = 2 * entries if smoke else grid_size(suite)
+    if size > MANY and not yes:
+        raise UsageError(
+            f"suite {suite.name}: up to {size:,} trials; add --yes (from Python: yes=True) if that is meant"
+        )
 
 
 def _only(plan: Plan, only: Sequence[str]) -> Plan:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench.errors import EXIT_INTERRUPTED, EXIT_TRIALS_FAILED, BenchError, SuiteError
+from bench.redact import redact
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,6 +26,7 @@ SMOKE = click.option("--smoke", is_flag=True, help="Every model × task × regim
 ONLY = click.option(
     "--only", multiple=True, metavar="AXIS=VALUE", help="Only cells that match, e.g. task=sst2, size=64,256."
 )
+YES = click.option("--yes", is_flag=True, help="Go on although there are more than 10,000 trials.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for a script.")
 MOST_PROBLEMS = 50
 """Lines of one suite's mistakes that are shown at once."""
@@ -40,14 +42,14 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except SuiteError as error:
             for problem in error.problems[:MOST_PROBLEMS]:
-                click.echo(problem, err=True)
+                click.echo(redact(problem), err=True)
             if (more := len(error.problems) - MOST_PROBLEMS) > 0:
                 click.echo(f"… and {more} more problems", err=True)
             ctx.exit(error.exit_code)
         except BenchError as error:
             from bench.runner.progress import printable
 
-            click.echo("\n".join(map(printable, f"bench: {error}".splitlines())), err=True)
+            click.echo("\n".join(map(printable, redact(f"bench: {error}").splitlines())), err=True)
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:
             again = shlex.join(["bench", *sys.argv[1:]])
@@ -79,6 +81,7 @@ def main() -> None:
 @RESULTS
 @SMOKE
 @ONLY
+@YES
 @click.option("--devices", default="", help="CUDA devices, as 0,1, or cpu. Default: all there are.")
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Trials at a time on the CPU.")
 @click.option(
@@ -98,8 +101,8 @@ def main() -> None:
 )
 @JSON
 def run(
-    suite: str, results: str, smoke: bool, only: tuple[str, ...], devices: str, jobs: int, rerun: str, grace: float,
-    as_json: bool,
+    suite: str, results: str, smoke: bool, only: tuple[str, ...], yes: bool, devices: str, jobs: int, rerun: str,
+    grace: float, as_json: bool,
 ) -> None:  # fmt: skip
     """Run what is missing of SUITE.
 
@@ -125,9 +128,9 @@ def run(
 
     try:
         outcome = api.run(
-            api.load_suite(suite), results, smoke=smoke, only=only, jobs=jobs, rerun=rerun, grace=grace,
+            api.load_suite(suite), results, smoke=smoke, only=only, yes=yes, jobs=jobs, rerun=rerun, grace=grace,
             devices=[d for d in devices.split(",") if d], progress=progress,
-            say=lambda text: console.print(text, markup=False),
+            say=lambda text: console.print(text, markup=False, emoji=False),
         )  # fmt: skip
     finally:
         for view in views:
@@ -156,15 +159,18 @@ def report(results: str, out: str | None) -> None:
     bench report results/
     bench report results/nlp --out paper/tables
     """
+    from rich.text import Text
+
     from bench import api
     from bench.analysis import frame
     from bench.report.terminal import print_report
+    from bench.runner.progress import printable
 
     files = api.report(results, out)
     console = _console()
     print_report(frame.load(Path(results)), console)
     for file in files:
-        console.print(str(file), markup=False, style="dim", soft_wrap=True)
+        console.print(Text(printable(file), style="dim"), soft_wrap=True)
 
 
 @main.command()
@@ -191,8 +197,9 @@ def lock(suite: str, results: str, update: bool) -> None:
 @RESULTS
 @SMOKE
 @ONLY
+@YES
 @JSON
-def plan(suite: str, results: str, smoke: bool, only: tuple[str, ...], as_json: bool) -> None:
+def plan(suite: str, results: str, smoke: bool, only: tuple[str, ...], yes: bool, as_json: bool) -> None:
     """Show what would run of SUITE, without a network and without torch.
 
     \b
@@ -202,7 +209,8 @@ def plan(suite: str, results: str, smoke: bool, only: tuple[str, ...], as_json: 
     from bench import api
     from bench.runner.summary import summarise
 
-    summary = summarise(api.plan(api.load_suite(suite), results, smoke=smoke, only=only), Path(results), smoke)
+    found = api.plan(api.load_suite(suite), results, smoke=smoke, only=only, yes=yes)
+    summary = summarise(found, Path(results), smoke)
     if as_json:
         click.echo(json.dumps(summary, indent=2))
         return
@@ -234,6 +242,7 @@ def status(results: str, as_json: bool) -> None:
     \b
     bench status results/
     """
+    from bench.runner.progress import printable
     from bench.runner.summary import status_of
 
     found = status_of(Path(results))
@@ -242,9 +251,9 @@ def status(results: str, as_json: bool) -> None:
         return
     for suite in found:
         counts = ", ".join(f"{count} {name}" for name, count in suite["statuses"].items()) or "nothing yet"
-        click.echo(f"{suite['suite']}: {suite['done']} of {suite['planned']} trials done ({counts})")
+        click.echo(printable(f"{suite['suite']}: {suite['done']} of {suite['planned']} trials done ({counts})"))
         for line in suite["failures"] + [f"damaged line, skipped: {line}" for line in suite["damaged"]]:
-            click.echo(f"  {line}")
+            click.echo(f"  {printable(line)}")
 
 
 @main.command()

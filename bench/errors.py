@@ -17,6 +17,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
+MOST_HINTS = 200
+"""Among more words than this nobody is told the nearest: finding it takes too long, and the list is no help."""
 EXIT_OK = 0
 EXIT_TRIALS_FAILED = 1
 EXIT_USAGE = 2
@@ -77,6 +79,8 @@ class Diverged(TrialError):
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return `; did you mean 'x'?`, or the known words where none is near."""
     known = sorted(known)
+    if len(known) > MOST_HINTS:
+        return ""
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     if near:
         return f"; did you mean '{near[0]}'?"

@@ -3,28 +3,41 @@
 from __future__ import annotations
 
 import errno
+import functools
 import re
 import time
 from collections.abc import Callable
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Field
 
+from bench.checksums import ChecksumError
 from bench.errors import BenchError, DataError, HubError, ModelError, UsageError
 
 T = TypeVar("T")
 WAITS = (1.0, 3.0)
-"""Seconds between attempts while the Hub answers 5xx or breaks off."""
+"""Seconds between attempts while the Hub answers 5xx, is silent, breaks off or sends something else than it said."""
+MOST_WAIT = 60.0
+"""Seconds that a Hub's Retry-After is obeyed for at most."""
+PATIENCE = 60.0
+"""No attempt begins later than so many seconds after the first: the client retries within each by itself."""
 
 
 def _repository(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9_][\w.-]*(/[A-Za-z0-9_][\w.-]*)?", name, re.ASCII) or re.search(r"--|\.\.", name):
-        raise ValueError(f"'{name}' is no Hub id; one looks like 'organisation/name'")
+    part = r"[A-Za-z0-9_][\w.-]{0,95}"  # the Hub's own limit; a longer one would be no file name in its cache
+    if not re.fullmatch(f"{part}(/{part})?", name, re.ASCII) or re.search(r"--|\.\.", name):
+        raise ValueError(f"'{name[:100]}' is no Hub id; one looks like 'organisation/name'")
+    return name
+
+
+def _revision(name: str) -> str:
+    if not re.fullmatch(r"\w[\w./-]{0,199}", name) or ".." in name:
+        raise ValueError(f"'{name[:100]}' is no branch, tag or commit")
     return name
 
 
 HubId = Annotated[str, AfterValidator(_repository)]
-Revision = Annotated[str, Field(pattern=r"^\w[\w./-]*$", description="a branch, tag or commit")]
+Revision = Annotated[str, AfterValidator(_revision), Field(description="a branch, tag or commit")]
 
 
 def is_commit(revision: str) -> bool:
@@ -44,6 +57,8 @@ def ask(kind: Literal["dataset", "model"], name: str, revision: str, call: Calla
 
     Raises DataError or ModelError for what the Hub does not have, HubError where it cannot be asked.
     """
+    _bound_waiting()
+    begun = time.monotonic()
     for wait in (*WAITS, None):
         try:
             return call()
@@ -51,10 +66,33 @@ def ask(kind: Literal["dataset", "model"], name: str, revision: str, call: Calla
             raise
         except Exception as error:
             chain = _chain(error)
-            if wait is None or not any(_is_transient(e) for e in chain):
+            late = time.monotonic() - begun > PATIENCE
+            if wait is None or late or not any(_is_transient(e) for e in chain):
                 raise _explained(kind, name, revision, chain) from error
-            time.sleep(wait)
+            time.sleep(max(wait, *map(_retry_after, chain)))
     raise AssertionError("the last attempt returns or raises")
+
+
+@functools.cache
+def _bound_waiting() -> None:
+    """No request waits for ever: the Hub's client asks for much of what it asks without any time limit."""
+    from huggingface_hub import constants, set_client_factory
+    from huggingface_hub.utils._http import default_client_factory
+
+    def bounded(request: Any) -> None:
+        limits = request.extensions.get("timeout") or {}
+        most = float(constants.HF_HUB_DOWNLOAD_TIMEOUT)
+        request.extensions["timeout"] = {
+            part: min(most, limits.get(part) or most) for part in ("connect", "read", "write", "pool")
+        }
+
+    def client() -> Any:
+        found = default_client_factory()
+        hooks = found.event_hooks
+        found.event_hooks = {**hooks, "request": [*hooks.get("request", []), bounded]}
+        return found
+
+    set_client_factory(client)
 
 
 def _chain(error: BaseException) -> list[BaseException]:
@@ -70,15 +108,26 @@ def _status(error: BaseException) -> int:
     return int(getattr(getattr(error, "response", None), "status_code", 0))
 
 
+def _retry_after(error: BaseException) -> float:
+    """The seconds that the Hub asks to wait for; 0 where it names none or a date."""
+    text = getattr(getattr(error, "response", None), "headers", {}).get("Retry-After", "")
+    return min(float(text), MOST_WAIT) if text.isdecimal() else 0.0
+
+
 def _is_transient(error: BaseException) -> bool:
-    return _status(error) in (429, 500, 502, 503, 504) or type(error).__name__ in ("RemoteProtocolError", "ReadError")
+    names = {kind.__name__ for kind in type(error).__mro__}  # httpx's, whichever httpx the library uses
+    return (
+        isinstance(error, ChecksumError)
+        or _status(error) in (408, 429, 500, 502, 503, 504)
+        or not names.isdisjoint(("RemoteProtocolError", "ReadError", "ConnectError", "TimeoutException"))
+    )
 
 
 def _explained(kind: str, name: str, revision: str, chain: list[BaseException]) -> UsageError:
     from huggingface_hub import errors
 
     fault = DataError if kind == "dataset" else ModelError
-    what = f"{kind} '{name}'"
+    what = f"{kind} '{name}' at {revision}"
     status = next((s for s in map(_status, chain) if s), 0)
 
     def among(*types: type[BaseException]) -> bool:
@@ -89,6 +138,9 @@ def _explained(kind: str, name: str, revision: str, chain: list[BaseException]) 
     )
     if full is not None:
         return fault(f"{what} cannot be written to the local cache: {full.strerror}; free it or set HF_HOME elsewhere")
+    damaged = next((e for e in chain if isinstance(e, ChecksumError)), None)
+    if damaged is not None:
+        return fault(f"{what} was damaged on its way: {damaged}")
     if among(errors.GatedRepoError) or status == 403:
         return fault(
             f"{what} is gated on the Hub: ask for access on its page there, then log in with `hf auth login` "
@@ -96,7 +148,7 @@ def _explained(kind: str, name: str, revision: str, chain: list[BaseException]) 
         )
     if among(errors.RevisionNotFoundError):
         return fault(
-            f"{what} has no revision '{revision}' on the Hub; name a branch, tag or commit that its page lists"
+            f"{kind} '{name}' has no revision '{revision}' on the Hub; name a branch, tag or commit that its page lists"
         )
     if among(errors.RepositoryNotFoundError) or status in (401, 404):
         return fault(
@@ -104,9 +156,7 @@ def _explained(kind: str, name: str, revision: str, chain: list[BaseException]) 
             "`hf auth login` or set HF_TOKEN"
         )
     if among(errors.OfflineModeIsEnabled) or is_offline():
-        return HubError(
-            f"{what} at {revision} is not in the local cache and HF_HUB_OFFLINE is set; run once without it"
-        )
+        return HubError(f"{what} is not in the local cache and HF_HUB_OFFLINE is set; run once without it")
     transport = errors.HfHubHTTPError.__bases__[0]  # httpx's HTTPError, whichever httpx the library uses
     if among(transport, ConnectionError, TimeoutError, errors.LocalEntryNotFoundError):
         cause = f"it answered {status}" if status else _line(chain[-1])
@@ -114,7 +164,8 @@ def _explained(kind: str, name: str, revision: str, chain: list[BaseException]) 
             f"the Hub cannot be reached for {what} ({cause}): check the network and HF_ENDPOINT and try again; "
             "what is locked and downloaded works offline"
         )
-    return fault(f"{what} cannot be loaded: {_line(chain[0])}")
+    told = [e for e in chain if type(e).__name__ != "DatasetGenerationError"]  # which only says that there is a cause
+    return fault(f"{what} cannot be loaded: {_line((told or chain)[0])}")
 
 
 def _line(error: BaseException) -> str:

@@ -13,14 +13,17 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from factory import example, trial
+from factory import Factory, example, trial
 from rich.console import Console
 
 from bench import plugins
 from bench.cli import main
+from bench.runner import summary
 from bench.runner.devices import Slot
-from bench.runner.progress import Live
+from bench.runner.plan import Cell
+from bench.runner.progress import Lines, Live
 from bench.store import atomic, paths
+from bench.suite.trial import Names
 
 SUITE = """\
 name: small
@@ -236,6 +239,36 @@ def test_what_is_piped_is_not_cut_to_a_terminals_width(suite: str, monkeypatch: 
 def test_an_exception_does_not_drive_the_terminal(tmp_path: Path) -> None:
     source = str(tmp_path / "a\x1b[31mb.csv")
     assert "\x1b" not in bench("init", source, code=2)[1]
+
+
+HOSTILE = "m[/bold]\x1b[31m\u202e\u2066 =cmd() | <script>"
+
+
+def test_what_a_record_says_does_not_drive_the_terminal(tmp_path: Path) -> None:
+    factory = Factory(tmp_path / "a\x1b[31mb\u202e")
+    factory.record(factory.cell("full", 64, None)[0], status=HOSTILE, cause=HOSTILE)
+    (factory.finish() / "records" / "\x1b[2J.jsonl").write_text("torn\n")
+    for arguments in (["status", str(tmp_path)], ["report", str(tmp_path)]):
+        shown = "".join(bench(*arguments)).replace("\n", "")
+        assert shown.isprintable(), ascii(shown)
+        assert "=cmd() | <script>" in shown
+
+
+def test_what_a_model_calls_its_labels_does_not_drive_the_terminal() -> None:
+    (line,) = summary._reasons([Cell(Names("m", "t", "full"), 64, 0.0, 1, "not_applicable", HOSTILE)])
+    assert line.isprintable()
+    assert "=cmd() | <script>" in line
+
+
+def test_progress_shows_names_and_causes_as_they_are() -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=150, color_system=None)
+    Lines(console, 1).ended(
+        Slot("cpu", "cpu", 1), trial("m[/bold]", ":smile:", "lora", 64, 0.0, 3, "reported"),
+        {"status": "failed", "cause": HOSTILE},
+    )  # fmt: skip
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "\x1b" not in shown
+    assert ":smile: · m[/bold] · lora · size 64 · seed 3: failed: m[/bold] [31m   =cmd() | <script>" in shown
 
 
 def test_the_live_view_shows_names_and_causes_as_they_are() -> None:

@@ -109,10 +109,18 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
         files.lock(files.Parameters(files=tmp_path / "a.csv"))
 
 
-@pytest.mark.parametrize("split", ["../train", "a/b", ""])
+@pytest.mark.parametrize("split", ["../train", "a/b", "", "x" * 65, "a\0b", "dataset_dict.json"])
 def test_a_split_name_never_becomes_a_path(split: str) -> None:
-    with pytest.raises(ValidationError, match="should match pattern"):
+    with pytest.raises(ValidationError, match="is no name of a split"):
         files.Parameters(files={split: Path("a.csv")})
+
+
+def test_splits_that_differ_in_case_alone_would_be_one_folder(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="splits 'train' and 'Train' differ in case alone"):
+        files.Parameters(files={"train": Path("a.csv"), "Train": Path("b.csv")})
+    for names in (("train/a/1.png", "Train/b/2.png"), ("dataset_dict.json/a/1.png", "train/b/2.png")):
+        with pytest.raises(DataError, match=r"differ in case alone|is no name of a split"):
+            folder.lock(images(tmp_path / names[0].partition("/")[0] / "x", *names))
 
 
 def images(root: Path, *names: str) -> folder.Parameters:
@@ -220,8 +228,8 @@ def test_what_the_hub_does_not_have(hub_env: dict[str, str], python: Run) -> Non
         ("google/xquad", None, "main"),
     ]
     assert python(FETCH.format(cases=cases), hub_env).splitlines() == [
-        "DataError the Hub has no dataset 'no/such', or it is private: check the spelling; for a private one log in "
-        "with `hf auth login` or set HF_TOKEN",
+        "DataError the Hub has no dataset 'no/such' at main, or it is private: check the spelling; for a private one "
+        "log in with `hf auth login` or set HF_TOKEN",
         "DataError dataset 'stanfordnlp/sst2' has no config 'defalt'; did you mean 'default'?",
         "DataError dataset 'stanfordnlp/sst2' has no revision 'v9' on the Hub; name a branch, tag or commit that its "
         "page lists",
@@ -272,8 +280,12 @@ def test_a_hub_that_stumbles_and_one_that_is_down(
     cases = [("fancyzhx/ag_news", None, "main")]
     quick = FETCH.replace("import sys", "import bench.hub; bench.hub.WAITS = ()").format(cases=cases)
     down = python(quick, {**hub_env, "HF_ENDPOINT": serve_hub("*=503")})
-    assert down.startswith("HubError the Hub cannot be reached for dataset 'fancyzhx/ag_news' (it answered 503)")
+    assert down.startswith(
+        "HubError the Hub cannot be reached for dataset 'fancyzhx/ag_news' at main (it answered 503)"
+    )
     gone = python(quick, {**hub_env, "HF_ENDPOINT": "http://127.0.0.1:9"})
-    assert gone.startswith("HubError the Hub cannot be reached for dataset 'fancyzhx/ag_news' (ConnectionRefusedError")
+    assert gone.startswith(
+        "HubError the Hub cannot be reached for dataset 'fancyzhx/ag_news' at main (ConnectionRefusedError"
+    )
     offline = python(quick, {**hub_env, "HF_HUB_OFFLINE": "1"})
     assert offline.startswith("HubError dataset 'fancyzhx/ag_news' at main is not in the local cache")

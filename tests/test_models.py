@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from bench.errors import ModelError
 from bench.models import folder, hub
+from bench.runner.lock import split
 
 Run = Callable[[str, dict[str, str]], str]
 
@@ -58,6 +59,18 @@ def test_a_models_own_code_needs_a_commit() -> None:
     with pytest.raises(ValidationError, match="full commit of 40 hex digits"):
         hub.Parameters(hub="a/b", trust_remote_code=True)
     assert hub.Parameters(hub="a/b", trust_remote_code=True, revision="0123456789" * 4).trust_remote_code
+
+
+def test_trust_is_part_of_the_trial_and_ends_at_the_repository() -> None:
+    content, place = split(hub.Parameters(hub="a/b", trust_remote_code=True, revision="0123456789" * 4))
+    assert content["trust_remote_code"] is True
+    assert place == {"revision": "0123456789" * 4}
+    own = json.dumps({"auto_map": {"AutoModel": "code.Model"}})
+    hub._refuse_others_code("a/b", {"config.json": own, "generation_config.json": "[1]", "tokenizer_config.json": "{"})
+    for other in ("x/y--code.Model", ["code.A", "x/y--code.B"]):
+        files = {"tokenizer_config.json": json.dumps({"auto_map": {"AutoTokenizer": other}})}
+        with pytest.raises(ModelError, match=r"tokenizer_config\.json runs code of another repository"):
+            hub._refuse_others_code("a/b", files)
 
 
 FETCH = """
@@ -113,7 +126,7 @@ def test_what_the_hub_does_not_have(hub_env: dict[str, str], python: Run) -> Non
     for line, start in zip(
         found,
         (
-            "ModelError the Hub has no model 'no/such', or it is private: check the spelling; for a private one log in",
+            "ModelError the Hub has no model 'no/such' at main, or it is private: check the spelling;",
             "ModelError model 'mirror/stories260k-llama' has no revision 'v9' on the Hub",
             "ModelError model 'mirror/gpt2-tokenizer' at main holds no weights",
         ),
@@ -121,4 +134,4 @@ def test_what_the_hub_does_not_have(hub_env: dict[str, str], python: Run) -> Non
     ):
         assert line.startswith(start)
     gone = python(FETCH.format(cases=cases[:1], waits=0), {**hub_env, "HF_ENDPOINT": "http://127.0.0.1:9"})
-    assert gone.startswith("HubError the Hub cannot be reached for model 'no/such' (ConnectionRefusedError")
+    assert gone.startswith("HubError the Hub cannot be reached for model 'no/such' at main (ConnectionRefusedError")

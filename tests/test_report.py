@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from factory import OTHER, Factory, example
+from factory import ENVIRONMENT, OTHER, Factory, example
 from rich.console import Console
 
 from bench import report
@@ -22,10 +22,14 @@ from bench.report import csv, environment, figures, latex, layout, markdown, num
 from bench.report.section import sections
 from bench.report.tables import Table, cells
 from bench.report.text import clean
+from bench.store import paths
 
 WIDE = ("linear-probe", "partial", "lora", "lora-r64", "dora", "full", "retrain", "continued-pretraining")
 GOLDEN = Path(__file__).parent / "golden"
-HOSTILE = "m[/bold]\x1b[31m|\\end{table}$x_1%&#~^<script>\u202e `a` **b** =1+1 ü 中"
+HOSTILE = (
+    "m[/bold]\x1b[31m|\\end{table}$x_1%&#~^<script>\u202e `a` **b** =1+1 ü 中"
+    " \\input{/etc/passwd} $\\frac{ \x1b]0;t\x07 \u2066 \u200f <img src=x onerror=y> ![a](b) ^^M \r=cmd()"
+)
 
 
 @pytest.fixture(scope="module")
@@ -248,21 +252,28 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> list[frame.Results]:
     for regime in (HOSTILE, "_x", "=1+1"):
         factory.cell(regime, 64, 0.8, model=HOSTILE, task=HOSTILE)
     factory.record(factory.cell("full", 64, None)[0], status="failed", cause=f"line\nline {HOSTILE}")
+    factory.record(factory.cell("lora", 64, None)[0], status=HOSTILE, cause="=cmd()")
+    told = {"environment": {**ENVIRONMENT, "processor": HOSTILE, HOSTILE: "=cmd()"}, "metric": HOSTILE}
+    factory.cell("partial", 64, 0.8, facts={"notes": [HOSTILE], "test_examples": 200}, **told)
+    (paths.records(factory.folder) / f"{HOSTILE.replace('/', '')}.jsonl").write_text("torn\n")
     return frame.load(factory.finish())
 
 
 def test_hostile_names_are_shown_and_not_obeyed(hostile: list[frame.Results], tmp_path: Path) -> None:
     text = printed(hostile, width=2000)
     assert "m[/bold] [31m|" in text
-    assert "\x1b" not in text
-    assert "\u202e" not in text
+    assert not set(text) & set("\x1b\x07\r\u202e\u2066\u200f")
     report.write(hostile, tmp_path)
     page = (tmp_path / "report.md").read_text()
     assert r"m\[/bold\]" in page
-    assert not any(bad in page.replace("\\<", "") for bad in ("<script", "\x1b", "\u202e"))
+    assert not any(bad in page.replace("\\<", "") for bad in ("<script", "<img", "\x1b", "\u202e", "\u2066", "\u200f"))
+    assert page.count("![") == page.count("](learning-curves")
     assert {line.replace(r"\|", "").count("|") for line in page.splitlines() if line.startswith("| =1")} == {3}
     cells = pd.read_csv(tmp_path / "cells.csv")
     assert "'=1+1" in set(cells["regime"])
+    assert not cells.map(lambda value: isinstance(value, str) and value.lstrip()[:1] in "=+-@\t\r").any(axis=None)
+    for path in tmp_path.rglob("*.tex"):
+        assert r"\input{/etc" not in path.read_text()
     assert all(path.resolve().is_relative_to(tmp_path) for path in tmp_path.rglob("*"))
 
 
@@ -286,6 +297,7 @@ def test_escapes() -> None:
     assert latex.escape("a_b & 5% é 中 --") == r"a\_b \& 5\% \'{e} \texttt{U+4E2D} -{}-{}"
     assert markdown.escape("a|b*c<d") == r"a\|b\*c\<d"
     assert csv.escape(" =1") == "' =1"
+    assert csv.escape("\x00\u200b=cmd()") == "'  =cmd()"
     assert csv.escape(-1.5) == -1.5
     assert clean("a\nb\x1b\ud800\u202e") == "a b   "
 

@@ -34,7 +34,7 @@ class Parameters(Strict):
         return self
 
 
-def lock(parameters: Parameters, offline: bool = False) -> dict[str, str]:
+def lock(parameters: Parameters) -> dict[str, str]:
     """Return a hash of the corpus as this installation holds it, and keep it for `fetch`. Raises DataError."""
     fingerprint, splits = _corpus(parameters)
     _kept(fingerprint, splits.save_to_disk)

@@ -7,11 +7,12 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from bench.errors import DataError
+from bench.expansion import check_file
 from bench.store.cache import cached
-from bench.suite.parameters import Strict
+from bench.suite.parameters import Strict, distinct_folders
 
 if TYPE_CHECKING:
     import datasets
@@ -23,10 +24,16 @@ FORMATS = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
 class Parameters(Strict):
     """One file, which becomes the split `train`, or one file for each split."""
 
-    files: Path | Annotated[dict[Annotated[str, Field(pattern=r"^\w+$")], Path], Field(min_length=1)]
+    files: Path | Annotated[dict[str, Path], Field(min_length=1)]
+
+    @field_validator("files")
+    @classmethod
+    def _splits(cls, files: Path | dict[str, Path]) -> Path | dict[str, Path]:
+        distinct_folders(files if isinstance(files, dict) else ())
+        return files
 
 
-def lock(parameters: Parameters, offline: bool = False) -> dict[str, str]:
+def lock(parameters: Parameters) -> dict[str, str]:
     """Read every file once and return a hash of split names, formats and bytes. Raises DataError."""
     for path in _splits(parameters).values():
         _read(path)
@@ -89,6 +96,7 @@ def _table(path: Path, suffix: str) -> Any:
     import pyarrow.json
     import pyarrow.parquet
 
+    check_file(path, str(path))
     if suffix == ".parquet":
         return pyarrow.parquet.read_table(path)
     size = min(path.stat().st_size + 1, 2**31 - 1)  # one block: types are inferred from every row

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.errors import DataError
+from bench.expansion import check_image
 from bench.store.cache import cached
-from bench.suite.parameters import Strict
+from bench.suite.parameters import Strict, distinct_folders
 
 if TYPE_CHECKING:
     import datasets
@@ -23,15 +24,16 @@ class Parameters(Strict):
     folder: Path
 
 
-def lock(parameters: Parameters, offline: bool = False) -> dict[str, str]:
+def lock(parameters: Parameters) -> dict[str, str]:
     """Open every image once and return a hash of relative names and bytes. Raises DataError."""
     from PIL import Image
 
     for path in _images(parameters.folder):
+        check_image(path, str(path))
         try:
             with Image.open(path) as image:
                 image.load()  # `verify` passes a truncated JPEG
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        except (OSError, SyntaxError, ValueError) as error:
             raise DataError(f"{path}: is no readable image ({error}); repair or remove it") from error
     return {"fingerprint": fingerprint(parameters)}
 
@@ -81,4 +83,8 @@ def _images(folder: Path) -> list[Path]:
     if len(depths) > 1 or not depths.keys() <= {2, 3}:
         odd = depths[min(depths)] if min(depths) < 2 else depths[max(depths)]
         raise DataError(f"{odd}: put every image into class/file or every one into split/class/file under {folder}")
+    try:
+        distinct_folders({path.relative_to(folder).parts[0] for path in images if depths.keys() == {3}})
+    except ValueError as error:
+        raise DataError(f"{folder}: {error}") from error
     return images

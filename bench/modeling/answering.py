@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from bench.errors import ModelError, NotApplicable
 from bench.modeling.encoded import Tokens
 from bench.modeling.images import processor_for
 from bench.modeling.inference import batched
+from bench.modeling.loading import UNSAFE
 from bench.modeling.text import tokenizer_for
 
 Tick = Callable[[int, int | None], None]
@@ -84,8 +86,11 @@ def load(
 
     try:
         model, info = getattr(transformers, auto).from_pretrained(
-            folder, dtype=dtype, local_files_only=True, trust_remote_code=trust_remote_code, output_loading_info=True
-        )
+            folder, dtype=dtype, local_files_only=True, trust_remote_code=trust_remote_code, output_loading_info=True,
+            weights_only=True,
+        )  # fmt: skip
+    except UnpicklingError as error:
+        raise ModelError(f"{folder}: {UNSAFE}") from error
     except (OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
         raise ModelError(f"{folder}: transformers cannot build this model: {error}") from error
     missing = sorted(key for key in info["missing_keys"] if not any(part in key.split(".") for part in unused))

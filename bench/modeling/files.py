@@ -18,7 +18,7 @@ CONFIGS = (
 MOST_BYTES = 200_000
 READ = ("*.json", "*.txt", "*.model", "*.jinja", "*.tiktoken", "*.safetensors")
 PICKLED = "pytorch_model*.bin"
-"""Only where there is no safetensors."""
+"""Only where there is no safetensors, and only by torch's unpickler for weights, which builds nothing but tensors."""
 CODE = "*.py"
 """Only where the suite trusts the model's own code."""
 NEVER = (
@@ -30,6 +30,7 @@ NEVER = (
     "flax_model*",
     "tf_model*",
     "checkpoint-*/*",
+    "adapter_config.json",
 )
 
 
@@ -43,6 +44,11 @@ def configs(folder: Path, model: str) -> dict[str, str]:
                 found[name] = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise ModelError(f"model {model}: {name} cannot be read: {error}") from error
+    if (folder / "adapter_config.json").is_file():
+        raise ModelError(
+            f"model {model} holds an adapter_config.json, which would have transformers load some other model; "
+            "take it out of the folder, or merge the adapter first"
+        )
     if "config.json" not in found:
         raise ModelError(f"model {model} has no config.json, so it is no model that transformers loads")
     return found

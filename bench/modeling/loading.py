@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -10,6 +11,11 @@ from torch import nn
 
 from bench.errors import ModelError
 from bench.modeling.classifier import Classifier
+
+UNSAFE = (
+    "its pickled weights hold more than tensors and would run code of their own; nothing of them was loaded: save the "
+    "model as safetensors"
+)
 
 
 def classifier(
@@ -41,9 +47,13 @@ def classifier(
             set_dropout(config, dropout)
         config.use_cache = False
         if pretrained:
-            backbone = AutoModel.from_pretrained(folder, config=config, dtype=getattr(torch, dtype), **options)
+            backbone = AutoModel.from_pretrained(
+                folder, config=config, dtype=getattr(torch, dtype), weights_only=True, **options
+            )
         else:
             backbone = AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=trust_remote_code)
+    except UnpicklingError as error:
+        raise ModelError(f"{folder}: {UNSAFE}") from error
     except (OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
         raise ModelError(f"{folder}: transformers cannot build this model: {error}") from error
     backbone = tower(backbone, config, modality)

@@ -22,7 +22,7 @@ def tokenizer_for(folder: Path) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise ModelError(f"{folder}: transformers cannot load its tokenizer: {error}") from error
     if tokenizer.pad_token_id is None:

@@ -20,7 +20,7 @@ class Parameters(ModelParameters):
     folder: Path
 
 
-def lock(parameters: Parameters, offline: bool = False) -> dict[str, Any]:
+def lock(parameters: Parameters) -> dict[str, Any]:
     """Return a hash of what transformers would read, and the config files. Raises ModelError."""
     folder = parameters.folder
     if not folder.is_dir():

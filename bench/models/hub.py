@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, model_validator
 
+from bench.checksums import verify
 from bench.errors import HubError, ModelError
 from bench.hub import HubId, Revision, ask, is_commit, is_offline
 from bench.modeling.files import CODE, CONFIGS, NEVER, PICKLED, READ, configs, has_weights
@@ -31,27 +33,29 @@ class Parameters(ModelParameters):
         return self
 
 
-def lock(parameters: Parameters, offline: bool = False) -> dict[str, Any]:
+def lock(parameters: Parameters) -> dict[str, Any]:
     """Return the commit that the revision stands for now, and the config files. Raises ModelError, HubError."""
     from huggingface_hub import HfApi
 
     name, revision = parameters.hub, parameters.revision
-    offline = offline or is_offline()
-    if not offline:
+    if not is_offline():
         info = ask("model", name, revision, lambda: HfApi().model_info(name, revision=revision))
         if not has_weights([file.rfilename for file in info.siblings or []]):
             raise ModelError(f"model '{name}' at {revision} holds no weights in safetensors or pytorch_model.bin")
-    folder = _snapshot(name, revision, CONFIGS, offline)
-    return {"fingerprint": folder.name, "files": configs(folder, f"'{name}'")}
+    folder = _snapshot(name, revision, CONFIGS)
+    files = configs(folder, f"'{name}'")
+    if parameters.trust_remote_code:
+        _refuse_others_code(name, files)
+    return {"fingerprint": folder.name, "files": files}
 
 
 def fetch(parameters: Parameters, fingerprint: str) -> Path:
     """Return the folder that holds the model at that commit; downloads on first use. Raises ModelError, HubError."""
     name = parameters.hub
     wanted = (*READ, CODE) if parameters.trust_remote_code else READ
-    folder = _snapshot(name, fingerprint, wanted, is_offline())
+    folder = _snapshot(name, fingerprint, wanted)
     if not any(folder.rglob("*.safetensors")):
-        folder = _snapshot(name, fingerprint, (*wanted, PICKLED), is_offline())
+        folder = _snapshot(name, fingerprint, (*wanted, PICKLED))
     if not has_weights([str(path) for path in folder.rglob("*")]):
         raise HubError(
             f"model '{name}' at {fingerprint} is not whole in the local cache; run once without HF_HUB_OFFLINE"
@@ -59,16 +63,32 @@ def fetch(parameters: Parameters, fingerprint: str) -> Path:
     return folder
 
 
-def _snapshot(name: str, revision: str, patterns: tuple[str, ...], offline: bool) -> Path:
+def _refuse_others_code(name: str, files: dict[str, str]) -> None:
+    """`auto_map` may name a module of another repository, as `other/repo--module.Class`, which no commit pins."""
+    for file, text in files.items():
+        try:
+            found = json.loads(text)
+        except ValueError:
+            continue  # whoever reads it says what is wrong with it
+        if isinstance(found, dict) and "--" in json.dumps(found.get("auto_map")):
+            raise ModelError(
+                f"model '{name}': its {file} runs code of another repository, which `revision` does not pin; take that "
+                "code into a repository of your own"
+            )
+
+
+def _snapshot(name: str, revision: str, patterns: tuple[str, ...]) -> Path:
     from huggingface_hub import snapshot_download
 
-    def call() -> str:
-        return snapshot_download(
+    def call() -> Path:
+        found = snapshot_download(
             name,
             revision=revision,
             allow_patterns=list(patterns),
             ignore_patterns=list(NEVER),
-            local_files_only=offline,
+            local_files_only=is_offline(),
         )
+        verify(path for path in Path(found).rglob("*") if path.is_file())
+        return Path(found)
 
-    return Path(ask("model", name, revision, call))
+    return ask("model", name, revision, call)

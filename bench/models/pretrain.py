@@ -39,7 +39,7 @@ class Parameters(ModelParameters):
     pretrain: Annotated[Text | Images, Field(discriminator="objective")]
 
 
-def lock(parameters: Parameters, offline: bool = False) -> dict[str, Any]:
+def lock(parameters: Parameters) -> dict[str, Any]:
     """Pretrain, unless the cache has it, and return a hash of recipe and corpus, and the config files.
 
     Raises DataError, ModelError.

@@ -14,7 +14,8 @@ def escape(value: object) -> object:
     """Text that a spreadsheet would run as a formula gets an apostrophe in front."""
     if not isinstance(value, str):
         return value
-    return f"'{clean(value)}" if value.lstrip().startswith(("=", "+", "-", "@")) else clean(value)
+    text = clean(value)
+    return f"'{text}" if text.lstrip().startswith(("=", "+", "-", "@")) else text
 
 
 def render(sections: Sequence[Section]) -> dict[str, bytes]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bench.errors import BenchError, StoreError
+from bench.redact import redact, redact_all
 from bench.runner.devices import Slot
 from bench.runner.interrupt import Interrupt
 from bench.runner.plan import INFRASTRUCTURE, Plan, settled
@@ -138,6 +139,7 @@ class Scheduler:
         order = {
             "do": "trial", "trial": trial.to_json(), "attempt": attempt, "results": str(self.results),
             "files": self.files[trial.names.model], "device": slot.device, "threads": slot.threads,
+            "checkpoint": self._plan.suite.checkpoint,
         }  # fmt: skip
         job = self.server.submit(order)
         now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -158,7 +160,8 @@ class Scheduler:
 
     def _end(self, event: Json, running: Running) -> None:
         found = self._found(event, running)
-        record = self._record(found, running, None if found["status"] == "ok" else self.server.log(event["job"]))
+        log = None if found["status"] == "ok" else redact(self.server.log(event["job"]))
+        record = self._record(found, running, log)
         self.server.forget(event["job"])
         self.writer.append(record)
         del self.running[event["job"]]
@@ -180,7 +183,7 @@ class Scheduler:
 
     def _found(self, event: Json, running: Running) -> Json:
         """The trial's own record, or the one its death deserves. Raises StoreError where it met a full disk."""
-        found = self.server.result(event["job"])
+        found: Json | None = redact_all(self.server.result(event["job"]))
         if found is None:
             found = {"started": running.started, "costs": {"seconds": {"total": time.monotonic() - running.begun}}}
             found["status"], found["cause"] = running.kill_reason or _death(event, running)

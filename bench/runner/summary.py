@@ -79,7 +79,7 @@ def _reasons(cells: Iterable[Cell]) -> list[str]:
     return [
         f"{task} · {', '.join(of_models)} · {', '.join(of_regimes)}"
         + ("" if of_sizes == ("0",) else f" · size {', '.join(of_sizes)}")
-        + f": {reason}"
+        + f": {printable(reason)}"
         for (task, reason, of_sizes, of_regimes), of_models in models.items()
     ]
 

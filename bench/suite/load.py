@@ -66,6 +66,8 @@ class _Loader:
             self.document.report(("sizes",), f"missing, and task '{lacking}' has none of its own; say sizes: [64, all]")
         if keys is None:
             return None
+        if keys.name.endswith("-smoke"):
+            self.document.report(("name",), "must not end in '-smoke', which is where `--smoke` leaves its results")
         for index, task in enumerate(keys.forgetting):
             if task not in tasks:
                 self.document.report(
@@ -193,6 +195,8 @@ def _trials(entry: Source | Task | Regime) -> Iterable[object]:
     if not isinstance(entry, Task):
         return [canonical(to_jsonable_python(entry))]
     content = canonical(to_jsonable_python(dataclasses.replace(entry, sizes=(), label_noise=())))
+    if len(entry.sizes) * len(entry.label_noise) > MAX_TRIALS // 100:  # a grid to be refused is not walked through
+        return [content]
     return itertools.product([content], entry.sizes, entry.label_noise)
 
 

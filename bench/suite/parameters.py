@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from collections.abc import Iterable
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -11,6 +14,16 @@ class Strict(BaseModel):
     """Unknown keys are errors and values are frozen."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def distinct_folders(names: Iterable[str]) -> None:
+    """Names that become folders: short words that stay apart where files know no case. Raises ValueError."""
+    seen: dict[str, str] = {}
+    for name in names:
+        if not re.fullmatch(r"\w[\w-]{0,63}", name):
+            raise ValueError(f"{name[:80]!r} is no name of a split: up to 64 letters, digits, - and _")
+        if (other := seen.setdefault(unicodedata.normalize("NFKC", name).casefold(), name)) != name:
+            raise ValueError(f"splits '{other}' and '{name}' differ in case alone; rename one")
 
 
 class Tuned(NamedTuple):

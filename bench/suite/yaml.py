@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,9 @@ from bench.errors import SuiteError
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 12
+MAX_VALUES = 20_000
+"""Keys, texts, lists and mappings in one file: reading and checking them takes well below a second."""
+MAX_PROBLEMS = 1000
 
 Path = tuple[str | int, ...]
 """Where a value is: `("tasks", "sst2", "labels", 0)`."""
@@ -67,6 +70,8 @@ class Document:
                 return  # what is wrong there has been said already
             line = next((self.lines[p] for p in above if p in self.lines), 1)
         self.problems.append((line, f"{spell(path)}: {problem}" if path else problem))
+        if len(self.problems) >= MAX_PROBLEMS:
+            raise self.refuse()
 
     def refuse(self) -> SuiteError:
         """The error that holds every problem, by line."""
@@ -82,8 +87,19 @@ class _Walk:
     """Events to values, by recursive descent to at most MAX_DEPTH."""
 
     def __init__(self, text: str, document: Document) -> None:
-        self.events: Iterator[Any] = yaml.parse(text, Loader=_LOADER)
+        self.events = self._counted(yaml.parse(text, Loader=_LOADER))
         self.document = document
+
+    @staticmethod
+    def _counted(events: Iterable[Any]) -> Iterator[Any]:
+        count = 0
+        for event in events:
+            count += isinstance(event, yaml.NodeEvent)
+            if count > MAX_VALUES:
+                raise yaml.MarkedYAMLError(
+                    problem=f"more than {MAX_VALUES:,} values; a suite is a short text", problem_mark=event.start_mark
+                )
+            yield event
 
     def documents(self) -> None:
         count = 0
@@ -190,7 +206,8 @@ def read(file: str | os.PathLike[str]) -> tuple[str, Document]:
         with open(file, "rb") as stream:
             data = stream.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
-            raise SuiteError([_printable(f"{name}: larger than {MAX_BYTES} bytes; a suite is a short text")])
+            line = data.count(b"\n") + 1
+            raise SuiteError([_printable(f"{name}:{line}: larger than {MAX_BYTES:,} bytes; a suite is a short text")])
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1

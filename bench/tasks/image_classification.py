@@ -26,10 +26,12 @@ def examples(dataset: Any, columns: dict[str, str], parameters: Parameters, plac
     """The data set's images, decoded when asked for, and classes. Raises DataError."""
     import datasets
 
+    from bench.modeling.pictures import Pictures
+
     feature = dataset.features[columns["image"]]
     if not isinstance(feature, datasets.Image):
         raise DataError(f"{place}: column '{columns['image']}' holds {feature}, not images; name another under columns")
-    return Examples(dataset[columns["image"]], labels_of(dataset, columns["label"], parameters, place))
+    return Examples(Pictures(dataset, columns["image"], place), labels_of(dataset, columns["label"], parameters, place))
 
 
 def encode(folder: Path, inputs: Sequence[Any], parameters: Parameters, target: Path) -> None:

@@ -45,8 +45,8 @@ def _task(order: Json) -> Json:
     task["data"]["fingerprint"] = locked["fingerprint"]
     _, asked = material.task_of(task)
     labels: Any = asked.model_dump(mode="json")["labels"]
+    splits = material.open_splits(task, order["location"], place)  # here now, whatever of it is cached: no trial waits
     if not labels:
-        splits = material.open_splits(task, order["location"], place)
         train = splits[task["splits"]["train"]]
         labels = class_words(train, task["columns"]["label"], asked, place)
     task["parameters"]["labels"] = labels

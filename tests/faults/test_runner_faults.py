@@ -282,3 +282,15 @@ def test_a_clock_set_back_changes_no_duration(ground: Ground) -> None:
     ground.source = TINY
     assert json.loads(ground.run("run", "c.yaml", "--rerun", "failed", "--json")[0])["statuses"] == {"ok": 1}
     assert json.loads(ground.run("run", "c.yaml", "--json")[0])["executed"] == 0
+
+
+@pytest.mark.fault(Row.TRUST)
+def test_secrets_reach_neither_records_nor_logs(ground: Ground) -> None:
+    ground.env["HF_TOKEN"] = "hf_abcdefghij0123456789"
+    out, error = ground.run("run", ground.suite("k", 1), acts={0: "tells_secrets"}, code=1)
+    (record,) = ground.records("k")
+    assert record["cause"] == "https://[secret]@host/x?token=[secret] refused"
+    assert record["log"] == "with [secret]\n"
+    for text in (out, error, *(p.read_text() for p in (ground.folder / "results/k").rglob("*.json*"))):
+        assert "abcdefghij" not in text
+        assert "me:word" not in text

@@ -88,6 +88,11 @@ def fails(emit: Emit) -> None:
     raise ValueError("not today")
 
 
+def tells_secrets(emit: Emit) -> None:
+    print("with", os.environ["HF_TOKEN"], flush=True)
+    raise ValueError(f"https://me:word@host/x?token={os.environ['HF_TOKEN']} refused")
+
+
 def loses_device(emit: Emit) -> None:
     if os.environ["TINY_DEVICE"] == "0":
         raise RuntimeError("CUDA error: GPU is lost")
