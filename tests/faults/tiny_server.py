@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import plugins
+from bench.errors import StoreError
 from bench.store import atomic, paths
 from bench.worker.device_loss import is_device_lost
 from bench.worker.server import serve
@@ -103,7 +104,7 @@ def loses_any_device(emit: Emit) -> None:
 
 
 def full_disk(emit: Emit) -> None:
-    raise atomic.StoreError("artifacts/x: cannot be written: No space left on device")
+    raise StoreError("artifacts/x: cannot be written: No space left on device")
 
 
 def slow(emit: Emit) -> None:
@@ -124,7 +125,7 @@ def body(order: dict[str, Any], emit: Emit) -> dict[str, Any]:
     try:
         globals()[act](emit)
     except Exception as error:
-        stop, lost = isinstance(error, atomic.StoreError), is_device_lost(error)
+        stop, lost = isinstance(error, StoreError), is_device_lost(error)
         return record | {
             "status": "killed" if lost else "failed",
             "cause": str(error),
