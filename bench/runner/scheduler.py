@@ -127,7 +127,7 @@ class Scheduler:
         busy = {r.slot for r in self.running.values()}
         usable = [slot for slot in self.slots if slot not in self._lost]
         if self._missing and not usable:
-            causes = "; ".join(f"{slot.name}: {cause}" for slot, cause in self._lost.items())
+            causes = "; ".join(f"{slot.name}: {self._lost[slot]}" for slot in self.slots)
             raise BenchError(f"no device is left ({causes}); what had finished is kept, running again goes on")
         for slot in usable:
             if slot not in busy and self._missing:
