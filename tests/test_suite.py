@@ -186,7 +186,7 @@ def test_every_mistake_is_reported_with_its_line(suite: Any) -> None:
     [
         ("name: nlp\n", "", "1: name: missing"),
         ("name: nlp", "name: ..", "1: name: must match"),
-        ("name: nlp", "name: nlp\ncheckpoint: 0", "2: checkpoint: must be greater than 0, found 0"),
+        ("name: nlp", "name: nlp\ncheckpoint: 0", "2: checkpoint: must be more than 0, found 0"),
         ("    kind: text-classification\n", "", "5: tasks.sst2.kind: missing"),
         ("    data: {hub: stanfordnlp/sst2}\n", "", "5: tasks.sst2.data: missing"),
         (
