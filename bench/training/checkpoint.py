@@ -72,7 +72,7 @@ class Checkpoint:
             target = self._folder / str(run.spent.step)
             try:
                 self._write(target, state)
-            except (OSError, StoreError, RuntimeError):  # torch says RuntimeError where a file cannot take what it writes
+            except (OSError, StoreError, RuntimeError):  # the last is what torch makes of a full disk
                 self._notes.append("no checkpoint could be written: it went on without")
                 self._every = float("inf")
         self._last = time.perf_counter()
