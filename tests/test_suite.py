@@ -116,6 +116,8 @@ def test_a_valid_suite_is_read_whole(suite: Any) -> None:
     assert read.regimes["lora"].parameters == Lora(r=16, learning_rate=(1e-4, 1e-2))
     assert (read.tuning_trials, read.tuning_seeds, read.budget.unit, read.validation) == (4, 1, "epochs", 0.2)
     assert grid_size(read) == 1 * 3 * (3 * 2) * (5 + 4)
+    assert read.checkpoint == 300
+    assert [suite(VALID + f"checkpoint: {said}\n").checkpoint for said in ("12.5", "null")] == [12.5, None]
 
 
 def test_a_task_overrides_the_axes(suite: Any) -> None:
@@ -184,6 +186,7 @@ def test_every_mistake_is_reported_with_its_line(suite: Any) -> None:
     [
         ("name: nlp\n", "", "1: name: missing"),
         ("name: nlp", "name: ..", "1: name: must match"),
+        ("name: nlp", "name: nlp\ncheckpoint: 0", "2: checkpoint: must be more than 0, found 0"),
         ("    kind: text-classification\n", "", "5: tasks.sst2.kind: missing"),
         ("    data: {hub: stanfordnlp/sst2}\n", "", "5: tasks.sst2.data: missing"),
         (

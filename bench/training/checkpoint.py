@@ -72,7 +72,7 @@ class Checkpoint:
             target = self._folder / str(run.spent.step)
             try:
                 self._write(target, state)
-            except (StoreError, RuntimeError):  # torch says RuntimeError where a file cannot take what it writes
+            except (OSError, StoreError, RuntimeError):  # the last is what torch makes of a full disk
                 self._notes.append("no checkpoint could be written: it went on without")
                 self._every = float("inf")
         self._last = time.perf_counter()
@@ -88,7 +88,8 @@ class Checkpoint:
 
     def _load(self) -> Json | None:
         reason = None
-        for path in sorted(self._folder.glob("[0-9]*"), key=lambda p: int(p.name), reverse=True):
+        found = [path for path in self._folder.glob("*") if path.name.isdecimal()]
+        for path in sorted(found, key=lambda p: int(p.name), reverse=True):
             try:
                 about = json.loads((path / "about.json").read_bytes())
                 differs = [name for name, value in self._key.items() if about[name] != value]
@@ -99,7 +100,7 @@ class Checkpoint:
                     return state
                 else:
                     reason = reason or "damaged"
-            except (OSError, ValueError, KeyError, TypeError, RuntimeError, pickle.UnpicklingError):
+            except (OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError, pickle.UnpicklingError):
                 reason = reason or "damaged"
         if reason is not None:
             self._notes.append(f"its checkpoint was {reason} and not used")

@@ -34,7 +34,7 @@ def kill_at(step: int) -> Tick:
 
 
 def attempt(
-    trial: Trial, results: Path, *, every: float | None = 0.0, tick: Tick = lambda *_: None, threads: int = 1
+    trial: Trial, results: Path, *, every: float | None = None, tick: Tick = lambda *_: None, threads: int = 1
 ) -> Json:
     """One attempt at a trial: its record. every: seconds between checkpoints, 0 for one a step."""
     record: Json = {"status": "ok", "cause": None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import random
@@ -13,10 +14,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import ground
 import numpy as np
 import pytest
 import torch
-from attempts import Killed, attempt, kill_at, outcome, saved
+from attempts import Killed, kill_at, outcome, saved
 from rows import Row
 from tiny_models import tiny_bert, tiny_image
 from tiny_tasks import image_task, order, text_task, trial
@@ -33,6 +35,7 @@ from bench.training.checkpoint import Checkpoint
 from bench.training.standing import Run, changing
 
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")  # PEFT asks transformers so
+attempt = functools.partial(ground.attempt, every=0.0)
 STEPS = 12
 DROPOUT = Training(batch_size=8, dropout=0.3, schedule="cosine").model_dump(mode="json")
 CONVERGED = {"until": "converged", "patience": 4, "max_epochs": 4, "min_steps": 3}
@@ -308,7 +311,11 @@ def test_the_clock_counts_what_is_in_the_result_and_not_what_was_lost(
 
 
 @pytest.mark.fault(Row.CHECKPOINT)
-def test_a_budget_in_seconds_goes_on_where_it_was(bert: Callable[..., Trial], tmp_path: Path) -> None:
+def test_a_budget_in_seconds_goes_on_where_it_was(
+    bert: Callable[..., Trial], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = torch.save
+    monkeypatch.setattr(torch, "save", lambda *a: (time.sleep(0.2), original(*a)))  # saving is not of the budget
     spec, begun, ticks = bert(budget={"seconds": 1.5}), time.monotonic(), []
 
     def first(stage: str, done: int, total: int | None) -> None:
