@@ -20,7 +20,7 @@ from rows import Row
 
 import bench
 from bench.errors import StoreError
-from bench.store import atomic, disk, paths, records
+from bench.store import atomic, cache, disk, paths, records
 from bench.worker import evaluation
 
 FOREVER = 10**9
@@ -184,6 +184,70 @@ def test_artifacts_are_whole_or_absent(kind: str, times: int, tmp_path: Path) ->
         patch.undo()
         evaluation.save(paths.artifacts(folder, "t", "b"), artifact())
         assert {p.name for p in paths.artifacts(folder, "t", "b").iterdir()} == {"curve.json", "predictions.parquet"}
+
+
+@pytest.mark.fault(Row.DISK)
+def test_the_disk_has_all_before_anything_gets_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    for name in disk.OPERATIONS:
+        real = getattr(disk, name)
+        monkeypatch.setattr(disk, name, lambda *a, name=name, real=real: calls.append(name) or real(*a))
+
+    def order(action: Callable[..., object], *arguments: object) -> str:
+        calls.clear()
+        action(*arguments)
+        return " ".join(calls)
+
+    writer = records.Writer(tmp_path, "run")
+    assert order(writer.append, record("a")) == "mkdir sync create sync write sync"
+    assert order(writer.append, record("b")) == "write sync"
+    assert order(atomic.write_text, tmp_path / "x", "1") == "create write sync rename sync"
+    filled = "mkdir create write sync mkdir create write sync"
+    files = {"a": b"1", "b/c": b"2"}
+    folder, report = tmp_path / "folder", tmp_path / "report"
+    assert order(atomic.write_folder, folder, files) == f"{filled} sync sync sync sync rename sync"
+    assert order(atomic.replace_folder, report, files, stale) == f"{filled} sync sync rename sync"
+    tidied = "unlink unlink rmdir rmdir"
+    assert order(atomic.replace_folder, report, files, stale) == f"{filled} sync sync exchange sync {tidied}"
+
+
+@pytest.mark.fault(Row.DISK)
+def test_a_new_name_that_the_disk_may_not_have_is_synced_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = records.Writer(tmp_path, "run")
+    for synced in ([tmp_path], [tmp_path, tmp_path / "records"]):
+        paths: list[Path] = []
+
+        def broken(path: Path, paths: list[Path] = paths, last: Path = synced[-1]) -> None:
+            paths.append(path)
+            if path == last:
+                raise OSError(errno.EIO, "broken")
+
+        monkeypatch.setattr(disk, "sync_path", broken)
+        assert "broken" in str(refusal(writer.append, record("a")))
+        assert paths == synced
+    paths.clear()
+    monkeypatch.setattr(disk, "sync_path", paths.append)
+    writer.append(record("a"))
+    assert paths == [tmp_path / "records"]
+
+
+@pytest.mark.fault(Row.DISK)
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
+def test_a_cache_that_cannot_be_filled_is_absent(code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(folder: Path) -> None:
+        (folder / "x").write_text("half")
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path))
+    full = pytest.raises(StoreError, match="No space left on device; make room, or name a folder elsewhere in BENCH_")
+    with full if code == errno.ENOSPC else pytest.raises(OSError, match="Input/output error"):
+        cache.cached("kind", {}, broken)
+    assert not [p for p in (tmp_path / "kind").iterdir() if p.is_dir()]
+    whole = cache.cached("kind", {}, lambda folder: (folder / "x").write_text("whole") and None)
+    (whole.with_name(f".partial-{whole.name}")).mkdir()  # as a killed process leaves it
+    whole.rename(whole.with_name("other"))
+    assert cache.cached("kind", {}, lambda folder: None) == whole
+    assert {p.name for p in whole.parent.iterdir() if p.is_dir()} == {whole.name, "other"}
 
 
 OLD = {"report.md": b"old", "tables/table-01.tex": b"old 1", "tables/table-02.tex": b"old 2"}
