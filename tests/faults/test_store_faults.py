@@ -53,6 +53,16 @@ def test_records_survive_any_fault(kind: str, times: int, tmp_path: Path) -> Non
 
 
 @pytest.mark.fault(Row.DISK)
+def test_short_writes_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk, "write", lambda descriptor, data: os.write(descriptor, data[:7]))
+    with records.Writer(tmp_path, "run") as writer:
+        writer.append(record("a"))
+    atomic.write_json(tmp_path / "x", "long enough for two writes")
+    assert ids(tmp_path) == ["a"]
+    assert (tmp_path / "x").read_text() == '"long enough for two writes"\n'
+
+
+@pytest.mark.fault(Row.DISK)
 def test_nothing_is_appended_to_half_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(descriptor: int, data: bytes) -> int:
         os.write(descriptor, data[:20])
