@@ -265,8 +265,8 @@ def check(results: str, as_json: bool) -> None:
     \b
     bench check results/
 
-    Exit code: 0 all is well, 1 something is wrong, 3 something cannot be read. Leftovers of killed runs are named and
-    do no harm.
+    Exit code: 0 all is well, 1 something is wrong, 2 there are no results, 3 they cannot be read.
+    Leftovers of killed runs are named and do no harm.
     """
     from bench import api
     from bench.runner.progress import printable

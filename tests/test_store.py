@@ -85,6 +85,25 @@ def test_a_damaged_line_is_skipped_and_named(tmp_path: Path, damage: Any, proble
     assert problem in text
 
 
+@pytest.mark.fault(Row.DAMAGED)
+@pytest.mark.parametrize(
+    ("part", "problem"),
+    [
+        ({"finished": 5}, "finished: "),
+        ({"trial": {"id": 7}}, "trial.id: "),
+        ({"scores": {"metric": "accuracy", "test": {"accuracy": "high"}}}, "scores.test.accuracy: "),
+        ({"costs": {"seconds": [1]}}, "costs.seconds: "),
+    ],
+)
+def test_a_whole_line_that_is_no_record_is_damaged(part: dict[str, Any], problem: str, tmp_path: Path) -> None:
+    with records.Writer(tmp_path, "run") as writer:
+        writer.append({**record(), **part})
+        writer.append(record("b"))
+    read = records.read(tmp_path)
+    assert len(read.records) == 1
+    assert f"{only_file(tmp_path)}:1: {problem}" in read.damaged[0]
+
+
 def test_an_older_schema_is_not_read_as_this_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(records, "SCHEMA", 0)
     with records.Writer(tmp_path, "run") as writer:

@@ -185,12 +185,15 @@ def costs(group: pd.DataFrame, title: str) -> Table:
     for _, row in group.iterrows():
         texts = [form(row[column]) for _, column, form in quantities]
         columns.append(texts if row["seeds"] else [state(row["state"]), *texts[1:]])
+    few = group[(group["seeds"] > 0) & (group["seeds"] < group["seeds_planned"])]
+    fewer = ", ".join(f"{row['regime']} ({row['seeds']} of {row['seeds_planned']})" for _, row in few.iterrows())
     return Table(
         caption=f"Costs on {title}: means over seeds; memory: the highest peak; "
         "training: optimiser steps alone; tuning: all its trials from start to end.",
         head=["", *group["regime"]],
         align="l" + "r" * len(columns),
         rows=[cells(name, *row) for (name, _, _), *row in zip(quantities, *columns, strict=True)],
+        notes=[f"Not over all seeds: {fewer}."] if fewer else [],
     )
 
 

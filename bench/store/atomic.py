@@ -168,5 +168,5 @@ def _remove(path: Path) -> None:
             for inside in list(path.iterdir()):
                 _remove(inside)
             disk.rmdir(path)
-        else:
+        elif os.path.lexists(path):
             disk.unlink(path)

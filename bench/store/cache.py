@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from filelock import FileLock
 
+from bench.errors import StoreError
+from bench.store import disk
 from bench.suite.trial import Json, digest
 
 
@@ -27,19 +28,34 @@ def cached(kind: str, key: Json, fill: Callable[[Path], None]) -> Path:
     """The folder for this key, filled by `fill(folder)` if it is not there yet.
 
     Whole or absent: it is filled under another name and then renamed. Two processes that want the same folder wait
-    for each other, so that nothing is computed twice.
+    for each other, so that nothing is computed twice. Raises StoreError on a full disk, else what `fill` raises.
     """
     target = root() / kind / digest(key, 32)
     if target.is_dir():
         return target
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(target.with_suffix(".lock")):
-        if not target.is_dir():
-            partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=target.parent))
-            try:
-                fill(partial)
-                os.replace(partial, target)
-            except BaseException:
-                shutil.rmtree(partial, ignore_errors=True)
-                raise
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(target.with_suffix(".lock")):
+            if not target.is_dir():
+                _fill(target, fill)
+    except OSError as error:
+        if error.errno not in disk.FULL:
+            raise
+        raise StoreError(
+            f"{target}: cannot be written: {error.strerror}; make room, or name a folder elsewhere in BENCH_CACHE"
+        ) from error
     return target
+
+
+def _fill(target: Path, fill: Callable[[Path], None]) -> None:
+    partial = target.with_name(f".partial-{target.name}")
+    shutil.rmtree(partial, ignore_errors=True)  # a killed process's: whoever fills it holds the lock
+    try:
+        disk.mkdir(partial)
+        fill(partial)
+        for path in partial.rglob("*"):
+            disk.sync_path(path)  # else a power cut could leave empty files under the whole folder's name
+        disk.rename(partial, target)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise

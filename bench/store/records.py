@@ -48,10 +48,10 @@ class Writer:
         with disk.refusing(self.path, len(line), "a record "):
             self._cut_back()
             descriptor = self._open()
-            self._torn = True
+            self._torn = True  # until all is written, for Ctrl-C too: the next call, or `close`, then cuts it off
             try:
                 disk.write_all(descriptor, line)
-            except BaseException:  # Ctrl-C too: what follows must not be appended to half a line
+            except OSError:
                 self._try_to_cut_back()
                 raise
             self._torn = False

@@ -3,91 +3,23 @@
 from __future__ import annotations
 
 import errno
-import itertools
 import json
 import os
 import re
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from faulty_disk import FOREVER, each, faulty, litter, on_a_small_disk, refusal, tree
 from rows import Row
 
 import bench
 from bench.errors import StoreError
-from bench.store import atomic, disk, paths, records
+from bench.store import atomic, cache, disk, paths, records
 from bench.worker import evaluation
-
-FOREVER = 10**9
-FAULTS = [*itertools.product(("ENOSPC", "EIO", "short"), (1, 2, FOREVER))]
-faulty = pytest.mark.parametrize(("kind", "times"), FAULTS, ids=lambda value: "good" if value == FOREVER else value)
-
-
-class Faults:
-    """Lets the n-th change of the disk fail and so many after it; `hit` tells whether any did.
-
-    A short write does half of its work; what follows it fails.
-    """
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, first: int, kind: str, times: int) -> None:
-        self.first, self.kind, self.last, self.count = first, kind, first + times - 1, 0
-        for name in disk.OPERATIONS:
-            monkeypatch.setattr(disk, name, self._wrapped(name, getattr(disk, name)))
-
-    @property
-    def hit(self) -> bool:
-        return self.count >= self.first
-
-    def _wrapped(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
-        def operation(*arguments: Any) -> Any:
-            self.count += 1
-            if not self.first <= self.count <= self.last:
-                return real(*arguments)
-            if self.kind == "short" and name == "write" and self.count == self.first:
-                self.last += 1
-                return real(arguments[0], arguments[1][: len(arguments[1]) // 2])
-            code = errno.EIO if self.kind == "EIO" else errno.ENOSPC
-            raise OSError(code, os.strerror(code))
-
-        return operation
-
-
-def each(kind: str, times: int, tmp_path: Path) -> Iterator[tuple[Path, Faults, pytest.MonkeyPatch]]:
-    """A fresh folder and faults from the first operation, the second, … until none is hit."""
-    for first in itertools.count(1):
-        with pytest.MonkeyPatch.context() as patch:
-            folder = tmp_path / str(first)
-            folder.mkdir()
-            faults = Faults(patch, first, kind, times)
-            yield folder, faults, patch
-            if not faults.hit:
-                assert first > 5
-                return
-
-
-def tree(folder: Path) -> dict[str, bytes]:
-    """All files below a folder but those that never became whole."""
-    found = [p for p in folder.rglob("*") if p.is_file()]
-    inside = {p: p.relative_to(folder).parts for p in found}
-    return {"/".join(inside[p]): p.read_bytes() for p in found if not any(map(atomic.TEMPORARY.fullmatch, inside[p]))}
-
-
-def litter(folder: Path) -> list[Path]:
-    return [p for p in folder.rglob(".*") if atomic.TEMPORARY.fullmatch(p.name)]
-
-
-def refusal(action: Callable[..., object], *arguments: object) -> str | None:
-    """What a StoreError said; None where there was none."""
-    try:
-        action(*arguments)
-    except StoreError as error:
-        return str(error)
-    return None
 
 
 def record(trial: str) -> dict[str, Any]:
@@ -118,6 +50,16 @@ def test_records_survive_any_fault(kind: str, times: int, tmp_path: Path) -> Non
         assert records.read(folder / "results").damaged == []
         assert ids(folder / "results") == [*confirmed, "again"]
         assert len(list((folder / "results").rglob("*"))) == 2
+
+
+@pytest.mark.fault(Row.DISK)
+def test_short_writes_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk, "write", lambda descriptor, data: os.write(descriptor, data[:7]))
+    with records.Writer(tmp_path, "run") as writer:
+        writer.append(record("a"))
+    atomic.write_json(tmp_path / "x", "long enough for two writes")
+    assert ids(tmp_path) == ["a"]
+    assert (tmp_path / "x").read_text() == '"long enough for two writes"\n'
 
 
 @pytest.mark.fault(Row.DISK)
@@ -186,110 +128,69 @@ def test_artifacts_are_whole_or_absent(kind: str, times: int, tmp_path: Path) ->
         assert {p.name for p in paths.artifacts(folder, "t", "b").iterdir()} == {"curve.json", "predictions.parquet"}
 
 
-OLD = {"report.md": b"old", "tables/table-01.tex": b"old 1", "tables/table-02.tex": b"old 2"}
-NEW = {"report.md": b"new" * 1000, "tables/table-01.tex": b"new 1", "cells.csv": b""}
-OWN = {"report.aux": b"own", "tables/mine.tex": b"own", "notes/today.txt": b"own"}
+@pytest.mark.fault(Row.DISK)
+def test_the_disk_has_all_before_anything_gets_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    for name in disk.OPERATIONS:
+        real = getattr(disk, name)
+        monkeypatch.setattr(disk, name, lambda *a, name=name, real=real: calls.append(name) or real(*a))
 
+    def order(action: Callable[..., object], *arguments: object) -> str:
+        calls.clear()
+        action(*arguments)
+        return " ".join(calls)
 
-def earlier(folder: Path) -> Path:
-    """A report, to which its user has added files."""
-    for name, data in {**OLD, **OWN}.items():
-        (folder / "report" / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / "report" / name).write_bytes(data)
-    return folder / "report"
-
-
-def stale(name: str) -> bool:
-    return name.startswith("tables/table-")
+    writer = records.Writer(tmp_path, "run")
+    assert order(writer.append, record("a")) == "mkdir sync create sync write sync"
+    assert order(writer.append, record("b")) == "write sync"
+    assert order(atomic.write_text, tmp_path / "x", "1") == "create write sync rename sync"
+    filled = "mkdir create write sync mkdir create write sync"
+    files = {"a": b"1", "b/c": b"2"}
+    folder, report = tmp_path / "folder", tmp_path / "report"
+    assert order(atomic.write_folder, folder, files) == f"{filled} sync sync sync sync rename sync"
+    assert order(atomic.replace_folder, report, files, lambda name: False) == f"{filled} sync sync rename sync"
+    assert order(atomic.replace_folder, report, files, lambda name: False).startswith(
+        f"{filled} sync sync exchange sync "
+    )
 
 
 @pytest.mark.fault(Row.DISK)
-@pytest.mark.parametrize("swaps", [True, False])
-@faulty
-def test_a_report_is_the_old_or_the_new(kind: str, times: int, swaps: bool, tmp_path: Path) -> None:
-    for folder, faults, patch in each(kind, times, tmp_path):
-        if not swaps:
-            patch.setattr(disk, "exchange", lambda *_: False)
-        path = earlier(folder)
-        said = refusal(atomic.replace_folder, path, NEW, stale)
-        assert said is None or (faults.hit and said.startswith(f"{path}: cannot be written: "))
-        places = [path] if swaps or times == 1 else [p for p in folder.iterdir() if p.name.startswith((".r", "r"))]
-        assert any(tree(place) in ({**OLD, **OWN}, {**NEW, **OWN}) for place in places)
-        patch.undo()
-        if path.exists():
-            atomic.replace_folder(path, NEW, stale)
-            assert tree(path) == {**NEW, **OWN}
+def test_a_new_name_that_the_disk_may_not_have_is_synced_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = records.Writer(tmp_path, "run")
+    for synced in ([tmp_path], [tmp_path, tmp_path / "records"]):
+        paths: list[Path] = []
+
+        def broken(path: Path, paths: list[Path] = paths, last: Path = synced[-1]) -> None:
+            paths.append(path)
+            if path == last:
+                raise OSError(errno.EIO, "broken")
+
+        monkeypatch.setattr(disk, "sync_path", broken)
+        assert "broken" in str(refusal(writer.append, record("a")))
+        assert paths == synced
+    paths.clear()
+    monkeypatch.setattr(disk, "sync_path", paths.append)
+    writer.append(record("a"))
+    assert paths == [tmp_path / "records"]
 
 
-def test_a_first_report_a_link_and_what_is_no_file(tmp_path: Path) -> None:
-    atomic.replace_folder(tmp_path / "new" / "report", NEW, stale)
-    assert tree(tmp_path / "new" / "report") == NEW
-    (tmp_path / "link").symlink_to(earlier(tmp_path))
-    (tmp_path / "report" / "a link").symlink_to("nowhere")
-    (tmp_path / "report" / "another").symlink_to(tmp_path / "new")
-    atomic.replace_folder(tmp_path / "link", NEW, stale)
-    assert (tmp_path / "link").is_symlink()
-    assert os.readlink(tmp_path / "report" / "a link") == "nowhere"
-    assert tree(tmp_path / "new" / "report") == NEW
-    assert {p.name for p in tmp_path.iterdir()} == {"new", "link", "report"}
-    (tmp_path / "file").write_text("kept")
-    with pytest.raises(StoreError, match="Not a directory"):
-        atomic.replace_folder(tmp_path / "file", NEW, stale)
-    assert (tmp_path / "file").read_text() == "kept"
-    assert not litter(tmp_path)
+@pytest.mark.fault(Row.DISK)
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
+def test_a_cache_that_cannot_be_filled_is_absent(code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(folder: Path) -> None:
+        (folder / "x").write_text("half")
+        raise OSError(code, os.strerror(code))
 
-
-KILLED = """
-import os, pathlib, signal, sys
-from bench.store import atomic, disk
-left = int(sys.argv[2])
-def dying(real):
-    def operation(*arguments):
-        global left
-        left -= 1
-        if not left:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return real(*arguments)
-    return operation
-for name in disk.OPERATIONS:
-    setattr(disk, name, dying(getattr(disk, name)))
-new = eval(sys.argv[3])
-atomic.replace_folder(pathlib.Path(sys.argv[1]), new, lambda name: name.startswith("tables/table-"))
-"""
-
-
-@pytest.mark.fault(Row.HALF_DONE, Row.RUNNER)
-def test_killed_while_it_writes_a_report_the_old_one_stays(tmp_path: Path) -> None:
-    states = []
-    for first in itertools.count(1):
-        path = earlier(tmp_path / str(first))
-        done = subprocess.run([sys.executable, "-c", KILLED, str(path), str(first), repr(NEW)])
-        states.append(tree(path))
-        assert states[-1] in ({**OLD, **OWN}, {**NEW, **OWN})
-        if done.returncode == 0:
-            break
-    assert states[0] == {**OLD, **OWN}
-    assert states[-1] == {**NEW, **OWN}
-    assert len(states) > 20
-
-
-@pytest.fixture(scope="module")
-def small_disk(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
-    """Runs source text where `disk` is the path of an empty file system of 64 KiB; returns what it prints."""
-    folder = tmp_path_factory.mktemp("disk")
-    mount = ["unshare", "-rm", "sh", "-c", f'mount -t tmpfs -o size=64k tmpfs {folder} && exec "$@"', "sh"]
-
-    def run(source: str) -> str:
-        source = f"import pathlib\ndisk = pathlib.Path({str(folder)!r})\n" + source
-        done = subprocess.run([*mount, sys.executable, "-c", source], capture_output=True, text=True, timeout=60)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    try:
-        run("")
-    except (OSError, AssertionError):
-        pytest.skip("no file system can be mounted here")
-    return run
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path))
+    full = pytest.raises(StoreError, match="No space left on device; make room, or name a folder elsewhere in BENCH_")
+    with full if code == errno.ENOSPC else pytest.raises(OSError, match="Input/output error"):
+        cache.cached("kind", {}, broken)
+    assert not [p for p in (tmp_path / "kind").iterdir() if p.is_dir()]
+    whole = cache.cached("kind", {}, lambda folder: (folder / "x").write_text("whole") and None)
+    (whole.with_name(f".partial-{whole.name}")).mkdir()  # as a killed process leaves it
+    whole.rename(whole.with_name("other"))
+    assert cache.cached("kind", {}, lambda folder: None) == whole
+    assert {p.name for p in whole.parent.iterdir() if p.is_dir()} == {whole.name, "other"}
 
 
 FILLING = """
@@ -325,40 +226,13 @@ print(left)
 
 
 @pytest.mark.fault(Row.DISK)
-def test_a_disk_that_is_really_full(small_disk: Callable[[str], str]) -> None:
-    record, lock, folder, left = small_disk(FILLING).splitlines()
+def test_a_disk_that_is_really_full(tmp_path: Path) -> None:
+    record, lock, folder, left = on_a_small_disk(tmp_path, FILLING).splitlines()
     full = r"cannot be written: No space left on device; needs room for"
     assert re.fullmatch(rf"FILE: a record {full} 8\d\d bytes more; make room and run again", record)
     assert re.fullmatch(rf"DISK/lock.json: {full} 65,003 bytes more; make room and run again", lock)
     assert re.fullmatch(rf"DISK/artifacts/t/a: {full} 65,000 bytes more; make room and run again", folder)
     assert left == "['artifacts', 'lock.json', 'records', 't']"
-
-
-REPORTING = """
-import sys
-sys.path.insert(0, {tests!r})
-from factory import Factory
-from bench.cli import main
-factory = Factory(disk / "r", examples=20)
-factory.cell("lora", 64, 0.8)
-factory.finish()
-(disk / "r" / "report").mkdir()
-(disk / "r" / "report" / "report.md").write_text("old")
-try:
-    main(["report", str(disk / "r")])
-except SystemExit as end:
-    print(end.code)
-print([p.name for p in (disk / "r").iterdir() if p.name.startswith(".")])
-print(*((p.name, p.read_text()) for p in (disk / "r" / "report").iterdir()))
-"""
-
-
-@pytest.mark.fault(Row.DISK)
-def test_no_room_for_a_report_is_exit_3_and_the_old_one_stays(small_disk: Callable[[str], str]) -> None:
-    source = "import os, sys\nos.dup2(1, 2)\n" + REPORTING.format(tests=str(Path(__file__).parents[1]))
-    said, *rest = small_disk(source).splitlines()
-    assert re.match(r"bench: .*/r/report: cannot be written: No space left on device; needs room for [\d,]+ byt", said)
-    assert rest == ["3", "[]", "('report.md', 'old')"]
 
 
 WRITES = re.compile(

@@ -11,6 +11,7 @@ import itertools
 import json
 import os
 import random
+import re
 import shutil
 import time
 from collections.abc import Callable
@@ -39,64 +40,12 @@ from bench.suite.trial import canonical, digest
 
 SECONDS = float(os.environ.get("FUZZ_SECONDS", "0"))
 TESTS = 4
-SUITES = sorted((Path(__file__).parents[2] / "suites").glob("*.yaml"))
-WORDS = [
-    "name",
-    "models",
-    "tasks",
-    "regimes",
-    "sizes",
-    "seeds",
-    "tuning",
-    "budget",
-    "validation",
-    "label_noise",
-    "metrics",
-    "timeout",
-    "hung",
-    "kind",
-    "data",
-    "columns",
-    "splits",
-    "labels",
-    "templates",
-    "folder",
-    "hub",
-    "files",
-    "builtin",
-    "pretrain",
-    "revision",
-    "regime",
-    "learning_rate",
-    "steps",
-    "epochs",
-    "seconds",
-    "batch_size",
-    "C",
-    "text",
-    "image",
-    "label",
-    "train",
-    "test",
-    "all",
-    "full",
-    "lora",
-    "partial",
-    "linear-probe",
-    "zero-shot",
-    "retrain",
-    "text-classification",
-    "image-classification",
-    "accuracy",
-    "macro-f1",
-    "range",
-    "choices",
-    "log",
-    "trials",
-    "forgetting",
-    "threads",
-    "precision",
-]
+ROOT = Path(__file__).parents[2]
+SUITES = sorted((ROOT / "suites").glob("*.yaml"))
+WORDS = sorted({
+    *(word for path in SUITES for word in re.findall(r"[a-z_-]+(?=:)", path.read_text())),
+    *(word for path in (ROOT / "docs").glob("*.md") for word in re.findall(r"`([a-z_-]+)`", path.read_text())),
+})  # fmt: skip
 SCALARS = st.one_of(
     st.none(),
     st.booleans(),
@@ -202,18 +151,21 @@ def torn(data: st.DataObject, text: bytes) -> bytes:
     return text
 
 
-def plan_of(file: Path, results: Path) -> None:
+def clear(action: Callable[..., Any], *arguments: Any) -> Any:
+    """What it returns, or the one error a user reads; anything else fails the test."""
     try:
-        suite = api.load_suite(file)
-    except SuiteError as error:
-        assert error.problems
-        assert all(problem.isprintable() for problem in error.problems)
-        return
-    if grid_size(suite) < 20_000:
-        try:
-            summarise(api.plan(suite, results), results, smoke=False)
-        except BenchError as error:
-            assert str(error)
+        return action(*arguments)
+    except BenchError as error:
+        return error
+
+
+def plan_of(file: Path, results: Path) -> None:
+    suite = clear(api.load_suite, file)
+    if isinstance(suite, SuiteError):
+        assert suite.problems
+        assert all(problem.isprintable() for problem in suite.problems)
+    elif grid_size(suite) < 20_000:
+        clear(lambda: summarise(api.plan(suite, results), results, smoke=False))
 
 
 def test_suites_that_are_no_yaml(tmp_path: Path) -> None:
@@ -255,10 +207,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def read_all(folder: Path) -> None:
     """What every command that reads results does with them."""
     for read in (_report, status_of, check.check, lock.read):
-        try:
-            read(folder)
-        except StoreError as error:
-            assert str(folder) in str(error)
+        found = clear(read, folder)
+        assert not isinstance(found, Exception) or (isinstance(found, StoreError) and str(folder) in str(found))
 
 
 def _report(folder: Path) -> None:
