@@ -147,6 +147,16 @@ def test_arrays_with_pickles_are_refused(tmp_path: Path) -> None:
 
 
 HEAD = "name: a\nmodels: {m: a/b}\ntasks: {t: {kind: text-classification, data: {builtin: python-docs}}}\n"
+
+
+def asking(tasks: int, wrong: int) -> str:
+    """A suite of many tasks that asks for as many others, so that the nearest name is looked for each time."""
+    task = "{{kind: text-classification, data: {{builtin: python-docs}}, max_length: {}}}"
+    known = "".join(f"  the-task-{i:04}: {task.format(i + 4)}\n" for i in range(tasks))
+    head = "name: a\nmodels: {m: a/b}\nregimes: {full: }\nsizes: [16]\nseeds: 1\ntuning: null\n"
+    return f"{head}tasks:\n{known}forgetting: [{', '.join(f'a-tisk-{i:05}' for i in range(wrong))}]\n"
+
+
 DEEP = {
     "bomb": "a0: &a [x, x]\n" + "".join(f"a{i}: &a{i} [{','.join(['*a'] * 10)}]\n" for i in range(40)),
     "deep-flow": "a: " + "[" * 3000 + "]" * 3000,
@@ -159,10 +169,9 @@ DEEP = {
     "mistakes": "name: a\nmodels:\n" + "".join(f" m{i}: {{hubb: x}}\n" for i in range(45_000)),
     "unknown": "name: a\n" + "".join(f"namx{i}: 1\n" for i in range(70_000)),
     "entries": "name: a\nmodels:\n" + "".join(f" m{i}: {{hubb: x}}\n" for i in range(45_000)),
-    "hints": "name: a\ntasks:\n" + "".join(f" the-task-{i:04}: {{}}\n" for i in range(4_000))
-    + f"forgetting: [{', '.join(f'a-tisk-{i:04}' for i in range(9_000))}]\n",
-    "near": "name: a\ntasks:\n" + "".join(f" the-task-{i:04}: {{}}\n" for i in range(190))
-    + f"forgetting: [{', '.join(f'a-tisk-{i:04}' for i in range(19_000))}]\n",
+    "hints": asking(1_200, 6_000),
+    "near": asking(100, 17_000),
+    "alike": "name: a\nsizes: [" + "all," * 240_000 + "]\n",
     "product": HEAD + f"regimes: {{full: }}\nsizes: {list(range(1, 9_000))}\n"
     f"label_noise: [{','.join(f'0.{i:05}' for i in range(9_000))}]\n",
 }  # fmt: skip
@@ -195,6 +204,7 @@ def test_hostile_suites_are_one_error_with_a_line_in_a_second_and_little_memory(
     assert done.returncode == 0, done.stderr
     found = [json.loads(line) for line in done.stdout.splitlines()]
     assert [name for name, *_ in found] == names
+    print(*[row[:3] for row in found], sep="\n")
     for name, seconds, kilobytes, problem in found:
         assert problem.split(":")[1].isdecimal(), problem
         assert len(problem) < 300
