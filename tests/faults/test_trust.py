@@ -204,7 +204,6 @@ def test_hostile_suites_are_one_error_with_a_line_in_a_second_and_little_memory(
     assert done.returncode == 0, done.stderr
     found = [json.loads(line) for line in done.stdout.splitlines()]
     assert [name for name, *_ in found] == names
-    print(*[row[:3] for row in found], sep="\n")
     for name, seconds, kilobytes, problem in found:
         assert problem.split(":")[1].isdecimal(), problem
         assert len(problem) < 300
