@@ -145,7 +145,10 @@ def run(
             json.dumps({"results": str(outcome.folder), "executed": outcome.executed, "statuses": outcome.statuses})
         )
     if outcome.failed:
-        console.print(f"{outcome.failed} trials have no result; --rerun failed tries those again that failed by themselves", markup=False)
+        console.print(
+            f"{outcome.failed} trials have no result; --rerun failed tries those again that failed by themselves",
+            markup=False,
+        )
     sys.exit(EXIT_TRIALS_FAILED if outcome.failed else 0)
 
 

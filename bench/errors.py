@@ -17,7 +17,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
-MOST_HINTS = 200
+MOST_HINTS = 100
 """Among more words than this nobody is told the nearest: finding it takes too long, and the list is no help."""
 EXIT_OK = 0
 EXIT_TRIALS_FAILED = 1

@@ -2,8 +2,8 @@
 
     python benchmarks/start.py
 
-Runs the digits of the quickstart into a temporary folder, and compares the median `start_seconds` of its records with the
-seconds a fresh interpreter takes to import what the server has imported, side by side on this machine.
+Runs the digits of the quickstart into a temporary folder, and compares the median `start_seconds` of its records with
+the seconds a fresh interpreter takes to import what the server has imported, side by side on this machine.
 """
 
 from __future__ import annotations

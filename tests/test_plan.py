@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
 
+import factory
 import pytest
 
 from bench import api
@@ -96,3 +98,9 @@ def test_zero_shot_is_one_trial_and_templates_repeat_nothing_else(tmp_path: Path
     changed = {one[i].names.regime for i in one.keys() - two.keys()}
     assert changed == {"zero-shot"}
     assert sum(t.names.regime == "zero-shot" for t in one.values()) == 1
+
+
+def test_what_trials_load_is_prepared_before_them_tasks_for_forgetting_too() -> None:
+    one = factory.trial("m", "t", "full", 64, 0.0, 0, "reported")
+    forgets = dataclasses.replace(one, regime={**one.regime, "forgetting": {"other": {}}})
+    assert api._used([one, forgets]) == {("models", "m"), ("tasks", "t"), ("tasks", "other")}

@@ -21,7 +21,7 @@ MAX_BYTES = 1_000_000
 MAX_DEPTH = 12
 MAX_VALUES = 20_000
 """Keys, texts, lists and mappings in one file: reading and checking them takes well below a second."""
-MAX_PROBLEMS = 1000
+MAX_PROBLEMS = 300
 
 Path = tuple[str | int, ...]
 """Where a value is: `("tasks", "sst2", "labels", 0)`."""

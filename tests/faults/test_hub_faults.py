@@ -137,7 +137,7 @@ def test_a_hub_that_fails_is_tried_again_and_then_one_sentence(
 def test_a_hub_that_stumbles_is_no_error_and_its_retry_after_is_obeyed(
     ask: Callable[..., list[Any]], faulty: Callable[..., str]
 ) -> None:
-    stumbling = faulty("api/models=later*1", "*safetensors*=wrong*1", "*safetensors*=cut*1")
+    stumbling = faulty("api/models=later*1", "*safetensors*=wrong*2", "*safetensors*=cut*2")
     kind, text, waited = ask(stumbling)
     assert kind == "ok", text
     assert 17.0 in waited

@@ -147,6 +147,16 @@ def test_arrays_with_pickles_are_refused(tmp_path: Path) -> None:
 
 
 HEAD = "name: a\nmodels: {m: a/b}\ntasks: {t: {kind: text-classification, data: {builtin: python-docs}}}\n"
+
+
+def asking(tasks: int, wrong: int) -> str:
+    """A suite of many tasks that asks for as many others, so that the nearest name is looked for each time."""
+    task = "{{kind: text-classification, data: {{builtin: python-docs}}, max_length: {}}}"
+    known = "".join(f"  the-task-{i:04}: {task.format(i + 4)}\n" for i in range(tasks))
+    head = "name: a\nmodels: {m: a/b}\nregimes: {full: }\nsizes: [16]\nseeds: 1\ntuning: null\n"
+    return f"{head}tasks:\n{known}forgetting: [{', '.join(f'a-tisk-{i:05}' for i in range(wrong))}]\n"
+
+
 DEEP = {
     "bomb": "a0: &a [x, x]\n" + "".join(f"a{i}: &a{i} [{','.join(['*a'] * 10)}]\n" for i in range(40)),
     "deep-flow": "a: " + "[" * 3000 + "]" * 3000,
@@ -157,7 +167,11 @@ DEEP = {
     "aliases": "name: a\nx: [" + "*a," * 330_000 + "]",
     "values": "name: a\nseeds: [" + ",".join(map(str, range(140_000))) + "]\n",
     "mistakes": "name: a\nmodels:\n" + "".join(f" m{i}: {{hubb: x}}\n" for i in range(45_000)),
-    "hints": "name: a\nforgetting: [" + "x," * 9_000 + "]\ntasks:\n" + "".join(f" t{i}: {{}}\n" for i in range(5_000)),
+    "unknown": "name: a\n" + "".join(f"namx{i}: 1\n" for i in range(70_000)),
+    "entries": "name: a\nmodels:\n" + "".join(f" m{i}: {{hubb: x}}\n" for i in range(45_000)),
+    "hints": asking(1_200, 6_000),
+    "near": asking(100, 17_000),
+    "alike": "name: a\nsizes: [" + "all," * 240_000 + "]\n",
     "product": HEAD + f"regimes: {{full: }}\nsizes: {list(range(1, 9_000))}\n"
     f"label_noise: [{','.join(f'0.{i:05}' for i in range(9_000))}]\n",
 }  # fmt: skip
@@ -369,6 +383,17 @@ def test_a_local_parquet_bomb_is_refused_before_it_is_read(tmp_path: Path, monke
     packed("parquet", tmp_path / "a.parquet", 40 * 2**20)
     with pytest.raises(DataError, match=r"a\.parquet: unpacks to more than"):
         files.lock(files.Parameters(files=tmp_path / "a.parquet"))
+
+
+def test_only_plain_formats_are_taken_for_images() -> None:
+    """Pillow would have another program run what an EPS says."""
+    from PIL import Image
+
+    eps = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n%%EOF\n"
+    with Image.open(io.BytesIO(eps)) as image:
+        assert image.format == "EPS"
+    with pytest.raises(DataError, match="is no readable image"):
+        expansion.check_image(io.BytesIO(eps), "x")
 
 
 def test_damaged_archives_are_data_errors(tmp_path: Path) -> None:
