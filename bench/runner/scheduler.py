@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bench.errors import BenchError, StoreError
-from bench.redact import redact, redact_all
+from bench.redact import redact_all
 from bench.runner.devices import Slot
 from bench.runner.interrupt import Interrupt
 from bench.runner.plan import INFRASTRUCTURE, Plan, settled
@@ -160,7 +160,7 @@ class Scheduler:
 
     def _end(self, event: Json, running: Running) -> None:
         found = self._found(event, running)
-        log = None if found["status"] == "ok" else redact(self.server.log(event["job"]))
+        log = None if found["status"] == "ok" else self.server.log(event["job"])
         record = self._record(found, running, log)
         self.server.forget(event["job"])
         self.writer.append(record)

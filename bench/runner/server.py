@@ -18,6 +18,7 @@ from typing import Any
 
 from bench import errors
 from bench.errors import BenchError
+from bench.redact import redact
 from bench.suite.trial import Json
 
 LOG_END = 4000
@@ -153,8 +154,8 @@ class Server:
         return result
 
     def log(self, job: str) -> str:
-        """The end of what a job has printed; bytes that are no text are shown as such."""
-        return self._jobs[job].printed.decode(errors="replace")[-LOG_END:]
+        """The end of what a job has printed, secrets taken out; bytes that are no text are shown as such."""
+        return redact(self._jobs[job].printed.decode(errors="replace"))[-LOG_END:]
 
     def forget(self, job: str) -> None:
         """Put away what is kept of a job."""

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import ground
+import attempts
 import numpy as np
 import pytest
 import torch
@@ -35,7 +35,7 @@ from bench.training.checkpoint import Checkpoint
 from bench.training.standing import Run, changing
 
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")  # PEFT asks transformers so
-attempt = functools.partial(ground.attempt, every=0.0)
+attempt = functools.partial(attempts.attempt, every=0.0)
 STEPS = 12
 DROPOUT = Training(batch_size=8, dropout=0.3, schedule="cosine").model_dump(mode="json")
 CONVERGED = {"until": "converged", "patience": 4, "max_epochs": 4, "min_steps": 3}
