@@ -19,7 +19,7 @@ test: setup
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not fault" -n 2
 
 faults: setup
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m fault -n 2
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m fault -n 2 --dist worksteal
 
 fuzz: setup
 	OMP_NUM_THREADS=1 FUZZ_SECONDS=120 $(BIN)/pytest tests/fuzz

@@ -157,7 +157,7 @@ def test_a_newer_record_is_refused_by_every_command(checksum: str | None, result
         assert "results/r/records/20260102T000000Z-newer.jsonl:2: was written by a newer version of bench" in said
         assert "in schema 2; this one knows schemas up to 1" in said
         assert "upgrade bench" in said
-    after = {p: p.read_bytes() for p in results.rglob("*") if p.is_file() and p.name != ".run.lock"}
+    after = {p: p.read_bytes() for p in results.rglob("*") if p.is_file() and p.name not in (".run.lock", ".run.json")}
     assert after == before
     with pytest.raises(StoreError, match="upgrade bench"):
         api.check(results)

@@ -116,7 +116,7 @@ def ask(hub_env: dict[str, str], python: Run) -> Callable[..., list[Any]]:
         ("*safetensors*=429", "cannot be reached .*it answered 429"),
         ("*api/models*=hang", "cannot be reached .*(timed out|TimeoutError|ReadTimeout)"),
         ("*safetensors*=hang", "cannot be reached .*(timed out|TimeoutError|ReadTimeout)"),
-        ("*safetensors*=cut", "cannot be reached .*(closed|complete)"),
+        ("*safetensors*=cut", "cannot be reached .*(closed|complete|disconnected)"),
         ("*safetensors*=wrong", r"was damaged on its way: model\.safetensors came with SHA-256"),
     ],
 )
