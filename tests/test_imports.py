@@ -10,8 +10,8 @@ import bench
 
 ROOT = Path(bench.__file__).parent
 ORDER = (
-    "cli", "api", "report", "analysis", "runner", "worker", "regimes", "zeroshot", "tasks", "models", "data",
-    "metrics", "training", "modeling", "corpora", "probes", "hub", "checksums", "expansion", "store", "suite",
+    "cli", "api", "report", "analysis", "runner", "worker", "regimes", "objectives", "zeroshot", "tasks", "models",
+    "data", "metrics", "training", "modeling", "corpora", "probes", "hub", "checksums", "expansion", "store", "suite",
     "plugins", "errors", "redact",
 )  # fmt: skip
 

@@ -23,6 +23,7 @@ from bench.modeling.encoded import Pixels, Tokens
 from bench.modeling.loading import classifier
 from bench.suite.parameters import Budget, Training
 from bench.training.batching import endless, epoch
+from bench.training.goal import cross_entropy
 from bench.training.loop import optimizer_for, train
 from bench.training.standing import Best, Fit
 
@@ -81,7 +82,8 @@ def fit(model: nn.Module, tokens: Any, budget: Budget | None = None, **changes: 
         "budget": budget or Budget(steps=STEPS), "training": TRAINING, "learning_rate": RATE, "micro_batch": SIZE,
         "device": CPU,
     }  # fmt: skip
-    return train(model, lambda p: tokens.batch(p, CPU), LABELS, tokens.lengths, batches(tokens), **(options | changes))
+    goal = cross_entropy(lambda p: tokens.batch(p, CPU), LABELS, tokens.lengths, CPU)
+    return train(model, goal, batches(tokens), **(options | changes))
 
 
 def plain_losses(model: nn.Module, tokens: Tokens) -> list[float]:
@@ -323,7 +325,7 @@ def test_flops_of_a_linear_model_are_those_on_paper() -> None:
     random = np.random.default_rng(0)
     pixels = Pixels(random.integers(0, 256, (64, 3, 4, 4), dtype=np.uint8), 1 / 255, [0.2] * 3, [0.3] * 3)
     done = train(
-        Flat(), lambda p: pixels.batch(p, CPU), np.zeros(64, np.int64), pixels.lengths,
+        Flat(), cross_entropy(lambda p: pixels.batch(p, CPU), np.zeros(64, np.int64), pixels.lengths, CPU),
         endless(pixels.lengths, SIZE, 0), budget=Budget(steps=10), training=TRAINING, learning_rate=RATE,
         micro_batch=SIZE, device=CPU,
     )  # fmt: skip

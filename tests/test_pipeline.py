@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -238,20 +239,25 @@ def small(tmp_path: Path) -> Callable[..., tuple[Json, Json]]:
     return start
 
 
-def refuse(most: int, collate: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    def limited(positions: Any) -> Any:
-        if len(positions) > most:
+def refuse(most: int, collate: Callable[..., Any]) -> Callable[..., Any]:
+    def limited(*arguments: Any) -> Any:
+        if len(arguments[-1]) > most:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
-        return collate(positions)
+        return collate(*arguments)
 
     return limited
+
+
+def small_device(most: int) -> Callable[..., Any]:
+    """The loop on a device that has room for so many examples."""
+    return lambda model, goal, *a, **k: loop.train(model, replace(goal, loss=refuse(most, goal.loss)), *a, **k)
 
 
 def test_a_full_device_halves_the_micro_batch_and_keeps_the_effective_one(
     small: Callable[..., tuple[Json, Json]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, curve = small("full", "whole")
-    monkeypatch.setattr("bench.training.job.train", lambda m, c, *a, **k: loop.train(m, refuse(3, c), *a, **k))
+    monkeypatch.setattr("bench.training.job.train", small_device(3))
     halved, other = small("full", "halved")
     assert whole["costs"]["batch"] == {"size": 8, "micro": 8, "accumulation": 1}
     assert halved["costs"]["batch"] == {"size": 8, "micro": 2, "accumulation": 4}
@@ -264,7 +270,7 @@ def test_a_full_device_halves_the_micro_batch_and_keeps_the_effective_one(
 def test_a_device_too_small_for_one_example_ends_the_trial(
     small: Callable[..., tuple[Json, Json]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bench.training.job.train", lambda m, c, *a, **k: loop.train(m, refuse(0, c), *a, **k))
+    monkeypatch.setattr("bench.training.job.train", small_device(0))
     with pytest.raises(torch.OutOfMemoryError) as caught:
         small("full", "never")
     assert status_of(caught.value) == "oom_device"

@@ -17,6 +17,18 @@ from bench.suite.parameters import ModelParameters, RegimeParameters, TaskParame
 ALL = [(folder, name) for folder in plugins.FOLDERS for name in plugins.names(folder)]
 FUNCTIONS = {
     "regimes": {"adapt": 2},
+    "objectives": {
+        "applies": 1,
+        "build": 3,
+        "goal": 2,
+        "answer": 3,
+        "targets": 2,
+        "baselines": 2,
+        "lost": 1,
+        "constant": 1,
+        "doubt": 2,
+        "columns": 2,
+    },
     "tasks": {"examples": 4, "encode": 4, "load": 1},
     "zeroshot": {"applies": 4, "load": 3, "log_probabilities": 5},
     "metrics": {"score": 2},
@@ -92,6 +104,8 @@ def test_a_regime_says_what_it_tunes_and_whether_it_trains(name: str) -> None:
 def test_a_task_kind_says_what_it_takes_and_how_it_is_scored(name: str) -> None:
     module = plugins.load("tasks", name)
     assert module.MODALITY in ("text", "image")
+    assert module.GIVES in plugins.names("objectives")
+    assert plugins.load("metrics", module.METRIC).TAKES == module.GIVES
     assert module.METRIC in plugins.names("metrics")
     assert any(module.COLUMNS.values())
 

@@ -225,7 +225,7 @@ def test_a_probe_is_scikit_learns_on_features_taken_by_hand(models: Any, tasks: 
 
     def features(split: str) -> np.ndarray:
         rows = []
-        for text in found.inputs(split):
+        for text in found.examples(split).inputs:
             with torch.no_grad():
                 rows.append(model(**tokenizer(text, return_tensors="pt")).last_hidden_state[0].mean(0).numpy())
         return np.stack(rows).astype(np.float64)
@@ -246,7 +246,7 @@ def test_features_are_computed_once_for_all_trials(
 ) -> None:
     built = []
     original = loading.classifier
-    monkeypatch.setattr("bench.training.job.classifier", lambda *a, **k: built.append(1) or original(*a, **k))
+    monkeypatch.setattr("bench.modeling.loading.classifier", lambda *a, **k: built.append(1) or original(*a, **k))
     first = trial(models["bert"], tasks["bert"], "linear-probe", seed=0)
     second = trial(models["bert"], tasks["bert"], "linear-probe", seed=1, tuned={"C": 3.0})
     found, adapted = adapt(first, tmp_path)

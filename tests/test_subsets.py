@@ -13,7 +13,7 @@ from bench.suite.trial import Names, Trial
 from bench.training.noise import corrupt
 from bench.training.subsets import draw
 from bench.worker.material import Material
-from bench.worker.run import _parts
+from bench.worker.parts import parts_of
 
 counts = st.lists(st.integers(1, 60), min_size=2, max_size=8)
 few = st.lists(st.integers(1, 80), min_size=2, max_size=3)
@@ -170,7 +170,7 @@ def material(**splits: np.ndarray) -> Material:
 @pytest.mark.parametrize("validation", [0.2, "full"])
 def test_noise_falls_on_all_that_is_learnt_from_and_never_on_the_test_split(validation: float | str) -> None:
     found = material(train=pool([60, 60], 0), validation=pool([25, 25], 1), test=pool([30, 30], 2))
-    parts = _parts(trial(noise=0.25, validation=validation), found, 2)
+    parts = parts_of(trial(noise=0.25, validation=validation), found, 2)
     for name in ("train", "validation"):
         part = parts[name]
         wrong = int((part.labels != found.labels[part.split][part.indices]).sum())
@@ -183,7 +183,7 @@ def test_noise_falls_on_all_that_is_learnt_from_and_never_on_the_test_split(vali
 
 def test_models_regimes_and_hyperparameters_do_not_change_what_is_learnt_from() -> None:
     found = material(train=pool([60, 60], 0), test=pool([30, 30], 2))
-    base = _parts(trial(noise=0.2), found, 2)
+    base = parts_of(trial(noise=0.2), found, 2)
     for changes in (
         {"model": {"fingerprint": "other"}},
         {"regime": {"kind": "lora"}},
@@ -191,7 +191,7 @@ def test_models_regimes_and_hyperparameters_do_not_change_what_is_learnt_from() 
         {"budget": {"steps": 3}},
         {"purpose": "tuning"},
     ):
-        other = _parts(trial(noise=0.2, **changes), found, 2)
+        other = parts_of(trial(noise=0.2, **changes), found, 2)
         for name, part in base.items():
             assert np.array_equal(part.indices, other[name].indices)
             assert np.array_equal(part.labels, other[name].labels)
@@ -199,10 +199,10 @@ def test_models_regimes_and_hyperparameters_do_not_change_what_is_learnt_from() 
 
 def test_noise_does_not_change_which_examples_are_drawn() -> None:
     found = material(train=pool([60, 60], 0), test=pool([30, 30], 2))
-    clean, noisy = _parts(trial(), found, 2), _parts(trial(noise=0.4), found, 2)
+    clean, noisy = parts_of(trial(), found, 2), parts_of(trial(noise=0.4), found, 2)
     assert all(np.array_equal(clean[name].indices, noisy[name].indices) for name in clean)
 
 
 def test_without_labels_there_is_nothing_to_learn_from() -> None:
-    parts = _parts(trial(size=0), material(train=pool([3, 3], 0), test=pool([2, 2], 0)), 2)
+    parts = parts_of(trial(size=0), material(train=pool([3, 3], 0), test=pool([2, 2], 0)), 2)
     assert [len(parts[name].indices) for name in ("train", "validation", "test")] == [0, 0, 4]

@@ -37,10 +37,12 @@ class Labelled(TaskParameters):
 
 @dataclass
 class Examples:
-    """inputs: n texts, pairs of texts or images; labels: int64 [n]."""
+    """inputs: n texts, pairs of texts, lists of words or images. labels: int64 [n], the classes, or where the task has
+    none what subsets are stratified by. targets: what is to be answered where that is no class."""
 
     inputs: Sequence[Any]
     labels: np.ndarray
+    targets: Sequence[Any] | None = None
 
 
 def class_words(dataset: Any, column: str, parameters: Labelled, place: str) -> list[str]:

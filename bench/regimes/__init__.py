@@ -1,7 +1,8 @@
 """Regimes, one file each: one way to adapt a model.
 
 A regime states `VERSION`, `Parameters` (a `RegimeParameters`), `TUNED` (what tuning searches, or None), `LABELS`
-(whether it learns from labels), `TRAINS` (whether by gradient, and so has a budget), and
+(whether it learns from labels), `TRAINS` (whether by gradient, and so has a budget), where it needs one feature vector
+an example `POOLED = True`, and
 
     adapt(job, parameters) -> Adapted         make the model ready for its task
 

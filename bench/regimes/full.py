@@ -22,4 +22,4 @@ def adapt(job: Job, parameters: Parameters) -> Adapted:
     """Train everything."""
     from bench.training.trained import trained
 
-    return trained(job, job.classifier(pretrained=True))
+    return trained(job, job.model(pretrained=True))

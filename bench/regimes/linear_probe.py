@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 VERSION = 1
 TUNED = Tuned("C", 1e-5, 1e1)
-LABELS, TRAINS = True, False
+LABELS, TRAINS, POOLED = True, False, True
 
 
 class Parameters(RegimeParameters):

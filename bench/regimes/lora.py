@@ -56,7 +56,7 @@ def adapt(job: Job, parameters: Parameters) -> Adapted:
 
     from bench.training.trained import trained
 
-    model = job.classifier(pretrained=True, frozen=True)
+    model = job.model(pretrained=True, frozen=True)
     own = _own(parameters)
     if own["target_modules"] == "all-linear":
         modules = dict(model.backbone.named_modules())

@@ -28,7 +28,7 @@ def adapt(job: Job, parameters: Parameters) -> Adapted:
     from bench.modeling.classifier import blocks
     from bench.training.trained import trained
 
-    model = job.classifier(pretrained=True)
+    model = job.model(pretrained=True)
     stack = blocks(model.backbone)
     if stack is None or len(stack) <= parameters.blocks:
         count = "no stack of blocks" if stack is None else f"only {len(stack)} blocks"

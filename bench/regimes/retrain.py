@@ -22,4 +22,4 @@ def adapt(job: Job, parameters: Parameters) -> Adapted:
     """Train everything, from random weights; the whole model has to be stored."""
     from bench.training.trained import trained
 
-    return trained(job, job.classifier(pretrained=False))
+    return trained(job, job.model(pretrained=False))

@@ -31,7 +31,7 @@ def resolve(facts: Any, question: Any, parameters: Parameters) -> dict[str, Any]
     from bench import plugins, zeroshot
 
     if parameters.way is None:
-        way, reason = zeroshot.choose(facts, question.modality, question.labels, question.label_map)
+        way, reason = zeroshot.choose(facts, question.modality, question.labels, question.label_map, question.gives)
     else:
         way = parameters.way
         reason = plugins.load("zeroshot", way).applies(facts, question.modality, question.labels, question.label_map)
@@ -48,7 +48,7 @@ def adapt(job: Job, parameters: Parameters) -> Adapted:
     loaded = job.whole_model(way)
 
     def predict(part: Part) -> np.ndarray:
-        inputs = job.inputs(part.split)
+        inputs = job.examples(part.split).inputs
         return job.ask(way, loaded, [inputs[int(i)] for i in part.indices], job.parameters, prior=parameters.prior)
 
     total = sum(p.numel() for p in loaded.model.parameters())

@@ -31,6 +31,7 @@ State = Literal["planned", "waiting", "failed", "not_applicable", "unresolved"]
 class Question(NamedTuple):
     """What a regime may ask of a task before anything is loaded."""
 
+    gives: str
     modality: str
     labels: list[str]
     label_map: dict[str, str]
@@ -162,7 +163,13 @@ class _Pair:
         if facts.modality not in (None, kind.MODALITY, "image-text"):
             raise NotApplicable(f"the model takes {facts.modality}, the task is {kind.MODALITY}")
         spec = task_spec(self.suite, task, task_lock["fingerprint"])
-        spec["parameters"]["labels"] = task_lock["labels"]
+        if "labels" in spec["parameters"]:
+            spec["parameters"]["labels"] = task_lock["labels"]
+        objective = plugins.load("objectives", kind.GIVES)
+        if getattr(module, "POOLED", False) and not objective.POOLED:
+            raise NotApplicable(f"{task.kind} is not answered from one feature vector an example")
+        if module.TRAINS and (reason := objective.applies(facts)) is not None:
+            raise NotApplicable(reason)
         question = _question(task, spec)
         own = regime.parameters.model_dump(mode="json")
         resolved = module.resolve(facts, question, regime.parameters) if hasattr(module, "resolve") else {}
@@ -199,13 +206,17 @@ class _Pair:
             if task_lock is None:
                 continue
             spec = task_spec(self.suite, task, task_lock["fingerprint"])
-            spec["parameters"]["labels"] = task_lock["labels"]
-            question = _question(task, spec)
-            way, _ = zeroshot.choose(facts, question.modality, question.labels, question.label_map)  # type: ignore[arg-type]
+            if "labels" in spec["parameters"]:
+                spec["parameters"]["labels"] = task_lock["labels"]
+            way, _ = self._way(facts, _question(task, spec))
             if way is not None:
                 found[name] = {"task": spec, "way": way, "way_version": plugins.load("zeroshot", way).VERSION}
                 places[name] = split(task.data.parameters)[1]
         return found, places
+
+    @staticmethod
+    def _way(facts: Facts, asked: Question) -> tuple[str | None, str | None]:
+        return zeroshot.choose(facts, asked.modality, asked.labels, asked.label_map, asked.gives)  # type: ignore[arg-type]
 
     def _training(self, own: Json, trains: bool) -> Json:
         training = self.suite.training.model_dump(mode="json")
@@ -237,6 +248,10 @@ class _Pair:
         def trial(noise: float, seed: int, purpose: Literal["tuning", "reported"], tuned: Json) -> Trial:
             return Trial(**base, size=cell.size, noise=noise, seed=seed, purpose=purpose, tuned=tuned)  # type: ignore[arg-type]
 
+        gives = plugins.load("tasks", base["task"]["kind"]).GIVES
+        if cell.noise and not plugins.load("objectives", gives).NOISE:
+            cell.state, cell.reason = "not_applicable", "there is no label noise for this kind of task"
+            return
         if not module.LABELS:
             cell.reported = [trial(0.0, 0, "reported", {})]
             return
@@ -291,9 +306,10 @@ class _Pair:
 
 def _question(task: Task, spec: Json) -> Question:
     """spec: the trial's task, its labels resolved."""
-    labels = spec["parameters"]["labels"]
+    labels = spec["parameters"].get("labels", [])
     words = list(labels.values()) if isinstance(labels, dict) else labels
-    return Question(plugins.load("tasks", task.kind).MODALITY, words, spec["parameters"].get("label_map", {}))
+    kind = plugins.load("tasks", task.kind)
+    return Question(kind.GIVES, kind.MODALITY, words, spec["parameters"].get("label_map", {}))
 
 
 @functools.cache

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
 
 VERSION = 1
 MODALITY = "image"
+GIVES = "classes"
 METRIC = "accuracy"
 COLUMNS = {"image": True, "label": True}
 
@@ -34,11 +34,11 @@ def examples(dataset: Any, columns: dict[str, str], parameters: Parameters, plac
     return Examples(Pictures(dataset, columns["image"], place), labels_of(dataset, columns["label"], parameters, place))
 
 
-def encode(folder: Path, inputs: Sequence[Any], parameters: Parameters, target: Path) -> None:
+def encode(folder: Path, examples: Examples, parameters: Parameters, target: Path) -> None:
     """Resize and crop with the model's image processor and keep the result in `target`."""
     from bench.modeling import images
 
-    images.resize(folder, inputs, target)
+    images.resize(folder, examples.inputs, target)
 
 
 def load(target: Path) -> Pixels:

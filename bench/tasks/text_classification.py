@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 VERSION = 1
 MODALITY = "text"
+GIVES = "classes"
 METRIC = "accuracy"
 COLUMNS = {"text": True, "text_pair": False, "label": True}
 
@@ -42,11 +43,11 @@ def _texts(dataset: Any, column: str, place: str) -> list[str]:
     return texts
 
 
-def encode(folder: Path, inputs: Sequence[Any], parameters: Parameters, target: Path) -> None:
+def encode(folder: Path, examples: Examples, parameters: Parameters, target: Path) -> None:
     """Tokenise with the model's tokenizer and keep the result in `target`."""
     from bench.modeling import text
 
-    text.save(text.tokenise(folder, inputs, parameters.max_length), target)
+    text.save(text.tokenise(folder, examples.inputs, parameters.max_length), target)
 
 
 def load(target: Path) -> Tokens:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -12,16 +13,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from bench import plugins
 from bench.errors import TrialError
 from bench.modeling.answering import Loaded, Settings
-from bench.modeling.classifier import Classifier
-from bench.modeling.encoded import Encoded
+from bench.modeling.examples import Examples
 from bench.modeling.facts import Facts
-from bench.modeling.inference import batched
-from bench.modeling.loading import classifier
+from bench.modeling.inference import batched, by_length
 from bench.probes.clock import Stages, latency
 from bench.probes.memory import PeakMemory
 from bench.store.cache import cached
@@ -29,6 +28,7 @@ from bench.suite.parameters import Budget, Training
 from bench.suite.trial import Json, Trial
 from bench.training.batching import endless
 from bench.training.checkpoint import Checkpoint
+from bench.training.goal import Goal
 from bench.training.loop import accelerator_for, train
 from bench.training.seeding import stream
 from bench.training.standing import Fit
@@ -38,23 +38,25 @@ Tick = Callable[[str, int, int | None], None]
 
 @dataclass
 class Part:
-    """Some examples of one split. indices: int64 [n] into the split; labels: int64 [n], noisy where the trial says."""
+    """Some examples of one split. indices: int64 [n] into the split. labels: int64 [n], their classes, or where the task
+    has none the rows of the split whose targets they have; `wrong` of them noisy, where the trial says so."""
 
     split: str
     indices: np.ndarray
     labels: np.ndarray
+    wrong: int = 0
 
 
 @dataclass
 class Adapted:
     """A model made ready for its task by a regime.
 
-    predict: a part → log-probabilities, float32 [templates, n, classes] (one template but for zero-shot)
+    predict: a part → answers [templates][n] (one template but for zero-shot), of the form of the task's objective
     trainable, total: numbers of parameters; stored_bytes: what must be kept beside the pretrained model
     backbone: what training changed; None where it changed nothing but a head
     """
 
-    predict: Callable[[Part], np.ndarray]
+    predict: Callable[[Part], Any]
     trainable: int
     total: int
     stored_bytes: int
@@ -65,8 +67,9 @@ class Adapted:
 class Job:
     """What a regime works on.
 
-    parts: `train` and `validation` (both empty for zero-shot) and `test`; labels: the classes' words; majority: the
-    training pool's most frequent class; inputs: a split's name → its texts or images, opened when first asked for.
+    parts: `train` and `validation` (both empty for zero-shot) and `test`; labels: the classes' words, empty where the
+    task has none; majority: the training pool's most frequent class; examples: a split's name → its texts or images and
+    targets, opened when first asked for.
     """
 
     trial: Trial
@@ -77,7 +80,7 @@ class Job:
     parameters: Any
     labels: list[str]
     majority: int
-    inputs: Callable[[str], Sequence[Any]]
+    examples: Callable[[str], Examples]
     parts: dict[str, Part]
     environment: str
     stages: Stages
@@ -91,7 +94,7 @@ class Job:
     backbone_parameters: int = 0
     feature_latency: float = 0.0
     shared_seconds: float = 0.0
-    _encoded: dict[str, Encoded] = field(default_factory=dict)
+    _encoded: dict[str, Any] = field(default_factory=dict)
     _feature_seconds: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -104,7 +107,12 @@ class Job:
         """The trial's training settings."""
         return Training.model_validate(self.trial.training)
 
-    def encoded(self, split: str) -> Encoded:
+    @property
+    def objective(self) -> ModuleType:
+        """What the task's models are trained to answer."""
+        return plugins.load("objectives", self.task.GIVES)
+
+    def encoded(self, split: str) -> Any:
         """A split as the model takes it: from the cache, or computed and cached."""
         if split not in self._encoded:
             with self.stages.stage("tokenise"):
@@ -112,56 +120,39 @@ class Job:
                 folder = cached(
                     "encoded",
                     self._key(split),
-                    lambda target: self.task.encode(self.folder, self.inputs(split), self.parameters, target),
+                    lambda target: self.task.encode(self.folder, self.examples(split), self.parameters, target),
                 )
                 self._encoded[split] = self.task.load(folder)
         return self._encoded[split]
 
-    def classifier(self, *, pretrained: bool, frozen: bool = False) -> Classifier:
-        """A new classifier on the device; its head, and a random backbone, come from the initialisation stream.
-
-        frozen: the pretrained weights will not train, and are held in the model's `dtype`; else in fp32.
-        """
+    def model(self, *, pretrained: bool, frozen: bool = False) -> Any:
+        """A new model for the task on the device, as its objective builds it."""
         with self.stages.stage("load"):
-            return self._classifier(pretrained, frozen)
+            return self._model(pretrained, frozen)
 
-    def _classifier(self, pretrained: bool, frozen: bool) -> Classifier:
+    def _model(self, pretrained: bool, frozen: bool) -> nn.Module:
         self.tick("load", 0, None)
-        parameters = self.trial.model["parameters"]
-        return classifier(
-            self.folder,
-            classes=len(self.labels),
-            pooling=self.pooling,
-            modality=self.task.MODALITY,
-            pretrained=pretrained,
-            seed=stream(self.trial.seed, "initialisation"),
-            dropout=self.trial.training.get("dropout"),
-            dtype=parameters["dtype"] if frozen else "float32",
-            trust_remote_code=parameters.get("trust_remote_code", False),
-        ).to(self.device)
+        model: nn.Module = self.objective.build(self, pretrained, frozen).to(self.device)
+        return model
 
-    def train(self, model: Classifier) -> None:
+    def train(self, model: nn.Module) -> None:
         """Train what is trainable in `model`, on the train part, within the trial's budget."""
-        part, encoded = self.parts["train"], self.encoded(self.parts["train"].split)
         budget = Budget.model_validate(self.trial.budget)
         if budget.until and not len(self.parts["validation"].indices):
             raise TrialError("`until: converged` is judged on held-out labels, and there are none; take more labels")
-        self.encoded(self.parts["validation"].split)
-        lengths = np.asarray(encoded.lengths)[part.indices]
+        goal, held_out = (self.objective.goal(self, self.parts[name]) for name in ("train", "validation"))
         torch.manual_seed(stream(self.trial.seed, "dropout"))
         with self.stages.stage("train"):
             self.fit = train(
                 model,
-                lambda positions: encoded.batch(part.indices[positions], self.device),
-                part.labels,
-                lengths,
-                endless(lengths, self.training.batch_size, stream(self.trial.seed, "order")),
+                goal,
+                endless(goal.lengths, self.training.batch_size, stream(self.trial.seed, "order")),
                 budget=budget,
                 training=self.training,
                 learning_rate=self.trial.tuned["learning_rate"],
                 micro_batch=self.micro_batch,
                 device=self.device,
-                validate=(lambda: self._validation_loss(model)) if budget.until else None,
+                validate=(lambda: self._validation_loss(model, held_out)) if budget.until else None,
                 checkpoint=self.checkpoint,
                 tick=lambda done, total: self.tick("train", done, total),
             )
@@ -172,24 +163,23 @@ class Job:
         if "train" in joules:
             joules["train"] -= joules.get("validation", 0.0) + joules.get("checkpoint", 0.0)
 
-    def _validation_loss(self, model: Classifier) -> float:
-        with self.stages.stage("validation"):
-            part = self.parts["validation"]
-            found = self.predict(model, part)[0]
-            return float(-found[np.arange(len(part.labels)), part.labels].mean())
+    def _validation_loss(self, model: nn.Module, goal: Goal) -> float:
+        with self.stages.stage("validation"), torch.inference_mode(), self.autocast():
+            model.eval()
+            batches = by_length(goal.lengths, self.evaluation_batch)
+            losses = [goal.loss(model, batch).float() for batch in batches]
+            return float(torch.stack(losses).sum()) / int(goal.weights.sum())
 
-    def predict(self, model: Classifier, part: Part) -> np.ndarray:
-        """Log-probabilities of a part, float32 [1, n, classes]."""
-        encoded = self.encoded(part.split)
-        autocast = accelerator_for(self.training.precision, self.device).autocast
-        model.eval()
+    def autocast(self) -> AbstractContextManager[Any]:
+        """The trial's precision."""
+        context: AbstractContextManager[Any] = accelerator_for(self.training.precision, self.device).autocast()
+        return context
+
+    def batched(self, forward: Callable[[np.ndarray], Tensor], lengths: np.ndarray, stage: str) -> np.ndarray:
+        """`forward` (positions → [n, width]) of all positions, float32 [n, width], under the trial's precision."""
         return batched(
-            lambda positions: model(encoded.batch(part.indices[positions], self.device)).float().log_softmax(dim=-1),
-            np.asarray(encoded.lengths)[part.indices],
-            self.evaluation_batch,
-            autocast,
-            lambda done, total: self.tick("predict", done, total),
-        )[None]
+            forward, lengths, self.evaluation_batch, self.autocast, lambda done, total: self.tick(stage, done, total)
+        )
 
     def whole_model(self, way: str) -> Loaded:
         """The model with its own head, as a way of zero-shot takes it."""
@@ -210,7 +200,7 @@ class Job:
             batch_size=self.evaluation_batch,
             max_length=getattr(task, "max_length", 0),
             prior=prior,
-            autocast=accelerator_for(self.training.precision, self.device).autocast,
+            autocast=self.autocast,
             tick=lambda done, total: self.tick("predict", done, total),
         )
         answers: np.ndarray = plugin.log_probabilities(
@@ -229,15 +219,10 @@ class Job:
         encoded = self.encoded(split)
 
         def compute(target: Path) -> None:
-            model = self._classifier(pretrained=True, frozen=True).eval()  # no stage: not this trial's alone
-            autocast = accelerator_for(self.training.precision, self.device).autocast
+            model: Any = self._model(pretrained=True, frozen=True).eval()  # no stage: not this trial's alone
             begun = time.perf_counter()
-            found = batched(
-                lambda positions: model.features(encoded.batch(positions, self.device)),
-                np.asarray(encoded.lengths),
-                self.evaluation_batch,
-                autocast,
-                lambda done, total: self.tick("features", done, total),
+            found = self.batched(
+                lambda rows: model.features(encoded.batch(rows, self.device)), np.asarray(encoded.lengths), "features"
             )
             np.save(target / "features.npy", found)
             facts = {
@@ -246,7 +231,7 @@ class Job:
                 "parameters": sum(p.numel() for p in model.backbone.parameters()),
             }
             one = np.arange(1)
-            with torch.inference_mode(), autocast():
+            with torch.inference_mode(), self.autocast():
                 facts["latency"] = latency(
                     lambda: model.features(encoded.batch(one, self.device)), self.stages.synchronise
                 )

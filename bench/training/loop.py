@@ -9,22 +9,19 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from bench.errors import Diverged
-from bench.modeling.encoded import send
 from bench.probes import flops as flop_probe
 from bench.probes.steps import StepTimes
 from bench.suite.parameters import Budget, Training
 from bench.training.budget import Spent
 from bench.training.checkpoint import Checkpoint
+from bench.training.goal import Goal
 from bench.training.schedule import scale
 from bench.training.standing import Best, Fit, Run
 
 CHECK = 100
 """Steps between two looks at whether the loss is still finite: the one place where the host waits for the device."""
-
-Collate = Callable[[np.ndarray], dict[str, Tensor]]
 
 
 def accelerator_for(precision: str, device: torch.device) -> Accelerator:
@@ -47,8 +44,7 @@ class Step:
     """One optimiser step on one batch, taken in micro-batches whose losses add up to the batch's mean loss."""
 
     model: nn.Module
-    collate: Collate
-    labels: np.ndarray
+    goal: Goal
     training: Training
     micro_batch: int
     device: torch.device
@@ -60,12 +56,10 @@ class Step:
     def backward(self, batch: np.ndarray) -> Tensor:
         """Add the batch's gradients up and return its loss, still on the device."""
         total = torch.zeros((), device=self.device)
+        weight = int(self.goal.weights[batch].sum())
         for start in range(0, len(batch), self.micro_batch):
-            part = batch[start : start + self.micro_batch]
             with self.accelerator.autocast():
-                logits = self.model(self.collate(part))
-            targets = send(torch.from_numpy(self.labels[part]), self.device)
-            loss = cross_entropy(logits.float().flatten(0, -2), targets.flatten(), reduction="sum") / len(batch)
+                loss = self.goal.loss(self.model, batch[start : start + self.micro_batch]) / weight
             self.accelerator.backward(loss)
             total += loss.detach()
         return total
@@ -82,9 +76,7 @@ class Step:
 
 def train(
     model: nn.Module,
-    collate: Collate,
-    labels: np.ndarray,
-    lengths: np.ndarray,
+    goal: Goal,
     batches: Iterator[np.ndarray],
     *,
     budget: Budget,
@@ -98,15 +90,14 @@ def train(
 ) -> Fit:
     """Train `model` in place until the budget is spent.
 
-    labels: int64 [n], or [n, k] where the model answers k times an example, -100 where it need not; lengths: int64 [n];
-    batches: endless arrays of positions below n; collate: positions → model inputs.
+    batches: endless arrays of positions of the goal's examples.
     validate: the validation loss, asked for once an epoch when the budget is `until: converged`; the weights of the
     best one are kept. checkpoint: where the run is saved now and then, and goes on from. Nothing inside a step waits
     for the device. Raises Diverged.
     """
-    step = Step(model, collate, labels, training, micro_batch, device)
+    step = Step(model, goal, training, micro_batch, device)
     optimizer = optimizer_for(model, learning_rate, training.weight_decay)
-    spent = Spent(budget, len(labels), training.batch_size, training.warmup)
+    spent = Spent(budget, len(goal.weights), training.batch_size, training.warmup)
     fit, best = Fit(times=StepTimes(device.type == "cuda")), Best(model, budget.patience)
     run = Run(model, optimizer, batches, spent, best, fit, device)
     if checkpoint is not None:
@@ -115,7 +106,7 @@ def train(
     while not spent.over():
         fit.times.begin()
         batch = next(batches)
-        padded = int(lengths[batch].max()) * len(batch)
+        padded = int(goal.lengths[batch].max()) * len(batch)
         if spent.step == 0:
             with flop_probe.count() as counted:
                 run.losses.append(step.backward(batch))
@@ -126,7 +117,7 @@ def train(
         fit.times.end()
         spent.advance(padded)
         fit.examples += len(batch)
-        fit.tokens += int(lengths[batch].sum())
+        fit.tokens += int(goal.lengths[batch].sum())
         tick(spent.step, spent.total_steps)
         if spent.step % CHECK == 0 and not torch.isfinite(run.losses[-1]):
             break

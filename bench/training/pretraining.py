@@ -15,8 +15,9 @@ from bench.errors import ModelError, did_you_mean
 from bench.modeling import images, text, vocabulary
 from bench.suite.parameters import Budget, Training
 from bench.training.batching import endless
+from bench.training.goal import Collate, cross_entropy
 from bench.training.latent import latent_semantics, start_from
-from bench.training.loop import Collate, train
+from bench.training.loop import train
 from bench.training.masking import AtPositions, mask
 from bench.training.recipes import Classification, MaskedLM, Recipe
 from bench.training.seeding import stream
@@ -91,7 +92,8 @@ def _fit(
     torch.set_num_threads(1)
     try:
         train(
-            model, collate, labels, lengths, endless(lengths, recipe.batch_size, stream(recipe.seed, "order")),
+            model, cross_entropy(collate, labels, lengths, CPU),
+            endless(lengths, recipe.batch_size, stream(recipe.seed, "order")),
             budget=Budget(epochs=epochs, min_steps=1), training=Training(batch_size=recipe.batch_size),
             learning_rate=recipe.learning_rate, micro_batch=recipe.batch_size, device=CPU,
         )  # fmt: skip

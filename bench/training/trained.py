@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor, nn
 
-from bench.modeling.classifier import Classifier
 from bench.training.job import Adapted, Job
 
 
-def trained(job: Job, model: Classifier) -> Adapted:
+def trained(job: Job, model: Any) -> Adapted:
     """Train the model's trainable weights on the job's train part."""
     job.train(model)
     return Adapted(
-        predict=lambda part: job.predict(model, part),
+        predict=lambda part: job.objective.answer(job, model.eval(), part),
         trainable=sum(p.numel() for p in model.parameters() if p.requires_grad),
         total=sum(p.numel() for p in model.parameters()),
         stored_bytes=sum(value.numel() * value.element_size() for value in changed(model)),

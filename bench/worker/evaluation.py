@@ -1,10 +1,11 @@
-"""Scores, the majority baseline and the predictions file of one trial."""
+"""Scores and the predictions file of one trial."""
 
 from __future__ import annotations
 
 import io
 import json
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -13,56 +14,34 @@ from bench import plugins
 from bench.errors import Diverged
 from bench.store import atomic
 from bench.suite.trial import Json
-from bench.training.job import Part
-
-FLOOR = np.log(1e-12)
 
 
-def scores(metrics: list[str], labels: np.ndarray, found: np.ndarray) -> Json:
-    """{metric: its mean over templates}. found: float32 [templates, n, classes].
+def scores(task: ModuleType, metrics: list[str], targets: Any, answers: Any) -> Json:
+    """{metric: its mean over templates}. answers: [templates][n].
 
-    Raises Diverged where an example's likeliest class is none: a NaN, an infinity, or nothing possible at all.
+    Raises Diverged where an example's answer is none: outputs that are not finite numbers.
     """
-    lost = ~np.isfinite(found.max(axis=-1)).all(axis=0)
+    lost = plugins.load("objectives", task.GIVES).lost(answers)
     if lost.any():
         raise Diverged(f"the model's outputs are not finite numbers for {lost.sum()} of {len(lost)} examples")
-    return {metric: float(np.mean(values)) for metric, values in by_template(metrics, labels, found).items()}
+    return {metric: float(np.mean(values)) for metric, values in by_template(metrics, targets, answers).items()}
 
 
-def by_template(metrics: list[str], labels: np.ndarray, found: np.ndarray) -> dict[str, list[float]]:
+def by_template(metrics: list[str], targets: Any, answers: Any) -> dict[str, list[float]]:
     """{metric: one value per template}."""
-    return {metric: [float(plugins.load("metrics", metric).score(labels, one)) for one in found] for metric in metrics}
+    return {m: [float(plugins.load("metrics", m).score(targets, one)) for one in answers] for m in metrics}
 
 
-def constant(found: np.ndarray) -> bool:
-    """Whether one class is the answer to every example, of several, in every template."""
-    answers = found.argmax(axis=-1)
-    return answers.shape[1] > 1 and bool((answers == answers[0, 0]).all())
-
-
-def log_loss(labels: np.ndarray, found: np.ndarray) -> float:
-    """Mean negative log-probability of the labels, in nats, each at most -log(1e-12)."""
-    return float(-np.maximum(found[np.arange(len(labels)), labels], FLOOR).mean())
-
-
-def majority(answer: int, labels: np.ndarray, classes: int) -> np.ndarray:
-    """Log-probabilities of always answering one class, float32 [1, n, classes]."""
-    found = np.full((1, len(labels), classes), FLOOR, dtype=np.float32)
-    found[:, :, answer] = 0.0
-    return found
-
-
-def predictions(metric: str, part: Part, found: np.ndarray) -> dict[str, Any]:
+def predictions(task: ModuleType, metric: str, indices: np.ndarray, targets: Any, answers: Any) -> dict[str, Any]:
     """The columns of predictions.parquet: one row per template and test example."""
     plugin = plugins.load("metrics", metric)
-    templates, count, _ = found.shape
-    outcomes = [plugin.outcomes(part.labels, one) if plugin.PER_EXAMPLE else np.full(count, np.nan) for one in found]
+    templates, count = len(answers), len(indices)
+    outcomes = [plugin.outcomes(targets, one) if plugin.PER_EXAMPLE else np.full(count, np.nan) for one in answers]
     return {
-        "example": np.tile(part.indices, templates),
+        "example": np.tile(indices, templates),
         "template": np.repeat(np.arange(templates), count),
-        "label": np.tile(part.labels, templates),
         "outcome": np.concatenate(outcomes).astype(np.float32),
-        "log_probabilities": list(np.maximum(found, FLOOR).astype(np.float32).reshape(templates * count, -1)),
+        **plugins.load("objectives", task.GIVES).columns(targets, answers),
     }
 
 

@@ -64,9 +64,9 @@ def _scores(job: Job, named: Json, asked: material.Material, weights: Json | Non
     loaded = job.whole_model(named["way"])
     if weights is not None:
         _replace(loaded.model, weights, kind.MODALITY)
-    inputs, labels = asked.inputs("test"), asked.labels["test"]
+    inputs, labels = asked.examples("test").inputs, asked.labels["test"]
     answers = job.ask(named["way"], loaded, [inputs[i] for i in range(len(labels))], parameters)
-    scores: dict[str, float] = evaluation.scores(list(parameters.metrics) or [kind.METRIC], labels, answers)
+    scores: dict[str, float] = evaluation.scores(kind, list(parameters.metrics) or [kind.METRIC], labels, answers)
     if named["way"] in OBJECTIVES:
         texts = [text if isinstance(text, str) else " ".join(text) for text in inputs]
         scores |= OBJECTIVES[named["way"]](loaded, texts, parameters.max_length, job)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,14 +32,14 @@ class Material:
     dropped: int
     _splits: dict[str, Any] | None = None
 
-    def inputs(self, split: str) -> Sequence[Any]:
-        """A split's texts or images; the data set is opened only now."""
+    def examples(self, split: str) -> Examples:
+        """A split's texts or images, and targets; the data set is opened only now."""
         if self._splits is None:
             self._splits = open_splits(self.task, self.location, "the task's data")
         plugin, parameters = task_of(self.task)
         dataset = self._splits[_source_split(self.task, split)].select(self.rows[split])
         examples: Examples = plugin.examples(dataset, self.task["columns"], parameters, "the task's data")
-        return examples.inputs
+        return examples
 
 
 def load(task: Json, location: Json, limits: Json, place: str = "the task's data") -> Material:

@@ -43,13 +43,15 @@ def _task(order: Json) -> Json:
     place = f"task {order['name']}"
     task: Json = order["task"]
     task["data"]["fingerprint"] = locked["fingerprint"]
-    _, asked = material.task_of(task)
-    labels: Any = asked.model_dump(mode="json")["labels"]
+    kind, asked = material.task_of(task)
+    classes = "labels" in kind.Parameters.model_fields
+    labels: Any = asked.model_dump(mode="json")["labels"] if classes else []
     splits = material.open_splits(task, order["location"], place)  # here now, whatever of it is cached: no trial waits
-    if not labels:
+    if classes and not labels:
         train = splits[task["splits"]["train"]]
         labels = class_words(train, task["columns"]["label"], asked, place)
-    task["parameters"]["labels"] = labels
+    if classes:
+        task["parameters"]["labels"] = labels
     found = material.load(task, order["location"], {}, place)
     counts = {split: np.bincount(values, minlength=len(labels)).tolist() for split, values in found.labels.items()}
     return {"fingerprint": locked["fingerprint"], "labels": labels, "classes": counts, "dropped": found.dropped}

@@ -23,10 +23,9 @@ from bench.suite.parameters import Training
 from bench.suite.trial import Json, Trial
 from bench.training.checkpoint import Checkpoint, until_it_ends
 from bench.training.job import Adapted, Job, Part, Tick
-from bench.training.noise import corrupt
 from bench.training.standing import Fit
-from bench.training.subsets import draw
 from bench.worker import environment, evaluation, forgetting, material
+from bench.worker.parts import parts_of
 
 
 def run(order: Json, device: Any, threads: int, tick: Tick, record: Json) -> None:
@@ -99,10 +98,10 @@ def _job(
         folder = source.fetch(origin, trial.model["fingerprint"])
         found = material.load(trial.task, trial.locations["data"], trial.limits)
     task, parameters = material.task_of(trial.task)
-    labels = parameters.words()
-    parts = _parts(trial, found, len(labels))
+    labels = parameters.words() if hasattr(parameters, "words") else []
+    parts = parts_of(trial, found, len(labels))
     notes = list(record.get("facts", {}).get("notes", []))
-    for name in ("train", "test") if trial.size != 0 else ("test",):
+    for name in ("train", "test") if labels and trial.size != 0 else ("test",) if labels else ():
         if missing := len(labels) - len(np.unique(parts[name].labels)):
             notes.append(f"{missing} of {len(labels)} classes have no {name} example")
     if found.dropped:
@@ -111,7 +110,7 @@ def _job(
         "train_examples": len(parts["train"].indices),
         "validation_examples": len(parts["validation"].indices),
         "test_examples": len(parts["test"].indices),
-        "noisy_labels": sum(int((p.labels != found.labels[p.split][p.indices]).sum()) for p in parts.values()),
+        "noisy_labels": sum(p.wrong for p in parts.values()),
         "notes": notes,
     }  # fmt: skip
     record["scores"] = {"metric": _metrics(trial, task)[0]}
@@ -122,29 +121,12 @@ def _job(
     return Job(
         trial=trial, facts=Facts.from_files(order["files"]), folder=folder, device=device, task=task,
         parameters=parameters, labels=labels, majority=int(np.bincount(found.labels["train"]).argmax()),
-        inputs=found.inputs, parts=parts,
+        examples=found.examples, parts=parts,
         environment=environment_id, stages=stages, memory=memory,
         micro_batch=micro_batch, evaluation_batch=evaluation_batch,
         checkpoint=None if every is None else Checkpoint(place, key, every, stages, memory, notes),
         tick=tick, notes=notes,
     )  # fmt: skip
-
-
-def _parts(trial: Trial, found: material.Material, classes: int) -> dict[str, Part]:
-    """What may be learnt from, what it is judged by while learning, and the test split, whose labels stay clean."""
-    test = Part("test", np.arange(len(found.labels["test"])), found.labels["test"])
-    empty = np.empty(0, dtype=np.int64)
-    if trial.size == 0:
-        return {"train": Part("train", empty, empty), "validation": Part("train", empty, empty), "test": test}
-    full = trial.validation == "full"
-    subset = draw(
-        found.labels["train"], trial.size, 0.0 if trial.validation == "full" else trial.validation, trial.seed
-    )
-    held_out = ("validation", np.arange(len(found.labels["validation"]))) if full else ("train", subset.validation)
-    parts = {"test": test}
-    for name, (split, indices) in {"train": ("train", subset.train), "validation": held_out}.items():
-        parts[name] = Part(split, indices, corrupt(found.labels[split], indices, trial.noise, classes, trial.seed))
-    return parts
 
 
 def _measure(job: Job, order: Json, record: Json) -> None:
@@ -158,21 +140,20 @@ def _measure(job: Job, order: Json, record: Json) -> None:
     artifact: Json = {"curve": {"losses": job.fit.losses, "validations": job.fit.validations} if job.fit else {}}
     with job.memory.stage("inference"):
         if len(job.parts["validation"].indices):
-            held_out = _predict(job, adapted, "validation")
-            labels = job.parts["validation"].labels
-            scores["validation"] = evaluation.scores(metrics, labels, held_out)
-            scores["validation"]["log_loss"] = evaluation.log_loss(labels, held_out[0])
+            answers, targets = _predict(job, adapted, "validation")
+            scores["validation"] = evaluation.scores(job.task, metrics, targets, answers)
+            scores["validation"]["log_loss"] = job.objective.doubt(targets, answers)
         if trial.purpose == "reported":
             part = job.parts["test"]
             if module.LABELS:
                 job.encoded(part.split)  # tokenising is a stage of its own
-            found = _predict(job, adapted, "test")
-            scores["test"] = evaluation.scores(metrics, part.labels, found)
-            if len(found) > 1:
-                scores["templates"] = evaluation.by_template(metrics, part.labels, found)
-            majority = evaluation.majority(job.majority, part.labels, len(job.labels))
-            scores["majority"] = evaluation.scores(metrics, part.labels, majority)
-            artifact["predictions"] = evaluation.predictions(metrics[0], part, found)
+            answers, targets = _predict(job, adapted, "test")
+            scores["test"] = evaluation.scores(job.task, metrics, targets, answers)
+            if len(answers) > 1:
+                scores["templates"] = evaluation.by_template(metrics, targets, answers)
+            for name, trivial in job.objective.baselines(job, part).items():
+                scores[name] = evaluation.scores(job.task, metrics, targets, trivial)
+            artifact["predictions"] = evaluation.predictions(job.task, metrics[0], part.indices, targets, answers)
             costs["inference"] = _inference(job, adapted, part, job.stages)
     with job.stages.stage("save"):
         evaluation.save(paths.artifacts(Path(order["results"]), trial.id, order["attempt"]), artifact)
@@ -181,15 +162,15 @@ def _measure(job: Job, order: Json, record: Json) -> None:
             scores["forgetting"] = forgetting.measure(job, adapted.backbone, trial.locations["forgetting"])
 
 
-def _predict(job: Job, adapted: Adapted, name: str) -> np.ndarray:
-    """Log-probabilities of a part, float32 [templates, n, classes], timed as the stage of its name."""
+def _predict(job: Job, adapted: Adapted, name: str) -> tuple[Any, Any]:
+    """Answers to a part, [templates][n], timed as the stage of its name, and what they are judged by, [n]."""
     with job.stages.stage(name):
         found = adapted.predict(job.parts[name])
     job.charge(name, job.parts[name])
     judged = "test" if job.trial.purpose == "reported" else "validation"
-    if name == judged and evaluation.constant(found):
+    if name == judged and job.objective.constant(found):
         job.notes.append(f"every {name} example got the same answer")
-    return found
+    return found, job.objective.targets(job, job.parts[name])
 
 
 def _adapted(job: Job, adapted: Adapted, record: Json) -> None:
@@ -198,7 +179,7 @@ def _adapted(job: Job, adapted: Adapted, record: Json) -> None:
     costs["stored_bytes"] = adapted.stored_bytes
     if job.fit is not None:
         costs |= _training(job, job.fit, record["environment"]["device"])
-    if job.trial.regime["kind"] != "zero-shot":
+    if job.trial.regime["kind"] != "zero-shot" and job.objective.POOLED:
         facts["pooling"] = job.pooling
     if "way" in job.trial.regime:
         facts["method"] = job.trial.regime["way"]

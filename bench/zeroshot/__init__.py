@@ -1,7 +1,7 @@
 """Ways of answering without training, one file each.
 
-A way states `VERSION`, `TEMPLATES` and three functions: `applies(facts, modality, labels, label_map)`, None or the
-reason why not; `load(folder, device, dtype)`; and `log_probabilities(loaded, inputs, labels, templates, how)`, `how`
+A way states `VERSION`, `GIVES` (an objective), `TEMPLATES` and three functions: `applies(facts, modality, labels,
+label_map)`, None or the reason why not; `load(folder, device, dtype)`; and `log_probabilities(loaded, inputs, labels, templates, how)`, `how`
 being `bench.modeling.answering.Settings`: float32 [templates, examples, labels], each row a log-softmax.
 """
 
@@ -17,13 +17,20 @@ ORDER = ("own-head", "entailment", "cloze", "likelihood", "similarity", "label-p
 
 
 def choose(
-    facts: Facts, modality: Literal["text", "image"], labels: Sequence[str], label_map: Mapping[str, str]
+    facts: Facts,
+    modality: Literal["text", "image"],
+    labels: Sequence[str],
+    label_map: Mapping[str, str],
+    gives: str = "classes",
 ) -> tuple[str, None] | tuple[None, str]:
-    """The first way that applies, in `ORDER` and then by name; or else why none does."""
+    """The first way to give such answers that applies, in `ORDER` and then by name; or else why none does."""
     names = plugins.names("zeroshot")
     reasons = []
     for name in sorted(names, key=lambda n: ORDER.index(n) if n in ORDER else len(ORDER)):
-        reason = plugins.load("zeroshot", name).applies(facts, modality, labels, label_map)
+        way = plugins.load("zeroshot", name)
+        if gives != way.GIVES:
+            continue
+        reason = way.applies(facts, modality, labels, label_map)
         if reason is None:
             return name, None
         reasons.append(f"{name}: {reason}")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bench.modeling.answering import Loaded, Settings
 
 VERSION = 1
+GIVES = "classes"
 TEMPLATES = ("This text is about {label}.", "This example is {label}.", "It is {label}.")
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bench.modeling.answering import Loaded, Settings
 
 VERSION = 1
+GIVES = "classes"
 TEMPLATES = ("a photo of a {label}.", "an image of a {label}.", "{label}")
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bench.modeling.answering import Loaded, Settings
 
 VERSION = 1
+GIVES = "classes"
 TEMPLATES = ("{text} It was {label}.", "{text} This is {label}.", "{text}\nLabel: {label}")
 
 

@@ -20,6 +20,7 @@ from rows import Row
 from tiny_models import tiny_bert
 from tiny_tasks import text_task, trial
 
+from bench import plugins
 from bench.analysis.failures import failures
 from bench.analysis.frame import cells, load
 from bench.errors import DataError, Diverged
@@ -110,15 +111,16 @@ def test_a_pretrained_model_that_answers_nothing_has_no_score(bert: Callable[...
 
 @pytest.mark.fault(Row.DIVERGED)
 def test_an_answer_is_a_finite_number() -> None:
+    task, labels = plugins.load("tasks", "text-classification"), np.array([0, 0])
     found = np.log(np.array([[[0.5, 0.5], [1.0, 1e-30]]], dtype=np.float32))
     impossible = found.copy()
     impossible[0, 1, 1] = -np.inf  # one class that cannot be is an answer
-    assert evaluation.scores(["accuracy"], np.array([0, 0]), impossible) == {"accuracy": 1.0}
+    assert evaluation.scores(task, ["accuracy"], labels, impossible) == {"accuracy": 1.0}
     for value in (np.nan, np.inf, -np.inf):
         lost = found.copy()
         lost[0, 1] = [value, -np.inf]
         with pytest.raises(Diverged, match="not finite numbers for 1 of 2 examples"):
-            evaluation.scores(["accuracy"], np.array([0, 0]), lost)
+            evaluation.scores(task, ["accuracy"], labels, lost)
 
 
 @pytest.mark.fault(Row.DIVERGED)

@@ -1,0 +1,17 @@
+"""Objectives, one file each: what a model is trained to answer, and how its answers are read.
+
+A task kind names its objective (`GIVES`), and a metric the objective whose answers it judges (`TAKES`). An objective
+states `VERSION`, `POOLED` (whether it answers from one pooled feature vector an example, which a linear probe needs),
+`NOISE` (whether targets can be made wrong), `applies(facts)` (None, or why a model cannot be trained for it), and works
+on a `bench.training.job.Job`:
+
+    build(job, pretrained, frozen)   a new model; its `backbone` is what regimes freeze or wrap
+    goal(job, part)                  what training minimises (`bench.training.goal.Goal`)
+    answer(job, model, part)         [templates][n] answers of the trained model
+    targets(job, part)               [n] what they are judged by
+    baselines(job, part)             {name: [1][n] answers that take no model}
+    lost(answers)                    bool [n]: which are no answers at all
+    constant(answers)                whether several examples all got the same
+    doubt(targets, answers)          a number to break ties by: of equal scores the lowest wins
+    columns(targets, answers)        what predictions.parquet keeps, each [templates × n]
+"""
