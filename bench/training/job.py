@@ -38,8 +38,8 @@ Tick = Callable[[str, int, int | None], None]
 
 @dataclass
 class Part:
-    """Some examples of one split. indices: int64 [n] into the split. labels: int64 [n], their classes, or where the task
-    has none the rows of the split whose targets they have; `wrong` of them noisy, where the trial says so."""
+    """Some examples of one split. indices: int64 [n] into the split. labels: int64 [n], their classes, or where the
+    task has none the rows of the split whose targets they have; `wrong` of them noisy, where the trial says so."""
 
     split: str
     indices: np.ndarray

@@ -1,8 +1,9 @@
 """Ways of answering without training, one file each.
 
 A way states `VERSION`, `GIVES` (an objective), `TEMPLATES` and three functions: `applies(facts, modality, labels,
-label_map)`, None or the reason why not; `load(folder, device, dtype)`; and `log_probabilities(loaded, inputs, labels, templates, how)`, `how`
-being `bench.modeling.answering.Settings`: float32 [templates, examples, labels], each row a log-softmax.
+label_map)`, None or the reason why not; `load(folder, device, dtype)`; and `log_probabilities(loaded, inputs,
+labels, templates, how)`, `how` being `bench.modeling.answering.Settings`: float32 [templates, examples, labels], each
+row a log-softmax.
 """
 
 from __future__ import annotations

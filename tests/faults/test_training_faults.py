@@ -24,6 +24,7 @@ from bench import plugins
 from bench.analysis.failures import failures
 from bench.analysis.frame import cells, load
 from bench.errors import DataError, Diverged
+from bench.modeling import loading
 from bench.modeling.encoded import Tokens
 from bench.report.section import sections
 from bench.runner.plan import _winner
@@ -243,7 +244,7 @@ def test_a_full_device_halves_the_micro_batch_wherever_it_shows(
     if place == "data":
         monkeypatch.setattr(material, "load", device.before(material.load))
     if place == "load":
-        monkeypatch.setattr(job, "classifier", device.before(job.classifier))
+        monkeypatch.setattr(loading, "classifier", device.before(loading.classifier))
     if place == "batch":
         monkeypatch.setattr(Tokens, "batch", device.before(Tokens.batch))
     record = attempt(bert(), tmp_path / "halved", every=0.0, tick=device if place == "tick" else lambda *_: None)
@@ -259,7 +260,7 @@ def test_a_device_too_small_for_one_example_keeps_what_is_known(
     place: str, bert: Callable[..., Trial], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     device = Full(lambda *_: place != "evaluation" or not torch.is_grad_enabled())
-    target, name = (job, "classifier") if place == "loading" else (Tokens, "batch")
+    target, name = (loading, "classifier") if place == "loading" else (Tokens, "batch")
     monkeypatch.setattr(target, name, device.before(getattr(target, name)))
     record = attempt(bert(), tmp_path, every=None)
     assert record["status"] == "oom_device"
