@@ -208,6 +208,8 @@ class Server:
                 if event["event"] == "ended" and event["job"] == job:
                     result, log = self.result(job), self.log(job)
                     self.forget(job)
+                    if self._gone:
+                        raise BenchError(self._gone)
                     if result is None:
                         raise BenchError(f"preparing {order['kind']} {order['name']}: {ending(event)}:\n{log}")
                     if "error" in result:
