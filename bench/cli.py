@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shlex
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench.errors import EXIT_INTERRUPTED, EXIT_TRIALS_FAILED, BenchError, SuiteError
+from bench.errors import EXIT_INTERRUPTED, EXIT_STORE, EXIT_TRIALS_FAILED, BenchError, SuiteError
 from bench.redact import redact
 
 if TYPE_CHECKING:
@@ -58,6 +59,15 @@ class Commands(click.Group):
         except BrokenPipeError:  # the reader of our output has gone, as `bench plan … | head` does
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(0)
+        except OSError as error:  # what cannot be read or written and nobody foresaw; our own output among it
+            from bench.runner.progress import printable
+
+            place = f"{error.filename}: " if error.filename else ""
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else its rest fails once more at exit
+            click.echo(
+                printable(redact(f"bench: {place}{error.strerror or error}; put that right, run again")), err=True
+            )
+            ctx.exit(EXIT_STORE)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -74,6 +84,10 @@ def main() -> None:
 
     Shell completion: eval "$(_BENCH_COMPLETE=bash_source bench)" (or zsh_source, fish_source).
     """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cluster's way of saying Ctrl-C
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # names may hold what the terminal's encoding does not
 
 
 @main.command()
@@ -93,7 +107,7 @@ def main() -> None:
 )
 @click.option(
     "--grace",
-    type=click.FloatRange(0),
+    type=click.FloatRange(0, 86_400),
     default=20,
     show_default=True,
     metavar="SECONDS",
@@ -118,7 +132,6 @@ def run(
     from bench import api
     from bench.runner.progress import Lines, Live
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cluster's way of saying Ctrl-C
     console = _console(stderr=as_json)
     views: list[Lines] = []
 
@@ -128,8 +141,8 @@ def run(
 
     try:
         outcome = api.run(
-            api.load_suite(suite), results, smoke=smoke, only=only, yes=yes, jobs=jobs, rerun=rerun, grace=grace,
-            devices=[d for d in devices.split(",") if d], progress=progress,
+            api.load_suite(suite), results, smoke=smoke, only=only, yes=yes, jobs=jobs, rerun=rerun,
+            grace=max(0.0, grace), devices=[d for d in devices.split(",") if d], progress=progress,
             say=lambda text: console.print(text, markup=False, emoji=False),
         )  # fmt: skip
     finally:

@@ -24,7 +24,15 @@ class Interrupt:
     @property
     def over(self) -> bool:
         """Whether what still runs is to be killed."""
-        return len(self._times) > 1 or (self.asked and time.monotonic() - self._times[0] >= self.grace)
+        return self.over_for >= 0
+
+    @property
+    def over_for(self) -> float:
+        """Seconds since then; negative before."""
+        if not self._times:
+            return -1.0
+        end = self._times[0] + self.grace
+        return time.monotonic() - (min(end, self._times[1]) if len(self._times) > 1 else end)
 
     @contextlib.contextmanager
     def heeded(self) -> Iterator[None]:

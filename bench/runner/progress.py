@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import Counter
 
@@ -41,11 +42,17 @@ class Lines:
         self._seconds.append(seconds)
         left = f", about {span(eta)} left" if (eta := self.eta()) else ""
         line = f"[{self.finished}/{self.total}] {describe(trial)}: {outcome(record)} ({seconds:.1f} s){left}"
-        self.console.print(Text(line), soft_wrap=True)
+        self._print(self.console, line)
 
     def note(self, text: str) -> None:
         """A line of its own."""
-        self.console.print(Text(printable(text)), soft_wrap=True)
+        self._print(self.console, printable(text))
+
+    @staticmethod
+    def _print(console: Console, line: str) -> None:
+        """Whether it can be read must not decide over the run: a full disk, a closed pipe (rich exits for that)."""
+        with contextlib.suppress(OSError, SystemExit):
+            console.print(Text(line), soft_wrap=True)
 
     def eta(self) -> float:
         """Seconds until the end, if trials go on taking what they took on average."""
@@ -93,11 +100,11 @@ class Live(Lines):
         self.statuses[record["status"]] += 1
         self._seconds.append(record.get("costs", {}).get("seconds", {}).get("total", 0.0))
         if record["status"] != "ok":
-            self._progress.console.print(Text(f"{describe(trial)}: {outcome(record)}"), soft_wrap=True)
+            self._print(self._progress.console, f"{describe(trial)}: {outcome(record)}")
 
     def note(self, text: str) -> None:
         """A line above the bars, which stays."""
-        self._progress.console.print(Text(printable(text)), soft_wrap=True)
+        self._print(self._progress.console, printable(text))
 
     def close(self) -> None:
         """Take the live lines away."""

@@ -23,6 +23,8 @@ WAIT = 0.5
 """Seconds the parent sleeps at most between two looks at its clocks."""
 DUMP_SECONDS = 1.0
 """What a trial is given to print its stack before it is killed."""
+PATIENCE = 3.0
+"""Seconds a server is given to say that what was interrupted has ended."""
 
 
 class Progress(Protocol):
@@ -84,6 +86,7 @@ class Scheduler:
     _again: set[str] = field(default_factory=set)
     _lost: dict[Slot, str] = field(default_factory=dict)
     _attempts: int = 0
+    _watched: float = field(default_factory=time.monotonic)
 
     def execute(self) -> Plan:
         """Run until nothing is missing; returns the last plan. Every record is on disk before the next trial starts.
@@ -103,6 +106,9 @@ class Scheduler:
                 for event in self.server.events(WAIT):
                     self._handle(event)
                 self._watch()
+                if self.interrupt.over_for > PATIENCE:  # it hangs, or is only starting: no event will come
+                    for job, running in list(self.running.items()):
+                        self._end({"event": "ended", "job": job}, running)
         if self.interrupt.asked:
             raise KeyboardInterrupt
         return self._plan
@@ -183,10 +189,13 @@ class Scheduler:
 
     def _found(self, event: Json, running: Running) -> Json:
         """The trial's own record, or the one its death deserves. Raises StoreError where it met a full disk."""
-        found: Json | None = redact_all(self.server.result(event["job"]))
+        found = self.server.result(event["job"])
         if found is None:
             found = {"started": running.started, "costs": {"seconds": {"total": time.monotonic() - running.begun}}}
             found["status"], found["cause"] = running.kill_reason or _death(event, running)
+        found["cause"] = redact_all(found["cause"])
+        if isinstance(found.get("facts"), dict):
+            found["facts"] = redact_all(found["facts"])
         if found.pop("stop", False):
             raise StoreError(found["cause"])
         if found.pop("device_lost", False):
@@ -214,6 +223,11 @@ class Scheduler:
     def _watch(self) -> None:
         """Kill what has run too long, shows no sign of life, or has not finished in the time it was given."""
         now, suite = time.monotonic(), self._plan.suite
+        if (away := now - self._watched) > 5 * WAIT:  # this process stood still, and heard no sign of life
+            for running in self.running.values():
+                running.begun += away
+                running.alive = None if running.alive is None else now
+        self._watched = now
         for job, running in self.running.items():
             if self.interrupt.over and running.kill_reason is None:
                 running.kill_reason = ("killed", "interrupted by the user")

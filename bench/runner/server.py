@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import selectors
@@ -12,12 +13,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from bench import errors
-from bench.errors import BenchError
+from bench.errors import BenchError, StoreError
 from bench.redact import redact
 from bench.suite.trial import Json
 
@@ -25,7 +29,13 @@ LOG_END = 4000
 """Characters of a job's log that are kept when it fails."""
 MOST_DEATHS = 3
 """Servers in a row that may die with no job ended between, before that is taken for no accident."""
+FAREWELL = 3.0
+"""Seconds the server is given to see its jobs die."""
+NO_RESULT = 74
+"""A job's exit code where its result cannot be written (sysexits.h: an input/output error)."""
 COMMAND = (sys.executable, "-m", "bench.worker.server")
+PREFIX = "retrain-bench-"
+"""Of the scratch folder's name."""
 QUIET = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -41,11 +51,13 @@ _CHUNK = 65536
 
 @dataclass
 class _Job:
-    """A job under way or ended. pipe: what it prints comes from here; printed: the end of that; pid: once it runs."""
+    """A job under way or ended. pipe: what it prints comes from here; printed: the end of that; pid: once it runs;
+    unwritten: whether there was no room for its result."""
 
     pipe: int
     printed: bytes = b""
     pid: int | None = None
+    unwritten: bool = False
 
     def drain(self) -> bool:
         """Take what the job has printed, so that it never waits, and keep the end; False when nothing more can come."""
@@ -61,15 +73,15 @@ class Server:
     """A running server; one that dies is replaced. A context manager: leaving it kills the server and every job."""
 
     def __init__(self) -> None:
-        _tidy()
-        self._scratch = Path(tempfile.mkdtemp(prefix=f"bench-{os.getpid()}-"))
+        self._scratch, self._hold = _scratch()
         self._count = 0
         self._jobs: dict[str, _Job] = {}
         self._running: set[str] = set()
         self._deaths = 0
         self._selector = selectors.DefaultSelector()
         self._pending = b""
-        self._ready = False
+        self._ready = self._started = False
+        self._gone = ""
         self._process = self._start()
 
     def __enter__(self) -> Server:
@@ -82,7 +94,7 @@ class Server:
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()  # the server kills its jobs and ends
         try:
-            self._process.wait(10)
+            self._process.wait(FAREWELL)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -93,20 +105,22 @@ class Server:
         for name in list(self._jobs):
             self.forget(name)
         shutil.rmtree(self._scratch, ignore_errors=True)
+        self._hold.release()
 
     def submit(self, order: Json) -> str:
         """Start a job at once; returns its name, which its events carry."""
         self._count += 1
         job = f"job-{self._count}"
         log = self._scratch / f"{job}.log"
-        os.mkfifo(log)
-        pipe = os.open(log, os.O_RDONLY | os.O_NONBLOCK)
+        with _scratch_refused(self._scratch):
+            os.mkfifo(log)
+            pipe = os.open(log, os.O_RDONLY | os.O_NONBLOCK)
         self._jobs[job] = _Job(pipe)
         self._running.add(job)
         self._selector.register(pipe, selectors.EVENT_READ, job)
         more = {"job": job, "result": str(self._result(job)), "log": str(log), "submitted": time.monotonic()}
         assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # the server is dead: `events` will say so
+        with contextlib.suppress(BrokenPipeError, ValueError):  # the server is dead: `events` will say so
             self._process.stdin.write(json.dumps({**order, **more}).encode() + b"\n")
             self._process.stdin.flush()
         return job
@@ -117,6 +131,8 @@ class Server:
         When the server has died, its jobs have ended: an event each, `server` saying how. Raises BenchError when
         servers keep dying.
         """
+        if self._gone:
+            raise BenchError(self._gone)
         found: list[Json] = []
         for key, _ in self._selector.select(timeout):
             if key.data is None:
@@ -135,16 +151,20 @@ class Server:
         *lines, self._pending = (self._pending + data).split(b"\n")
         events: list[Json] = [json.loads(line) for line in lines]
         for event in events:
-            self._ready = True
+            self._ready = self._started = True
             if event["event"] == "started":
                 self._jobs[event["job"]].pid = event["pid"]
             if event["event"] == "ended":
                 self._deaths = 0
+                self._jobs[event["job"]].unwritten = event.get("exit") == NO_RESULT
                 self._ended(event["job"])
         return events
 
     def result(self, job: str) -> Json | None:
-        """What an ended job left, or None where it was killed before."""
+        """What an ended job left, or None where it was killed before. Raises StoreError where it could not leave it."""
+        if self._jobs[job].unwritten:
+            with _scratch_refused(self._scratch):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         try:
             found = json.loads(self._result(job).read_bytes())
         except (OSError, ValueError):
@@ -158,7 +178,9 @@ class Server:
         return redact(self._jobs[job].printed.decode(errors="replace"))[-LOG_END:]
 
     def forget(self, job: str) -> None:
-        """Put away what is kept of a job."""
+        """Put away what is kept of a job, and the job where it has not ended."""
+        self.kill(job)
+        self._running.discard(job)
         kept = self._jobs.pop(job)
         with contextlib.suppress(KeyError, ValueError):
             self._selector.unregister(kept.pipe)
@@ -171,9 +193,9 @@ class Server:
         self._signal(job, signal.SIGUSR1)
 
     def kill(self, job: str) -> None:
-        """Kill a job and everything it started."""
+        """Kill a job that has not ended, and everything it started."""
         pid = self._jobs[job].pid
-        if pid is not None:
+        if pid is not None and job in self._running:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)
         self._signal(job, signal.SIGKILL)  # a process that has only just started leads no group yet
@@ -186,6 +208,8 @@ class Server:
                 if event["event"] == "ended" and event["job"] == job:
                     result, log = self.result(job), self.log(job)
                     self.forget(job)
+                    if self._gone:
+                        raise BenchError(self._gone)
                     if result is None:
                         raise BenchError(f"preparing {order['kind']} {order['name']}: {ending(event)}:\n{log}")
                     if "error" in result:
@@ -212,11 +236,9 @@ class Server:
         how = {"signal": -code} if code < 0 else {"exit": code}
         self._kill_running()
         self._deaths += 1
-        if not self._ready or self._deaths >= MOST_DEATHS:
+        if not self._started or self._deaths >= MOST_DEATHS:
             log = (self._scratch / "server.log").read_bytes()[-LOG_END:].decode(errors="replace")
-            raise BenchError(
-                f"{ending({'server': how})}; what had finished is kept, running again goes on\n{log}".rstrip()
-            )
+            self._gone = f"{ending({'server': how})}; what had finished is kept, running again goes on\n{log}".rstrip()
         assert self._process.stdout is not None
         assert self._process.stdin is not None
         self._selector.unregister(self._process.stdout)
@@ -227,7 +249,8 @@ class Server:
         for event in events:
             self._ended(event["job"])
         self._pending, self._ready = b"", False
-        self._process = self._start()
+        if not self._gone:
+            self._process = self._start()
         return events
 
     def _ended(self, job: str) -> None:
@@ -257,13 +280,40 @@ def ending(event: Json) -> str:
     return f"{who} ended with " + (f"signal {how['signal']}" if "signal" in how else f"exit code {how['exit']}")
 
 
-def _tidy() -> None:
-    """Remove what killed runs left in the temporary folder."""
-    for folder in Path(tempfile.gettempdir()).glob("bench-*-*"):
-        pid = folder.name.split("-")[1]
-        try:
-            os.kill(int(pid), 0)
-        except ProcessLookupError:
-            shutil.rmtree(folder, ignore_errors=True)
-        except (ValueError, PermissionError):
-            continue
+def _scratch() -> tuple[Path, FileLock]:
+    """A new folder for results and logs, and the lock that says it is in use. What killed runs left goes."""
+    parent = None
+    try:
+        parent = Path(tempfile.gettempdir())
+        for folder in parent.glob(f"{PREFIX}*"):
+            _remove_unused(folder)
+        found = Path(tempfile.mkdtemp(prefix=PREFIX))
+        hold = FileLock(found / "lock")
+        hold.acquire(timeout=0)
+    except OSError as error:
+        raise _refusal(parent, error) from error
+    return found, hold
+
+
+def _remove_unused(folder: Path) -> None:
+    """Remove a scratch folder of this user's whose lock nobody holds: not on this machine, in no container."""
+    with contextlib.suppress(OSError, Timeout):
+        if (folder / "lock").is_file() and folder.stat().st_uid == os.getuid():
+            with FileLock(folder / "lock", timeout=0):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _scratch_refused(folder: Path) -> Iterator[None]:
+    """Raise StoreError for OSError."""
+    try:
+        yield
+    except OSError as error:
+        raise _refusal(folder, error) from error
+
+
+def _refusal(folder: Path | None, error: OSError) -> StoreError:
+    place = folder or "the temporary folder"
+    return StoreError(
+        f"{place}: cannot be written: {error.strerror or error}; make room there, or set TMPDIR elsewhere"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import types
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -41,6 +42,8 @@ def summarise(plan: Plan, results: Path, smoke: bool) -> Json:
                 missing.append(trial)
         if cell.state in ("waiting", "unresolved"):
             counts["waiting" if cell.state == "waiting" else "missing"] += cell.seeds
+        if cell.state == "failed":
+            counts["failed"] += cell.seeds
         unresolved += cell.state == "unresolved"
         counts["trials"] = sum(counts.values())
         whole += counts
@@ -49,7 +52,9 @@ def summarise(plan: Plan, results: Path, smoke: bool) -> Json:
             rows.setdefault(values[axis], Counter()).update(counts)
     notes = _reasons(plan.cells)
     if whole["failed"]:
-        notes.append(f"{whole['failed']} trials failed; `bench run {plan.suite.path} --rerun failed` runs them again")
+        where = "" if results == Path("results") else f" --results {shlex.quote(str(results))}"
+        again = f"bench run {shlex.quote(str(plan.suite.path))}{where}{' --smoke' if smoke else ''} --rerun failed"
+        notes.append(f"{whole['failed']} trials have failed; `{again}` tries them again")
     if unresolved:
         notes.append(f"{unresolved} cells are unresolved: `bench lock` or `bench run` will say what their names mean; "
                      "tuning trials are not counted until then")  # fmt: skip
@@ -92,7 +97,7 @@ def status_of(results: Path) -> list[Json]:
         latest = records.latest(read.records)
         plan = _kept_plan(paths.plan(folder))
         planned = {id_: latest.get(id_) for id_ in plan["trials"]} if plan["trials"] else dict(latest)
-        waiting = sum(cell["seeds"] for cell in plan["cells"] if cell["state"] in ("waiting", "unresolved"))
+        waiting = sum(cell["seeds"] for cell in plan["cells"] if cell["state"] in ("waiting", "unresolved", "failed"))
         statuses = Counter(record["status"] for record in planned.values() if record)
         causes = Counter(
             f"{r['status']}: {printable(r.get('cause'))}" for r in planned.values() if r and r["status"] != "ok"

@@ -71,14 +71,18 @@ class Sweep:
             final = scheduler.execute()
         self._keep(latest, scheduler.tried)
         statuses = Counter(scheduler.ended)
-        return Outcome(self.folder, statuses.total(), dict(statuses), final, failures(final, self.before | latest))
+        return Outcome(self.folder, statuses.total(), dict(statuses), final, failures(final, self._all(latest)))
+
+    def _all(self, latest: dict[str, Json]) -> dict[str, Json]:
+        """What counts for whoever reads the records: those of before too."""
+        return records.latest([*self.before.values(), *latest.values()])
 
     def _plan(self, latest: dict[str, Json], tried: set[str]) -> Plan:
         return build(self.suite, self.lock, latest, tried, smoke=self.smoke)
 
     def _keep(self, latest: dict[str, Json], tried: set[str]) -> None:
         """Keep the whole suite's plan, of records that are to be repeated too."""
-        atomic.write_json(paths.plan(self.folder), self._plan(self.before | latest, tried).to_json())
+        atomic.write_json(paths.plan(self.folder), self._plan(self._all(latest), tried).to_json())
 
 
 def failures(plan: Plan, latest: dict[str, Json]) -> int:

@@ -5,23 +5,32 @@ It lies in `BENCH_CACHE`, else in `bench` in the user's cache folder, and may be
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from bench.errors import StoreError
 from bench.store import disk
 from bench.suite.trial import Json, digest
+
+WAIT = 5.0
+"""Seconds between two signs of life while another process fills a folder."""
+
+
+def waiting() -> None:
+    """Called while another process fills a folder; a trial's process puts its sign of life here."""
 
 
 def root() -> Path:
     """The cache's folder."""
     if "BENCH_CACHE" in os.environ:
         return Path(os.environ["BENCH_CACHE"])
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "bench"
+    place = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return Path(place) / "bench"
 
 
 def cached(kind: str, key: Json, fill: Callable[[Path], None]) -> Path:
@@ -35,16 +44,35 @@ def cached(kind: str, key: Json, fill: Callable[[Path], None]) -> Path:
         return target
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(target.with_suffix(".lock")):
-            if not target.is_dir():
-                _fill(target, fill)
+        hold = FileLock(target.with_suffix(".lock"))
+        _acquire(hold)
+    except OSError as error:
+        raise _refusal(target, error) from error
+    try:
+        if not target.is_dir():
+            _fill(target, fill)
     except OSError as error:
         if error.errno not in disk.FULL:
             raise
-        raise StoreError(
-            f"{target}: cannot be written: {error.strerror}; make room, or name a folder elsewhere in BENCH_CACHE"
-        ) from error
+        raise _refusal(target, error) from error
+    finally:
+        hold.release()
     return target
+
+
+def _acquire(hold: FileLock) -> None:
+    """Wait for whoever fills the folder, with a sign of life now and then."""
+    while True:
+        with contextlib.suppress(Timeout):
+            hold.acquire(timeout=WAIT)
+            return
+        waiting()
+
+
+def _refusal(target: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"{target}: cannot be written: {error.strerror}; make room, or name a folder elsewhere in BENCH_CACHE"
+    )
 
 
 def _fill(target: Path, fill: Callable[[Path], None]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bench.errors import BenchError, StoreError
+from bench.store import cache
 from bench.suite.trial import Json
 from bench.worker.device_loss import is_device_lost
 
@@ -32,6 +33,7 @@ def run(order: Json, emit: Callable[[Json], None]) -> Json:
             last = now
             emit({"event": "progress", "stage": stage, "done": done, "total": total})
 
+    cache.waiting = lambda: tick("wait for another process", 0, None)
     return _trial(order, tick)
 
 

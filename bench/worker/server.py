@@ -30,6 +30,10 @@ from bench.worker import memory_group
 
 DUMP = signal.SIGUSR1
 """Has a job write the stack of each of its threads to its log."""
+NO_RESULT = 74
+"""A job's exit code where its result cannot be written (sysexits.h: an input/output error)."""
+MARK = "BENCH_JOB"
+"""Names its job in the environment of all that a job starts."""
 _PARENT_DEATH, _SUBREAPER = 1, 36  # prctl(2)
 _FAREWELL = 1.0
 """Seconds the server takes at most to see its jobs die."""
@@ -110,6 +114,7 @@ def _import_everything() -> None:
 def _reap(jobs: dict[int, str]) -> list[Json]:
     """Events of the jobs that have ended. All they left running is killed."""
     events: list[Json] = []
+    ended: set[str] = set()
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
@@ -120,11 +125,12 @@ def _reap(jobs: dict[int, str]) -> list[Json]:
         if pid not in jobs:
             continue  # an orphan
         _kill_group(pid)
+        ended.add(jobs[pid])
         code = os.waitstatus_to_exitcode(status)
         how = {"signal": -code} if code < 0 else {"exit": code}
         events.append({"event": "ended", "job": jobs.pop(pid), "out_of_memory": memory_group.leave(pid), **how})
     if events:
-        _kill_orphans(jobs)
+        _kill_orphans(jobs, ended)
     return events
 
 
@@ -133,13 +139,23 @@ def _kill_group(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
 
 
-def _kill_orphans(jobs: dict[int, str]) -> None:
-    """Kill what has left its job's process group and lost its parent."""
+def _kill_orphans(jobs: dict[int, str], ended: set[str]) -> None:
+    """Kill what has left its job's process group and lost its parent. While other jobs run, only what says it is of one
+    that has ended: theirs may have lost a parent too."""
     with contextlib.suppress(OSError):
-        for child in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
-            if int(child) not in jobs:
+        for child in map(int, Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()):
+            if child not in jobs and (not jobs or _job_of(child) in ended):
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(int(child), signal.SIGKILL)
+                    os.kill(child, signal.SIGKILL)
+
+
+def _job_of(pid: int) -> str:
+    """The job that started a process, from its environment; empty where that does not tell."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+            if line.startswith(f"{MARK}=".encode()):
+                return line.partition(b"=")[2].decode(errors="replace")
+    return ""
 
 
 def _end(jobs: dict[int, str]) -> None:
@@ -152,7 +168,7 @@ def _end(jobs: dict[int, str]) -> None:
                 os.kill(pid, signal.SIGKILL)  # one that has only just been forked leads no group yet
         _reap(jobs)
         time.sleep(0.01)
-    _kill_orphans(jobs)
+    _kill_orphans({}, set())
 
 
 def _emit(descriptor: int, event: Json) -> None:
@@ -169,10 +185,7 @@ def _fork(order: Json, body: Body) -> int:
     try:
         events = _become_job(order, server)
         result = body(order, lambda event: _emit(events, {**event, "job": order["job"]}))
-        partial = Path(order["result"] + ".partial")
-        partial.write_text(json.dumps(result))
-        os.replace(partial, order["result"])
-        code = 0
+        code = _leave(result, order["result"])
     except BaseException:
         traceback.print_exc()
     finally:
@@ -182,9 +195,22 @@ def _fork(order: Json, body: Body) -> int:
         os._exit(code)
 
 
+def _leave(result: Json, path: str) -> int:
+    """Write a job's result; returns its exit code."""
+    try:
+        partial = Path(path + ".partial")
+        partial.write_text(json.dumps(result))
+        os.replace(partial, path)
+    except OSError:
+        traceback.print_exc()
+        return NO_RESULT
+    return 0
+
+
 def _become_job(order: Json, server: int) -> int:
     """Leave the server's group, end with the server, print to the order's own pipe; returns where events go."""
     os.setpgid(0, 0)
+    os.environ[MARK] = order["job"]
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

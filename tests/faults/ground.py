@@ -74,6 +74,11 @@ class Ground:
         """Standard output and standard error of a command that ends with this code."""
         return self.ended(self.start(*arguments, acts=acts), code)
 
+    def run_beside(self, *arguments: str) -> None:
+        """A command that ends well while another goes on."""
+        _, err = (process := self.start(*arguments)).communicate(timeout=200)
+        assert process.returncode == 0, err
+
     def ended(self, process: subprocess.Popen[str], code: int) -> tuple[str, str]:
         out, err = process.communicate(timeout=200)
         assert process.returncode == code, (out, err)

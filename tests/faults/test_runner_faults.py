@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import random
+import re
 import resource
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -294,3 +298,89 @@ def test_secrets_reach_neither_records_nor_logs(ground: Ground) -> None:
     for text in (out, error, *(p.read_text() for p in (ground.folder / "results/k").rglob("*.json*"))):
         assert "abcdefghij" not in text
         assert "me:word" not in text
+
+
+MOUNT = """\
+import ctypes
+libc = ctypes.CDLL(None)
+assert libc.unshare(0x20000) == 0  # CLONE_NEWNS: what is mounted is seen by this process and its own alone
+assert libc.mount(b"none", b"/", None, 0x44000, None) == 0
+assert libc.mount(b"tmpfs", {folder}, b"tmpfs", 0, b"size=64k") == 0
+"""
+
+
+@pytest.mark.fault(Row.DISK)
+def test_a_temporary_folder_that_is_full_stops_the_run(ground: Ground, tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    if os.getuid():
+        pytest.skip("only root may mount")
+    ground.source, ground.env["TMPDIR"] = MOUNT.format(folder=str(small).encode()) + TINY, str(small)
+    _, error = ground.run("run", ground.suite("q", 3), acts={1: "fills_scratch"}, code=3)
+    assert re.fullmatch(
+        r"bench: .*/small/retrain-bench-\w+: cannot be written: No space .* set TMPDIR elsewhere\n", error
+    )
+    assert [r["status"] for r in ground.records("q")] == ["ok"]
+
+
+@pytest.mark.fault(Row.RUNNER)
+def test_only_scratch_folders_that_nobody_uses_are_taken_away(ground: Ground, tmp_path: Path) -> None:
+    kept = tmp_path / "tmp"
+    ground.env["TMPDIR"] = str(kept)
+    for name in ("bench-2024-results", "retrain-bench-mine", "retrain-bench-old", "bench-20250101120000-x"):
+        (kept / name).mkdir(parents=True)
+        (kept / name / "data").touch()
+    (kept / "retrain-bench-old/lock").touch()
+    process = ground.start("run", ground.suite("x", 2), acts={1: "slow"})
+    ground.wait_for("x", 1)
+    (used,) = [p for p in kept.glob("retrain-bench-*") if p.name not in ("retrain-bench-mine", "retrain-bench-old")]
+    ground.run_beside("run", ground.suite("y", 1))
+    assert used.is_dir()
+    ground.ended(process, 0)
+    assert sorted(p.name for p in kept.iterdir()) == [
+        "bench-2024-results",
+        "bench-20250101120000-x",
+        "retrain-bench-mine",
+    ]
+
+
+@pytest.mark.fault(Row.INTERRUPT)
+def test_a_server_that_does_not_answer_cannot_hold_the_run(ground: Ground) -> None:
+    process = ground.start("run", ground.suite("z", 2), acts={1: "silent"})
+    ground.wait_for("z", 1)
+    ground.until(ground.jobs)
+    (server,) = ground.servers()
+    os.kill(server, signal.SIGSTOP)
+    begun = time.monotonic()
+    for _ in range(2):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+    ground.ended(process, 130)
+    assert time.monotonic() - begun < 15
+    assert [r["status"] for r in ground.records("z")] == ["ok", "killed"]
+
+
+@pytest.mark.fault(Row.WORKER)
+def test_one_jobs_end_kills_no_helper_of_another(ground: Ground) -> None:
+    acts = {0: "needs_helper"}
+    out, _ = ground.run("run", ground.suite("v", 20), "--jobs", "2", "--json", acts=acts)
+    assert json.loads(out)["statuses"] == {"ok": 20}
+
+
+@pytest.mark.fault(Row.DISK)
+def test_output_that_cannot_be_written_decides_nothing(ground: Ground) -> None:
+    suite = ground.suite("w", 2)
+    ground.run("lock", suite)
+    shell = ["sh", "-c", 'exec "$@" >/dev/full', "sh", sys.executable, "-c", TINY]
+    done = subprocess.run([*shell, "run", suite], cwd=ground.folder, env=ground.env, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (3, "bench: No space left on device; put that right, run again\n")
+    assert [r["status"] for r in ground.records("w")] == ["ok", "ok"]
+
+
+@pytest.mark.fault(Row.RETRY)
+def test_a_failure_on_request_does_not_hide_an_earlier_result(ground: Ground) -> None:
+    suite = ground.suite("ra", 2)
+    ground.run("run", suite)
+    out, _ = ground.run("run", suite, "--rerun", "all", "--json", acts={0: "killed"})
+    assert json.loads(out)["statuses"] == {"killed": 2, "ok": 1}
+    assert "ra: 2 of 2 trials done (2 ok)" in ground.run("status", "results/ra")[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
 import json
@@ -9,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -105,6 +107,23 @@ def loses_any_device(emit: Emit) -> None:
 
 def full_disk(emit: Emit) -> None:
     raise StoreError("artifacts/x: cannot be written: No space left on device")
+
+
+def fills_scratch(emit: Emit) -> None:
+    with contextlib.suppress(OSError), open(Path(tempfile.gettempdir(), "fill"), "wb") as file:
+        while True:
+            file.write(bytes(1000))
+            file.flush()
+
+
+def needs_helper(emit: Emit) -> None:
+    """A helper whose own parent ends at once, as daemons are started, is there a while later."""
+    helper = f"subprocess.Popen([sys.executable, '-c', {STUBBORN!r}], stdout=subprocess.DEVNULL)"
+    code = f"import subprocess, sys; print({helper}.pid, flush=True)"
+    pid = int(subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True).stdout)
+    for _ in range(20):
+        time.sleep(0.05)
+        os.kill(pid, 0)
 
 
 def slow(emit: Emit) -> None:
