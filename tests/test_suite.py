@@ -50,7 +50,8 @@ SCHEMAS = Schemas(
     tasks={"text-classification": Text},
     regimes={"zero-shot": RegimeParameters, "lora": Lora, "full": TrainedParameters},
     data={"hub": Hub, "folder": Folder, "files": Files, "builtin": Builtin},
-    metrics=frozenset({"accuracy", "macro-f1"}),
+    gives={"text-classification": "classes"},
+    metrics={"accuracy": "classes", "macro-f1": "classes", "bleu": "texts"},
 )
 
 VALID = """\

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 VERSION = 1
+TAKES = "classes"
 PER_EXAMPLE = False
 HIGHER_IS_BETTER = True
 RANGE = (0.0, 1.0)

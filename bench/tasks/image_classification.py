@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 VERSION = 1
 MODALITY = "image"
 METRIC = "accuracy"
+GIVES = "classes"
 COLUMNS = {"image": True, "label": True}
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 VERSION = 1
 MODALITY = "text"
 METRIC = "accuracy"
+GIVES = "classes"
 COLUMNS = {"text": True, "text_pair": False, "label": True}
 
 
