@@ -39,7 +39,9 @@ def schemas() -> Schemas:
         kind: {name: plugins.load(kind, name).Parameters for name in plugins.names(kind)}
         for kind in ("models", "tasks", "regimes", "data")
     }
-    return Schemas(**kinds, metrics=frozenset(plugins.names("metrics")))
+    gives = {name: plugins.load("tasks", name).GIVES for name in plugins.names("tasks")}
+    takes = {name: plugins.load("metrics", name).TAKES for name in plugins.names("metrics")}
+    return Schemas(**kinds, gives=gives, metrics=takes)
 
 
 def load_suite(path: str | Path) -> Suite:

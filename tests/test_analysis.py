@@ -157,6 +157,23 @@ def test_near_the_best_is_not_distinguishable(tmp_path: Path) -> None:
     assert not row(cells, regime="full")["not_distinguishable"]
 
 
+def test_of_a_metric_where_lower_is_better_the_lowest_is_best(tmp_path: Path) -> None:
+    factory = Factory(tmp_path)
+    factory.cell("zero-shot", 0, 0.4, seeds=1, metric="brier")
+    factory.cell("lora", 64, 0.4, metric="brier")
+    factory.cell("full", 64, 0.8, metric="brier")
+    cells = frame.cells([only(factory.finish())])
+    assert cells.lower_is_better.all()
+    assert cells.best.sum() == 1
+    near = cells[cells.regime != "full"]
+    assert (near.best | near.not_distinguishable).all()
+    assert not row(cells, regime="full")[["best", "not_distinguishable"]].any()
+
+
+def test_a_metric_of_a_package_that_is_not_here_is_taken_for_higher_is_better() -> None:
+    assert not frame.lower_is_better("somebody-elses")
+
+
 def test_a_score_that_is_no_mean_over_examples_gets_its_interval_from_seeds(tmp_path: Path) -> None:
     factory = Factory(tmp_path)
     for seed, one in enumerate(factory.cell("lora", 64, None)):

@@ -197,6 +197,31 @@ def test_a_trial_alone_scores_as_it_does_within_the_sweep(
         assert record["scores"] == by_trial(swept[0])[name]["scores"]
 
 
+def test_a_task_compared_by_a_metric_where_lower_is_better(
+    home: Path, bench: Callable[..., Result], tmp_path: Path
+) -> None:
+    suite = home / "brier.yaml"
+    regimes = "regimes:\n  zero-shot:\n  linear-probe: {C: [1e-6, 100]}\nsizes"
+    text = SUITE.replace("max_length: 32", "metrics: [brier, calibration-error, accuracy]")
+    text = text[: text.index("regimes:")] + regimes + text[text.index("\nsizes") + len("\nsizes") :]
+    suite.write_text(text.replace("bert: {folder: bert}, resnet: ./resnet", "bert: {folder: bert}"))
+    done = bench("run", suite, "--results", tmp_path, "--devices", "cpu", "--only", "noise=0")
+    assert done.exit_code == 0, done.output
+    found = by_trial(tmp_path).values()
+    tuning = [r for r in found if r["trial"]["purpose"] == "tuning"]
+    (probe,) = (r for r in found if r["trial"]["purpose"] == "reported" and r["trial"]["size"])
+    scores = {r["trial"]["tuned"]["C"]: r["scores"]["validation"]["brier"] for r in tuning}
+    assert len(set(scores.values())) == 2
+    assert probe["trial"]["tuned"]["C"] == min(scores, key=lambda value: scores[value])
+    assert set(probe["scores"]["test"]) == {"brier", "calibration-error", "accuracy"}
+    table = parquet.read_table(artifact(tmp_path, probe, "predictions.parquet")).to_pydict()
+    assert sum(table["outcome"]) / len(table["outcome"]) == pytest.approx(probe["scores"]["test"]["brier"])
+    assert bench("check", tmp_path / "small").exit_code == 0
+    report = bench("report", tmp_path / "small", "--out", tmp_path / "report")
+    assert report.exit_code == 0, report.output
+    assert "brier (lower is better) on films with bert" in next((tmp_path / "report").rglob("report.md")).read_text()
+
+
 @pytest.mark.parametrize(
     ("replace", "said"),
     [

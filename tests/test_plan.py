@@ -52,8 +52,8 @@ def states(plan: Plan) -> dict[tuple[str, int | str], str]:
     return {(cell.names.regime, cell.size): cell.state for cell in plan.cells}
 
 
-def record(trial: Any, score: float) -> dict[str, Any]:
-    scores = {"metric": "accuracy", "validation": {"accuracy": score, "log_loss": 1 - score}}
+def record(trial: Any, score: float, metric: str = "accuracy") -> dict[str, Any]:
+    scores = {"metric": metric, "validation": {metric: score, "log_loss": 1 - score}}
     return {"status": "ok", "scores": scores, "trial": trial.to_json()}
 
 
@@ -70,6 +70,17 @@ def test_reported_seeds_wait_for_the_tuned_value(tmp_path: Path) -> None:
     assert (cell.state, cell.tuned, cell.on_edge) == ("planned", {"learning_rate": rates[1]}, False)
     assert [t.seed for t in cell.reported] == [0, 1, 2]
     assert all(t.seed >= 1_000_000 and t.noise == 0 for t in cell.tuning)
+
+
+@pytest.mark.parametrize(("metric", "winner"), [("accuracy", 1), ("brier", 0)])
+def test_the_tuned_value_is_the_one_with_the_best_score(metric: str, winner: int, tmp_path: Path) -> None:
+    found = suite(tmp_path)
+    lock = locked(found, [100, 100])
+    full = ("full", 40)
+    (cell,) = (c for c in build(found, lock, {}).cells if (c.names.regime, c.size) == full)
+    latest = {t.id: record(t, score, metric) for t, score in zip(cell.tuning, (0.5, 0.9, 0.7), strict=True)}
+    (tuned,) = (c for c in build(found, lock, latest).cells if (c.names.regime, c.size) == full)
+    assert (tuned.tuned, tuned.on_edge) == (cell.tuning[winner].tuned, winner == 0)
 
 
 def test_a_budget_that_leaves_some_seed_nothing_to_validate_on(tmp_path: Path) -> None:

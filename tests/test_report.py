@@ -207,6 +207,38 @@ def test_bands_stay_within_the_metric_and_numbers_do_not(tmp_path: Path) -> None
     assert figures._bounded(foreign)["high"].tolist() == [pytest.approx(1.77, abs=0.01)]
 
 
+def test_lower_is_better_is_said_and_bold_is_the_lowest(tmp_path: Path) -> None:
+    factory = Factory(tmp_path)
+    factory.cell("lora", 64, 0.2, metric="brier")
+    factory.cell("full", 64, 0.9, metric="brier")
+    (section,) = sections(frame.load(factory.finish()))
+    (table,) = section.scores
+    assert table.caption.startswith("brier (lower is better) on sst2 with minilm: mean")
+    assert [row[1].bold for row in table.rows] == [True, False]
+    assert "Bold: the lowest mean of its column, of those over the same seeds." in table.notes
+    (panel,) = figures.draw(section.figures[0]).axes
+    assert panel.get_ylabel() == "brier (lower is better)"
+
+
+def test_a_metric_without_a_highest_score_has_its_figure(tmp_path: Path) -> None:
+    factory = Factory(tmp_path)
+    for size, score in ((64, 900.0), (256, 30.0)):
+        for seed, one in enumerate(factory.cell("lora", size, None)):
+            factory.record(one, scores={"metric": "perplexity", "test": {"perplexity": score + seed}}, artifacts=False)
+    built = sections(frame.load(factory.finish()))
+    low, high = figures.draw(built[0].figures[0]).axes[0].get_ylim()
+    assert low < 30 < 902 < high < 2000
+    assert len(figures.render(built)) == 2
+
+
+def test_forgetting_names_the_metrics_of_which_lower_is_better(tmp_path: Path) -> None:
+    factory = Factory(tmp_path)
+    change = {"forgetting": {"sts": {name: {"before": 0.3, "after": 0.5} for name in ("brier", "accuracy")}}}
+    factory.cell("lora", 64, 0.8, also=change)
+    (section,) = sections(frame.load(factory.finish()))
+    assert section.forgetting[0].notes == ["Lower is better of brier."]
+
+
 def test_an_environment_is_one_line() -> None:
     found = {"id": "x", "device": "H200", "threads": 4, "precision": "bf16", "cuda": "13.0", "python": "3.12.1"}
     assert environment.line({**found, "packages": {"peft": "1", "torch": "2", "accelerate": None}}) == (

@@ -50,7 +50,8 @@ SCHEMAS = Schemas(
     tasks={"text-classification": Text},
     regimes={"zero-shot": RegimeParameters, "lora": Lora, "full": TrainedParameters},
     data={"hub": Hub, "folder": Folder, "files": Files, "builtin": Builtin},
-    metrics=frozenset({"accuracy", "macro-f1"}),
+    gives={"text-classification": "classes"},
+    metrics={"accuracy": "classes", "macro-f1": "classes", "bleu": "texts"},
 )
 
 VALID = """\
@@ -200,6 +201,11 @@ def test_every_mistake_is_reported_with_its_line(suite: Any) -> None:
         ("test: 0.2", "tst: 0.2", "9: tasks.sst2.splits.tst: unknown key; did you mean 'test'?"),
         ("no, on", "true", "10: tasks.sst2.labels[2]: expected text, found true"),
         ("    labels", "    lables", "10: tasks.sst2.lables: unknown key; did you mean 'labels'?"),
+        (
+            "[macro-f1]",
+            "[macro-f1, bleu]",
+            "11: tasks.sst2.metrics[1]: metric 'bleu' judges texts; text-classification gives classes",
+        ),
         ("    metrics", "    label_nois", "11: tasks.sst2.label_nois: unknown key; did you mean 'label_noise'?"),
         (
             "zero-shot:",

@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from bench import plugins
 from bench.analysis import costs
 from bench.analysis.sample import Sample, collect
-from bench.errors import StoreError
+from bench.errors import StoreError, UsageError
 from bench.store import form, paths, records, schema
 from bench.store.records import Record
 from bench.suite.trial import SCHEMA
@@ -72,6 +73,14 @@ def load(results: Path) -> list[Results]:
     found = [_read(folder) for folder in paths.suites(results)]
     names = Counter(one.name for one in found)
     return [one if names[one.name] == 1 else replace(one, name=one.folder.name) for one in found]
+
+
+def lower_is_better(metric: str) -> bool:
+    """Whether a metric says so; not where it is another package's that is not installed here."""
+    try:
+        return not plugins.load("metrics", metric).HIGHER_IS_BETTER
+    except UsageError:
+        return False
 
 
 def size_order(size: int | str) -> float:
@@ -154,6 +163,7 @@ def _row(results: Results, place: Place) -> tuple[dict[str, Any], Sample | None]
         "labels": float(cell["size"]) if cell["size"] != "all" else labels,
         "state": state,
         "metric": metric,
+        "lower_is_better": lower_is_better(metric),
         "mean": interval.mean if interval else math.nan,
         "low": interval.low if interval else math.nan,
         "high": interval.high if interval else math.nan,
@@ -214,7 +224,9 @@ def _compare(rows: list[tuple[dict[str, Any], Sample | None]]) -> None:
         for row, _ in paired:
             row["compared"] = True
         if len(paired) > 1 or (paired and not any(r["state"] in UNDONE and not r["compared"] for r, _ in group)):
-            best, best_sample = max(paired, key=lambda entry: entry[0]["mean"])
+            best, best_sample = max(
+                paired, key=lambda one: -one[0]["mean"] if one[0]["lower_is_better"] else one[0]["mean"]
+            )
             best["best"] = True
             for row, sample in paired:
                 row["not_distinguishable"] = row is not best and best_sample.difference(sample).includes_zero
@@ -225,8 +237,8 @@ def cells(results: Sequence[Results]) -> pd.DataFrame:
 
     A regime that sees no label stands at every size and noise rate of its task and model, with `labels` 0. `compared`
     rows are those of the rows equal in `KEYS` that have the same seeds, the most that one of them has; `best` is the
-    highest mean of several; `not_distinguishable` rows have a 95 % interval of the paired difference to it that
-    includes 0.
+    best mean of several, the lowest where `lower_is_better`; `not_distinguishable` rows have a 95 % interval of the
+    paired difference to it that includes 0.
     """
     rows = [entry for one in results for entry in _rows(one)]
     _compare(rows)

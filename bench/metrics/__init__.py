@@ -1,5 +1,16 @@
-"""Metrics, one file each: `score(labels [n], log_probabilities [n, classes])`, higher is better.
+"""Metrics, one file each: `score(targets, answers) -> float`.
 
-A metric states `VERSION`, `HIGHER_IS_BETTER`, `RANGE` (the lowest and the highest score there can be) and
-`PER_EXAMPLE`; where that is true, also `outcomes`, float32 [n], whose mean is the score.
+`TAKES` says what a metric judges:
+
+| TAKES | targets | answers |
+|---|---|---|
+| "classes" | int64 [n] | log-probabilities, float [n, classes] |
+| "tags" | n lists of tag names (IOB2: O, B-X, I-X) | n lists of as many tag names |
+| "texts" | n lists of one or more references | n texts |
+| "values" | float64 [n] | float64 [n] |
+| "likelihoods" | None | float64 [n, 3]: negative log-likelihood in nats, tokens it is the sum of, bytes of UTF-8 text |
+
+A metric further states `VERSION`, `HIGHER_IS_BETTER`, `RANGE` (the lowest and the highest score there can be, which may
+be infinite) and `PER_EXAMPLE`; where that is true, also `outcomes`, float32 [n], whose mean is the score. Where a
+library or its settings decide the value, `signature() -> str` names them. n is at least 1.
 """

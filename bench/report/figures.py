@@ -99,7 +99,9 @@ def draw(figure: Figure) -> Canvas:
     panels = canvas.subplots(len(places), across, squeeze=False, sharey="row")
     handles: dict[str, Any] = {}
     for row, (task, models) in zip(panels, places.items(), strict=True):
-        row[0].set_ylabel(clean(models[0][1]["metric"].iloc[0]), parse_math=False)
+        first = models[0][1].iloc[0]
+        better = " (lower is better)" if first["lower_is_better"] else ""
+        row[0].set_ylabel(clean(first["metric"]) + better, parse_math=False)
         for axes in row[len(models) :]:
             axes.set_axis_off()
         for axes, (model, of) in zip(row, models, strict=False):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from bench.analysis.frame import size_order
+from bench.analysis.frame import lower_is_better, size_order
 from bench.report import numbers
 
 STATES = {
@@ -107,7 +107,8 @@ def _notes(group: pd.DataFrame, rows: list[list[Cell]]) -> list[str]:
     templates = group[group["templates"] > 1].drop_duplicates("regime")
     notes = [f"95 % intervals {'; '.join(bases)}."] if bases else []
     if group["best"].any():
-        notes.append("Bold: the highest mean of its column, of those over the same seeds.")
+        best = "lowest" if group["lower_is_better"].any() else "highest"
+        notes.append(f"Bold: the {best} mean of its column, of those over the same seeds.")
     if NOT_DISTINGUISHABLE in marks:
         notes.append(
             f"{NOT_DISTINGUISHABLE} not distinguishable from it: the 95 % interval of the paired difference includes 0."
@@ -146,8 +147,9 @@ def scores(group: pd.DataFrame, title: str) -> Table:
     counts = sorted(group["test_examples"].dropna().unique())
     tested = f"; {' or '.join(f'{n:,.0f}' for n in counts)} test examples" if counts else ""
     metric = " or ".join(m for m in group["metric"].unique() if m) or "score"
+    lower = " (lower is better)" if group["lower_is_better"].any() else ""
     return Table(
-        caption=f"{metric} on {title}: mean ± half-width of the 95 % interval (number of seeds) "
+        caption=f"{metric}{lower} on {title}: mean ± half-width of the 95 % interval (number of seeds) "
         f"by label budget, training and validation labels together{tested}.",
         head=["regime", *(str(size) for size in sizes)],
         align="l" + "r" * len(sizes),
@@ -204,14 +206,17 @@ def forgetting(group: pd.DataFrame, title: str) -> Table:
     for regime, of in group.groupby("regime", sort=False):
         found = {(row["on"], row["metric"]): row for _, row in of.iterrows()}
         rows.append([Cell(str(regime)), *(_change(found.get(pair)) for pair in asked)])
-    losses = any(metric.endswith("_loss") for _, metric in asked)
+    lower = dict.fromkeys(metric for _, metric in asked if lower_is_better(metric))
+    notes = [f"Lower is better of {', '.join(lower)}."] if lower else []
+    if any(metric.endswith("_loss") for _, metric in asked):
+        notes.append("Of a metric ending in _loss, in nats a token, lower is better.")
     return Table(
         caption=f"Forgetting by training on {title}: zero-shot scores with the pretrained backbone → with the trained "
         "one, means over seeds (their number).",
         head=["regime", *(f"{on} {metric}" for on, metric in asked)],
         align="l" + "r" * len(asked),
         rows=rows,
-        notes=["Of a metric ending in _loss, in nats a token, lower is better."] if losses else [],
+        notes=notes,
     )
 
 

@@ -327,7 +327,9 @@ def _winner(grid: list[Json], trials: list[Trial], latest: Mapping[str, Json]) -
         records = [latest.get(t.id) for t in trials[index * per_value : (index + 1) * per_value]]
         ok = [r for r in records if r is not None and r["status"] == "ok"]
         if len(ok) == per_value:
-            score = sum(r["scores"]["validation"][r["scores"]["metric"]] for r in ok) / per_value
+            metric = ok[0]["scores"]["metric"]
+            score = sum(r["scores"]["validation"][metric] for r in ok) / per_value
             loss = sum(r["scores"]["validation"]["log_loss"] for r in ok) / per_value
-            ranked.append((-score, loss, index))
+            cost = -score if plugins.load("metrics", metric).HIGHER_IS_BETTER else score
+            ranked.append((cost, loss, index))
     return min(ranked)[2] if ranked else None

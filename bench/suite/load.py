@@ -141,7 +141,7 @@ class _Loader:
             self.document.report((*path, "kind"), f"no task kind is called {show(kind)}{hint}")
             return None
         parameters = self._validate(self.schemas.tasks[kind], rest, path, known=TaskKeys.model_fields)
-        self._metrics(rest.get("metrics"), path)
+        self._metrics(rest.get("metrics"), kind, path)
         if keys is None or data is None or parameters is None:
             return None
         sizes: Iterable[Size] = keys.sizes or (suite.sizes if suite else None) or ()
@@ -149,11 +149,15 @@ class _Loader:
         splits = keys.splits.model_dump(exclude_none=True)
         return Task(kind, parameters, data, keys.columns, splits, tuple(sizes), tuple(noise))
 
-    def _metrics(self, metrics: Any, path: Path) -> None:
+    def _metrics(self, metrics: Any, kind: str, path: Path) -> None:
+        gives, known = self.schemas.gives[kind], self.schemas.metrics
         for index, metric in enumerate(metrics if isinstance(metrics, list) else ()):
-            if isinstance(metric, str) and metric not in self.schemas.metrics:
-                hint = did_you_mean(metric, self.schemas.metrics)
-                self.document.report((*path, "metrics", index), f"no metric is called {show(metric)}{hint}")
+            if not isinstance(metric, str) or known.get(metric) == gives:
+                continue
+            problem = f"no metric is called {show(metric)}{did_you_mean(metric, known)}"
+            if metric in known:
+                problem = f"metric '{metric}' judges {known[metric]}; {kind} gives {gives}"
+            self.document.report((*path, "metrics", index), problem)
 
     def _regime(self, value: Any, path: Path) -> Regime | None:
         value = {} if value is None else value

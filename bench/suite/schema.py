@@ -90,13 +90,14 @@ class SuiteKeys(Strict):
 
 @dataclass(frozen=True)
 class Schemas:
-    """What plugins accept: each name's `Parameters`, and the names of the metrics."""
+    """What plugins accept: each name's `Parameters`, what answers a task kind gives, and which a metric judges."""
 
     models: Mapping[str, type[BaseModel]]
     tasks: Mapping[str, type[BaseModel]]
     regimes: Mapping[str, type[BaseModel]]
     data: Mapping[str, type[BaseModel]]
-    metrics: frozenset[str]
+    gives: Mapping[str, str]
+    metrics: Mapping[str, str]
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ VERSION = 1
 MODALITY = "image"
 GIVES = "classes"
 METRIC = "accuracy"
+GIVES = "classes"
 COLUMNS = {"image": True, "label": True}
 
 

@@ -1,0 +1,22 @@
+"""Bits a model needs for a byte of UTF-8: nats / (ln 2 · bytes), both summed over a corpus; lower is better.
+
+Unlike `perplexity` it can be compared between tokenizers.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+VERSION = 1
+TAKES = "likelihoods"
+PER_EXAMPLE = False
+HIGHER_IS_BETTER = False
+RANGE = (0.0, math.inf)
+
+
+def score(targets: None, answers: np.ndarray) -> float:
+    """At least 0. answers: float64 [n, 3], nats, tokens and bytes of each text."""
+    nats, _, size = answers.sum(axis=0)
+    return float(nats / (math.log(2) * size))

@@ -1,0 +1,26 @@
+"""Micro-averaged F1 of whole entities, right where type and both ends are, as CoNLL's `conlleval` reads tags.
+
+There an I-X that follows no X begins an entity. 0 where no entity is named or none is there.
+"""
+
+from __future__ import annotations
+
+VERSION = 1
+TAKES = "tags"
+PER_EXAMPLE = False
+HIGHER_IS_BETTER = True
+RANGE = (0.0, 1.0)
+
+
+def score(targets: list[list[str]], answers: list[list[str]]) -> float:
+    """In [0, 1]. Both: n lists of tags, IOB2, of equal lengths."""
+    from seqeval.metrics import f1_score
+
+    return float(f1_score(targets, answers, average="micro", zero_division=0))
+
+
+def signature() -> str:
+    """The library, and the way tags are read."""
+    from importlib.metadata import version
+
+    return f"seqeval {version('seqeval')}|f1_score|average:micro|mode:default (conlleval)|zero_division:0"
