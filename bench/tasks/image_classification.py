@@ -15,7 +15,6 @@ VERSION = 1
 MODALITY = "image"
 GIVES = "classes"
 METRIC = "accuracy"
-GIVES = "classes"
 COLUMNS = {"image": True, "label": True}
 
 

@@ -18,7 +18,6 @@ VERSION = 1
 MODALITY = "text"
 GIVES = "classes"
 METRIC = "accuracy"
-GIVES = "classes"
 COLUMNS = {"text": True, "text_pair": False, "label": True}
 
 
