@@ -27,8 +27,9 @@ def generator(
     """The folder's model with its language-modelling head and its generation config; what is random is drawn by `seed`.
 
     An encoder of BERT's kind is joined with a copy of itself: one reads, the other writes and attends to what was read
-    by layers of random weights (Rothe et al. 2020); `tie` has the two share the weights they have in common. Random
-    weights are held in fp32, whatever `dtype`. The model returned is all there is: it has no head outside it.
+    by layers of random weights (Rothe et al. 2020); `tie` has the two share the weights they have in common, which
+    `save_pretrained` refuses to write and `partial` cannot split. A random architecture is held in fp32, whatever
+    `dtype`. The model returned is all there is: it has no head outside it.
 
     - LoRA: give the whole model to PEFT. `all-linear` covers encoder, decoder and cross-attention and leaves out the
       language-modelling head; queries and values alone are `q`, `v` in T5, `q_proj`, `v_proj` in BART, Marian, mBART
