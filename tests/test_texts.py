@@ -11,7 +11,7 @@ import numpy as np
 import peft
 import pytest
 import torch
-from tiny_models import TEXTS, tiny_bert, tiny_causal, tiny_image, tiny_seq2seq
+from tiny_models import TEXTS, tiny_bert, tiny_causal, tiny_image, tiny_roberta, tiny_seq2seq
 
 from bench.errors import ModelError, NotApplicable
 from bench.modeling.generation import generate
@@ -23,7 +23,8 @@ from bench.modeling.writing import decoder_blocks, generator
 
 CPU = torch.device("cpu")
 SEQ2SEQ = ("t5", "marian", "bart", "mbart")
-FAMILIES = (*SEQ2SEQ, "gpt2", "llama", "bert")
+JOINED = ("bert", "roberta")
+FAMILIES = (*SEQ2SEQ, "gpt2", "llama", "bert", "roberta")
 SOURCES = [*TEXTS[:4], "the end", "a film a joy a film a joy", "good", "not good at all", "the plot is dull", "a start"]
 TARGETS = [[text[::-1], "another"] for text in SOURCES]
 
@@ -33,6 +34,8 @@ def folder_for(family: str, folder: Path) -> Path:
         tiny_seq2seq(family, folder)
     elif family == "bert":
         tiny_bert("BertForMaskedLM", folder)
+    elif family == "roberta":
+        tiny_roberta(folder)
     else:
         tiny_causal(family, folder)
     return folder
@@ -102,7 +105,7 @@ def test_the_first_reference_is_learnt_and_nothing_but_it(family: str, folder: P
         assert (batch["input_ids"][batch["labels"] != NOTHING] == batch["labels"][batch["labels"] != NOTHING]).all()
         assert tokenizer.decode(source(data, 4)) == "the end\n"
         assert target(data, 4)[-1] == tokenizer.eos_token_id
-    elif family == "bert":
+    elif family in JOINED:
         assert target(data, 4)[-1] == tokenizer.sep_token_id
         assert tokenizer.cls_token_id not in target(data, 4)
 
@@ -217,7 +220,7 @@ def test_random_weights_follow_the_seed_and_the_config(family: str, folder: Path
     state = other.state_dict()
     assert all(torch.equal(p, q) for p, q in zip(one.parameters(), same.parameters(), strict=True))
     assert not all(torch.equal(p, state[name]) for name, p in one.named_parameters())
-    if family != "bert":
+    if family not in JOINED:
         for model in (one, built(folder)):
             assert (model.generation_config.num_beams, model.generation_config.max_new_tokens) == (3, 7)
         assert one.config.to_dict().keys() == built(folder).config.to_dict().keys()

@@ -87,6 +87,18 @@ def tiny_bert(kind: str, folder: Path, **options: Any) -> Any:
     return model, tokenizer
 
 
+def tiny_roberta(folder: Path) -> Any:
+    tokenizer = wordpiece(folder)
+    torch.manual_seed(0)
+    config = transformers.RobertaConfig(
+        vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32,
+        max_position_embeddings=65, initializer_range=0.5, pad_token_id=0, bos_token_id=2, eos_token_id=3,
+    )  # fmt: skip
+    model = transformers.RobertaForMaskedLM(config).eval()
+    model.save_pretrained(folder)
+    return model, tokenizer
+
+
 def tiny_causal(family: str, folder: Path) -> Any:
     tokenizer = bytes_bpe(folder)
     torch.manual_seed(0)
