@@ -11,6 +11,7 @@ import numpy as np
 import peft
 import pytest
 import torch
+import transformers
 from tiny_models import TEXTS, tiny_bert, tiny_causal, tiny_image, tiny_roberta, tiny_seq2seq
 
 from bench.errors import ModelError, NotApplicable
@@ -124,8 +125,14 @@ def test_the_loss_is_transformers_own_times_the_tokens(folder: Path) -> None:
     batch = data.batch(np.arange(5), CPU)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
-        own = model(**batch).loss * data.weights[:5].sum()
+        own = model(**{name: tensor for name, tensor in batch.items() if name != "keep"}).loss * data.weights[:5].sum()
+    own.backward()
+    gradients = [p.grad.clone() for p in model.parameters() if p.grad is not None]
+    model.zero_grad()
     found = loss(model, batch)
+    found.backward()
+    for parameter, gradient in zip([p for p in model.parameters() if p.grad is not None], gradients, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient, rtol=1e-4, atol=1e-4)
     assert found.dtype == torch.float32
     torch.testing.assert_close(found, own, rtol=1e-5, atol=1e-5)
     parts = sum(loss(model, data.batch(np.array([i]), CPU)) for i in range(5))
@@ -277,6 +284,50 @@ def test_long_texts_are_cut_inside_the_template(family: str, folder: Path) -> No
     assert words.startswith("joy")
     written = write(built(folder), folder, data, max_new_tokens=1000)
     assert (written.tokens[0] < 64) == (family != "t5")
+
+
+def test_the_language_to_write_is_marked(tmp_path: Path) -> None:
+    data = paired(folder_for("mbart", tmp_path))
+    tokenizer = tokenizer_for(tmp_path)
+    code = tokenizer.convert_tokens_to_ids("ro_RO")
+    assert data.start == {"decoder_start_token_id": code}
+    assert target(data, 0)[-2:] == [tokenizer.eos_token_id, code]
+    assert source(data, 0)[-1] == tokenizer.convert_tokens_to_ids("en_XX")
+    transformers.NllbTokenizer().save_pretrained(tmp_path)
+    data = paired(tmp_path, languages=("eng_Latn", "fra_Latn"))
+    code = tokenizer_for(tmp_path).convert_tokens_to_ids("fra_Latn")
+    assert data.start == {"forced_bos_token_id": code}
+    assert target(data, 0)[0] == code
+
+
+def test_marian_has_pieces_for_each_side(tmp_path: Path) -> None:
+    sentencepiece = pytest.importorskip("sentencepiece")
+    chinese = ["这部电影是一种快乐", "无聊", "电影的情节很长", "好的快乐"]
+    vocabulary = {"</s>": 0, "<unk>": 1, ">>cmn<<": 2}
+    for side, texts, size in (("source", SOURCES, 60), ("target", chinese, 40)):
+        (tmp_path / side).write_text("\n".join(texts * 3))
+        sentencepiece.SentencePieceTrainer.train(
+            input=str(tmp_path / side), model_prefix=str(tmp_path / side), vocab_size=size, hard_vocab_limit=False,
+            minloglevel=2,
+        )  # fmt: skip
+        (tmp_path / f"{side}.model").rename(tmp_path / f"{side}.spm")
+        pieces = sentencepiece.SentencePieceProcessor(str(tmp_path / f"{side}.spm"))
+        for i in range(pieces.GetPieceSize()):
+            vocabulary.setdefault(pieces.IdToPiece(i), len(vocabulary))
+    vocabulary["<pad>"] = len(vocabulary)
+    (tmp_path / "vocab.json").write_text(json.dumps(vocabulary))
+    (tmp_path / "config.json").write_text(
+        '{"model_type": "marian", "architectures": ["MarianMTModel"], "is_encoder_decoder": true, "vocab_size": 99}'
+    )
+    (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "MarianTokenizer"}')
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Recommended: pip install sacremoses")
+        data = paired(tmp_path, SOURCES[:4], [[text] for text in chinese], template=">>cmn<< {text}")
+        tokenizer = tokenizer_for(tmp_path)
+    assert [source(data, i)[0] for i in range(4)] == [2] * 4
+    assert [source(data, i)[-1] for i in range(4)] == [target(data, i)[-1] for i in range(4)] == [0] * 4
+    options = {"skip_special_tokens": True, "use_source_tokenizer": False}
+    assert [tokenizer.decode(target(data, i), **options) for i in range(4)] == chinese
 
 
 def test_what_cannot_be_is_refused(tmp_path: Path) -> None:

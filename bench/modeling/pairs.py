@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -56,18 +57,22 @@ class Pairs:
         self, indices: np.ndarray, device: torch.device, target_rows: np.ndarray | None = None
     ) -> dict[str, Tensor]:
         """input_ids, attention_mask and labels, int64 [n, longest], padded on the right; labels are NOTHING where
-        there is no target.
+        there is no target. For a decoder also keep, an int64 on the host: so many positions at the end hold all that
+        is learnt, and what it is learnt from.
 
         target_rows: int64 [n]: whose target each example takes, where not its own.
         """
         sources = _rows(self.source, self.source_offsets, indices)
         targets = _rows(self.target, self.target_offsets, indices if target_rows is None else target_rows)
+        host = {}
         if self.joint:
+            shortest = min(len(row) for row in sources)
             labels = [np.concatenate([np.full_like(s, NOTHING), t]) for s, t in zip(sources, targets, strict=True)]
             sources = [np.concatenate(pair) for pair in zip(sources, targets, strict=True)]
+            host["keep"] = torch.tensor(max(len(row) for row in sources) - shortest + 1)
         else:
             labels = targets
-        return self._read(sources, device) | {"labels": send(_padded(labels, NOTHING), device)}
+        return self._read(sources, device) | {"labels": send(_padded(labels, NOTHING), device)} | host
 
     def sources(self, indices: np.ndarray, device: torch.device) -> dict[str, Tensor]:
         """input_ids and attention_mask of what the model reads before it writes, int64 [n, longest]; a decoder alone
@@ -97,16 +102,25 @@ def loss(model: Any, batch: dict[str, Tensor]) -> Tensor:
 
     model: from `bench.modeling.writing`, with or without PEFT around it; batch: from `Pairs.batch`.
     """
-    inputs = {name: tensor for name, tensor in batch.items() if name != "labels"}
-    labels = batch["labels"]
+    inputs: dict[str, Any] = {name: tensor for name, tensor in batch.items() if name not in ("labels", "keep")}
+    labels, keep = batch["labels"], 0
     if not model.config.is_encoder_decoder:
-        labels = pad(labels[:, 1:], (0, 1), value=NOTHING)  # shifting labels, not logits, copies no logits
+        keep = int(batch["keep"])
+        if _takes(model, "logits_to_keep"):  # a vocabulary wide: much memory, and the prompt's are not wanted
+            inputs["logits_to_keep"] = keep
+        labels = pad(labels[:, -keep:][:, 1:], (0, 1), value=NOTHING)  # shifting labels, not logits, copies no logits
     elif hasattr(model, "prepare_decoder_input_ids_from_labels"):
         inputs["decoder_input_ids"] = model.prepare_decoder_input_ids_from_labels(labels=labels)
     else:  # a few leave that to their forward, which then takes a loss of its own as well
         inputs["labels"] = labels
-    logits = model(**inputs, use_cache=False).logits
+    logits = model(**inputs, use_cache=False).logits[:, -keep:]
     return cross_entropy(logits.float().flatten(0, 1), labels.flatten(), ignore_index=NOTHING, reduction="sum")
+
+
+def _takes(model: Any, argument: str) -> bool:
+    """Whether the model's forward, or that of the one which PEFT has wrapped, has an argument of this name."""
+    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    return argument in inspect.signature(inner.forward).parameters
 
 
 def _rows(flat: np.ndarray, offsets: np.ndarray, indices: np.ndarray) -> list[np.ndarray]:
