@@ -258,6 +258,24 @@ def test_two_berts_are_joined(tmp_path: Path, tie: bool) -> None:
     assert write(built(tmp_path / "saved"), tmp_path, data).texts == write(model, tmp_path, data).texts
 
 
+def test_a_config_of_old_keeps_its_way_of_writing(tmp_path: Path) -> None:
+    """Models from before generation_config.json have beams in config.json."""
+    folder = folder_for("bart", tmp_path)
+    (folder / "generation_config.json").unlink()
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "num_beams": 3, "max_length": 9}))
+    for pretrained in (True, False):
+        model = built(folder, pretrained=pretrained)
+        assert model.generation_config.num_beams == 3
+        assert write(model, folder, paired(folder), max_new_tokens=None).tokens.max() <= 9
+
+
+def test_a_decoder_stops_at_the_end_it_learns(tmp_path: Path) -> None:
+    folder = folder_for("gpt2", tmp_path)
+    (folder / "generation_config.json").write_text('{"eos_token_id": 5}')
+    assert built(folder).generation_config.eos_token_id == [5, tokenizer_for(folder).eos_token_id]
+
+
 def test_a_chat_template_is_used(tmp_path: Path) -> None:
     folder = folder_for("llama", tmp_path)
     tokenizer = tokenizer_for(folder)

@@ -6,6 +6,7 @@ import copy
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -54,13 +55,12 @@ def generator(
             return _joined(folder, config, pretrained, seed, dtype, tie, options)
         auto = AutoModelForSeq2SeqLM if how == "encoder-decoder" else AutoModelForCausalLM
         model = _build(auto, folder, config, pretrained, seed, dtype, options)
-        if not pretrained and (folder / "generation_config.json").is_file():
-            model.generation_config = GenerationConfig.from_pretrained(folder, local_files_only=True)
+        if not pretrained:  # as `from_pretrained` finds it: older models have it in config.json
+            own = (folder / "generation_config.json").is_file()
+            file = {} if own else {"config_file_name": "config.json", "_from_model_config": True}
+            model.generation_config = GenerationConfig.from_pretrained(folder, local_files_only=True, **file)
     if how == "decoder":
-        tokenizer = tokenizer_for(folder)
-        for key in ("eos_token_id", "pad_token_id"):
-            if getattr(model.generation_config, key) is None:
-                setattr(model.generation_config, key, getattr(tokenizer, key))
+        _end_as(tokenizer_for(folder), model.generation_config)
     built: nn.Module = model
     return built
 
@@ -70,6 +70,15 @@ def decoder_blocks(model: Any) -> nn.ModuleList | None:
     from bench.modeling.classifier import blocks
 
     return blocks(model.get_decoder())
+
+
+def _end_as(tokenizer: Any, config: Any) -> None:
+    """Have generation stop, too, at the token that ends the answers learnt from."""
+    ends = [] if config.eos_token_id is None else np.atleast_1d(config.eos_token_id).tolist()
+    if tokenizer.eos_token_id not in ends:
+        config.eos_token_id = [*ends, tokenizer.eos_token_id]
+    if config.pad_token_id is None:
+        config.pad_token_id = tokenizer.pad_token_id
 
 
 def _build(
