@@ -15,11 +15,12 @@ import transformers
 from tiny_models import TEXTS, tiny_bert, tiny_causal, tiny_image, tiny_roberta, tiny_seq2seq
 
 from bench.errors import ModelError, NotApplicable
+from bench.modeling.facts import Facts
 from bench.modeling.generation import generate
 from bench.modeling.pairing import encode
 from bench.modeling.pairs import NOTHING, Pairs, load, loss
 from bench.modeling.text import tokenizer_for
-from bench.modeling.writers import Decoding
+from bench.modeling.writers import Decoding, writer
 from bench.modeling.writing import decoder_blocks, generator
 
 CPU = torch.device("cpu")
@@ -346,6 +347,30 @@ def test_marian_has_pieces_for_each_side(tmp_path: Path) -> None:
     assert [source(data, i)[-1] for i in range(4)] == [target(data, i)[-1] for i in range(4)] == [0] * 4
     options = {"skip_special_tokens": True, "use_source_tokenizer": False}
     assert [tokenizer.decode(target(data, i), **options) for i in range(4)] == chinese
+
+
+@pytest.mark.parametrize(
+    ("config", "how"),
+    [
+        ({"model_type": "bart", "is_encoder_decoder": True, "architectures": ["BartModel"]}, "encoder-decoder"),
+        ({"model_type": "mt5", "is_encoder_decoder": True, "architectures": ["MT5Model"]}, "encoder-decoder"),
+        ({"model_type": "t5", "architectures": ["T5EncoderModel"]}, None),
+        ({"model_type": "gpt2", "architectures": ["GPT2Model"]}, "decoder"),
+        ({"model_type": "xlm-roberta", "architectures": ["XLMRobertaForMaskedLM"]}, "joined"),
+        ({"model_type": "distilbert", "architectures": ["DistilBertForMaskedLM"]}, None),
+        (
+            {
+                "model_type": "whisper",
+                "is_encoder_decoder": True,
+                "architectures": ["WhisperForConditionalGeneration"],
+                "num_mel_bins": 80,
+            },
+            None,
+        ),
+    ],
+)
+def test_who_can_write(config: dict[str, Any], how: str | None) -> None:
+    assert writer(Facts.from_files({"config.json": json.dumps({"vocab_size": 9, **config})})) == how
 
 
 def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
