@@ -35,6 +35,7 @@ def wordpiece(folder: Path) -> Any:
     inner = tokenizers.Tokenizer(models.WordPiece({w: i for i, w in enumerate(vocabulary)}, unk_token="[UNK]"))
     inner.normalizer = tokenizers.normalizers.BertNormalizer()
     inner.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    inner.decoder = decoders.WordPiece()
     inner.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
@@ -82,6 +83,18 @@ def tiny_bert(kind: str, folder: Path, **options: Any) -> Any:
         **options,
     )
     model = getattr(transformers, kind)(config).eval()
+    model.save_pretrained(folder)
+    return model, tokenizer
+
+
+def tiny_roberta(folder: Path) -> Any:
+    tokenizer = wordpiece(folder)
+    torch.manual_seed(0)
+    config = transformers.RobertaConfig(
+        vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32,
+        max_position_embeddings=65, initializer_range=0.5, pad_token_id=0, bos_token_id=2, eos_token_id=3,
+    )  # fmt: skip
+    model = transformers.RobertaForMaskedLM(config).eval()
     model.save_pretrained(folder)
     return model, tokenizer
 
@@ -161,3 +174,60 @@ def tiny_image(family: str, folder: Path) -> Any:
     processor = transformers.ViTImageProcessor(size={"height": 16, "width": 16})
     processor.save_pretrained(folder)
     return model, processor
+
+
+def ending_bpe(folder: Path) -> Any:
+    """A tokenizer over this file's texts that ends each with </s>, as T5's and Marian's do."""
+    inner = tokenizers.Tokenizer(models.BPE())
+    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    inner.decoder = decoders.ByteLevel()
+    special = ["<pad>", "</s>", "<unk>", "<s>"]
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=330, show_progress=False, special_tokens=special, initial_alphabet=alphabet
+    )
+    inner.train_from_iterator([*TEXTS, *LABELS, *TEMPLATES] * 3, trainer)
+    inner.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
+    tokenizer = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=inner, pad_token="<pad>", eos_token="</s>", unk_token="<unk>", bos_token="<s>"
+    )
+    tokenizer.save_pretrained(folder)
+    return tokenizer
+
+
+def mbart_tokenizer(folder: Path) -> Any:
+    """mBART's tokenizer over the letters and words of this file's texts."""
+    text = " ".join([*TEXTS, *LABELS]).lower()
+    pieces = sorted({f"▁{word}" for word in text.split()} | set(text) - {" "} | {"▁"})
+    special = [("<s>", 0.0), ("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0)]
+    tokenizer = transformers.MBartTokenizer(
+        vocab=[*special, *((piece, -float(rank)) for rank, piece in enumerate(pieces, 1))]
+    )
+    tokenizer.save_pretrained(folder)
+    return tokenizer
+
+
+def tiny_seq2seq(family: str, folder: Path) -> Any:
+    """A T5, Marian, BART or mBART of 2 + 2 layers with random weights, and its tokenizer."""
+    tokenizer = mbart_tokenizer(folder) if family == "mbart" else ending_bpe(folder)
+    end = tokenizer.eos_token_id
+    special = {"pad_token_id": tokenizer.pad_token_id, "eos_token_id": end}
+    torch.manual_seed(0)
+    config: Any
+    if family == "t5":
+        config = transformers.T5Config(
+            vocab_size=len(tokenizer), d_model=16, d_kv=8, d_ff=32, num_layers=2, num_heads=2, initializer_factor=1.0,
+            decoder_start_token_id=tokenizer.pad_token_id, **special,
+        )  # fmt: skip
+    else:
+        kind = {"bart": "BartConfig", "marian": "MarianConfig", "mbart": "MBartConfig"}[family]
+        first = tokenizer.pad_token_id if family == "marian" else end
+        config = getattr(transformers, kind)(
+            vocab_size=len(tokenizer), d_model=16, encoder_layers=2, decoder_layers=2, encoder_attention_heads=2,
+            decoder_attention_heads=2, encoder_ffn_dim=32, decoder_ffn_dim=32, max_position_embeddings=64,
+            init_std=0.5, bos_token_id=tokenizer.bos_token_id, decoder_start_token_id=first, forced_eos_token_id=end,
+            **special,
+        )  # fmt: skip
+    model = transformers.AutoModelForSeq2SeqLM.from_config(config).eval()
+    model.save_pretrained(folder)
+    return model, tokenizer

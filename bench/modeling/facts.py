@@ -26,6 +26,8 @@ _HEADS: tuple[tuple[str, Head], ...] = (
     ("SiglipModel", "image-text"),
     ("Siglip2Model", "image-text"),
 )
+_SEQ2SEQ = ("ForConditionalGeneration", "MTModel", "BartModel", "T5Model")
+"""A bare BART or T5 counts: the head that its files lack is its embedding."""
 _DECODERS = (
     *("gpt", "openai-gpt", "llama", "mistral", "mixtral", "ministral", "qwen", "gemma", "phi", "opt", "bloom"),
     *("falcon", "mpt", "olmo", "granite", "smollm", "stablelm", "deepseek", "cohere", "starcoder", "codegen", "mamba"),
@@ -131,7 +133,8 @@ def _head(architectures: tuple[str, ...], config: dict[str, Any]) -> Head | None
         for ending, head in _HEADS:
             if architecture.endswith(ending):
                 return head
-        if config.get("is_encoder_decoder") and architecture.endswith(("ForConditionalGeneration", "MTModel")):
+        seq2seq = architecture.endswith(_SEQ2SEQ) or architecture == "EncoderDecoderModel"
+        if seq2seq and config.get("is_encoder_decoder"):
             return "seq2seq-lm"
     return None
 

@@ -16,7 +16,7 @@ CONFIGS = (
     "1_Pooling/config.json",
 )
 MOST_BYTES = 200_000
-READ = ("*.json", "*.txt", "*.model", "*.jinja", "*.tiktoken", "*.safetensors")
+READ = ("*.json", "*.txt", "*.model", "*.spm", "*.jinja", "*.tiktoken", "*.safetensors")
 PICKLED = "pytorch_model*.bin"
 """Only where there is no safetensors, and only by torch's unpickler for weights, which builds nothing but tensors."""
 CODE = "*.py"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -38,10 +40,10 @@ def classifier(
     """
     from transformers import AutoConfig, AutoModel
 
-    _leave_masks_unread()
+    leave_masks_unread()
     torch.manual_seed(seed)
     options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": trust_remote_code}
-    try:
+    with building(folder):
         config = AutoConfig.from_pretrained(folder, **options)
         if dropout is not None:
             set_dropout(config, dropout)
@@ -52,10 +54,6 @@ def classifier(
             )
         else:
             backbone = AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=trust_remote_code)
-    except UnpicklingError as error:
-        raise ModelError(f"{folder}: {UNSAFE}") from error
-    except (OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
-        raise ModelError(f"{folder}: transformers cannot build this model: {error}") from error
     backbone = tower(backbone, config, modality)
     pooler = getattr(backbone, "pooler", None)
     if pooling != "pooler" and isinstance(pooler, nn.Module) and next(pooler.parameters(), None) is not None:
@@ -63,6 +61,17 @@ def classifier(
     torch.manual_seed(seed)  # the head must not depend on how much randomness building the backbone took
     rate = dropout if dropout is not None else getattr(backbone.config, "hidden_dropout_prob", 0.0)
     return Classifier(backbone, pooling, classes, rate)
+
+
+@contextmanager
+def building(folder: Path) -> Iterator[None]:
+    """What transformers raises while it builds the folder's model, as ModelError."""
+    try:
+        yield
+    except UnpicklingError as error:
+        raise ModelError(f"{folder}: {UNSAFE}") from error
+    except (OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
+        raise ModelError(f"{folder}: transformers cannot build this model: {error}") from error
 
 
 def set_dropout(config: Any, rate: float) -> None:
@@ -76,7 +85,7 @@ def set_dropout(config: Any, rate: float) -> None:
             setattr(config, key, rate)
 
 
-def _leave_masks_unread() -> None:
+def leave_masks_unread() -> None:
     """Have transformers build every SDPA mask without first reading whether it masks anything, which would make the
     host wait for the device in every step."""
     from transformers import AttentionMaskInterface

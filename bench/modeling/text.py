@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ def tokenizer_for(folder: Path) -> Any:
 def tokenise(folder: Path, inputs: Sequence[str] | Sequence[tuple[str, str]], max_length: int) -> Tokens:
     """Tokenise texts or pairs of texts, cut to `max_length` tokens or to what the model can take if that is less."""
     tokenizer = tokenizer_for(folder)
-    length = min(max_length, tokenizer.model_max_length, _positions(folder))
+    length = min(max_length, tokenizer.model_max_length, positions(json.loads((folder / "config.json").read_text())))
     ids: list[np.ndarray] = []
     types: list[np.ndarray] = []
     for start in range(0, len(inputs), CHUNK):
@@ -50,9 +50,10 @@ def tokenise(folder: Path, inputs: Sequence[str] | Sequence[tuple[str, str]], ma
     return Tokens(np.concatenate(ids), np.concatenate(types) if types else None, offsets, tokenizer.pad_token_id or 0)
 
 
-def _positions(folder: Path) -> int:
-    """How many positions the model has an embedding for; many tokenizers do not know."""
-    config = json.loads((folder / "config.json").read_text())
+def positions(config: Mapping[str, Any]) -> int:
+    """How many positions the model of this config.json has an embedding for; many tokenizers do not know."""
+    if isinstance(config.get("decoder"), dict):  # two models in one, each with a config of its own
+        return min(positions(config["encoder"]), positions(config["decoder"]))
     found = config.get("max_position_embeddings") or config.get("n_positions") or sys.maxsize
     # RoBERTa and its kin number positions from the padding token's number + 1
     offset = config["pad_token_id"] + 1 if config.get("model_type") in _OFFSET else 0
