@@ -30,7 +30,7 @@ FUNCTIONS = {
         "columns": 2,
     },
     "tasks": {"examples": 4, "encode": 4, "load": 1},
-    "zeroshot": {"applies": 4, "load": 3, "log_probabilities": 5},
+    "zeroshot": {"applies": 4},
     "metrics": {"score": 2},
     "models": {"lock": 1, "fetch": 2},
     "data": {"lock": 1, "fetch": 2},

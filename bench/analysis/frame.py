@@ -128,6 +128,10 @@ def _state(cell: dict[str, Any], attempts: list[Record], planned: int) -> tuple[
     return ("missing" if cell["state"] == "planned" else cell["state"]), statuses, str(cell.get("reason") or "")
 
 
+BASELINES = {"majority": "majority class", "copy": "copy of the source", "lead": "first sentences"}
+"""What takes no model, by its name in a record."""
+
+
 def _mean(values: Sequence[float | None]) -> float:
     known = [float(v) for v in values if v is not None]
     return math.fsum(known) / len(known) if known else math.nan
@@ -135,6 +139,13 @@ def _mean(values: Sequence[float | None]) -> float:
 
 def _fact(attempts: list[Record], key: str) -> float:
     return _mean([(r.get("facts") or {}).get(key) for r in attempts])
+
+
+def _baseline(ok: list[Record], metric: str) -> dict[str, Any]:
+    """The score of what takes no model, and what that is."""
+    found = next((name for name in BASELINES if any(name in r["scores"] for r in ok)), None)
+    values = [(r["scores"].get(found) or {}).get(metric) for r in ok] if found else []
+    return {"baseline": BASELINES.get(str(found), ""), "baseline_score": _mean(values)}
 
 
 def _templates(ok: list[Record], metric: str) -> dict[str, float]:
@@ -177,7 +188,7 @@ def _row(results: Results, place: Place) -> tuple[dict[str, Any], Sample | None]
         "not_distinguishable": False,
         "statuses": statuses,
         "cause": cause,
-        "majority": _mean([(r["scores"].get("majority") or {}).get(metric) for r in ok]),
+        **_baseline(ok, metric),
         "test_examples": _fact(ok, "test_examples"),
         "tuned": " ".join(f"{name}={value:g}" for name, value in sorted(cell["tuned"].items())),
         "on_edge": bool(cell["on_edge"]),

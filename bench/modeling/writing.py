@@ -15,6 +15,14 @@ from bench.modeling.pairing import writer_of
 from bench.modeling.text import tokenizer_for
 
 
+class Backbone(nn.Module):
+    """A model that answers with text where regimes look for one: they freeze or wrap `backbone`, which is all of it."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.backbone = model
+
+
 def generator(
     folder: Path,
     *,

@@ -1,11 +1,13 @@
 """Objectives, one file each: what a model is trained to answer, and how its answers are read.
 
 A task kind names its objective (`GIVES`), and a metric the objective whose answers it judges (`TAKES`). An objective
-states `VERSION`, `POOLED` (whether it answers from one pooled feature vector an example, which a linear probe needs),
+states `VERSION`, `TARGETS` ("classes", or "rows": a part's labels say which row's target an example has), `POOLED`
+(whether it answers from one pooled feature vector an example, which a linear probe needs),
 `NOISE` (whether targets can be made wrong), `applies(facts)` (None, or why a model cannot be trained for it), and works
 on a `bench.training.job.Job`:
 
     build(job, pretrained, frozen)   a new model; its `backbone` is what regimes freeze or wrap
+    blocks(model)                    the stack of blocks that `partial` freezes from below, or None
     goal(job, part)                  what training minimises (`bench.training.goal.Goal`)
     answer(job, model, part)         [templates][n] answers of the trained model
     targets(job, part)               [n] what they are judged by

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from bench.training.job import Job, Part
 
 VERSION = 1
+TARGETS = "classes"
 POOLED = NOISE = True
 FLOOR = np.log(1e-12)
 
@@ -42,6 +43,13 @@ def build(job: Job, pretrained: bool, frozen: bool) -> Classifier:
         dtype=parameters["dtype"] if frozen else "float32",
         trust_remote_code=parameters.get("trust_remote_code", False),
     )
+
+
+def blocks(model: Classifier) -> Any:
+    """The backbone's outermost stack of blocks, or None."""
+    from bench.modeling.classifier import blocks
+
+    return blocks(model.backbone)
 
 
 def goal(job: Job, part: Part) -> Goal:

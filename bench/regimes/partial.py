@@ -25,11 +25,10 @@ class Parameters(TrainedParameters):
 
 def adapt(job: Job, parameters: Parameters) -> Adapted:
     """Freeze all that is registered before the last `blocks` blocks; what follows them (a last norm) trains too."""
-    from bench.modeling.classifier import blocks
     from bench.training.trained import trained
 
     model = job.model(pretrained=True)
-    stack = blocks(model.backbone)
+    stack = job.objective.blocks(model)
     if stack is None or len(stack) <= parameters.blocks:
         count = "no stack of blocks" if stack is None else f"only {len(stack)} blocks"
         raise NotApplicable(f"the model has {count}; `blocks: {parameters.blocks}` leaves nothing frozen")

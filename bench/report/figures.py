@@ -14,6 +14,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import NullLocator
 
 from bench import plugins
+from bench.analysis.frame import BASELINES
 from bench.errors import UsageError
 from bench.report import numbers
 from bench.report.section import Figure, Section
@@ -68,9 +69,10 @@ def _panel(axes: Any, rows: pd.DataFrame, x: str, styles: dict[str, dict[str, An
             handles[str(regime)] = _flat(axes, of.iloc[0], styles[str(regime)])
         else:
             handles[str(regime)] = _curve(axes, of.sort_values(x), x, styles[str(regime)])
-    baseline = rows.loc[rows["labels"] > 0].groupby(x)["majority"].first()
+    baseline = rows.loc[rows["labels"] > 0].groupby(x)["baseline_score"].first()
     if baseline.notna().any():
-        handles["majority class"] = axes.plot(baseline.index, baseline, color="#555555", linestyle=":")[0]
+        trivial = str(rows.loc[rows["baseline"] != "", "baseline"].iloc[0])
+        handles[trivial] = axes.plot(baseline.index, baseline, color="#555555", linestyle=":")[0]
     if x == "labels":
         ticks = sorted(rows.loc[rows["labels"] > 0, "labels"].unique())
         axes.set_xscale("log")
@@ -108,7 +110,7 @@ def draw(figure: Figure) -> Canvas:
             handles |= _panel(axes, _bounded(of), figure.x, styles)
             axes.set_title(clean(f"{task!s}, {model!s}"), parse_math=False)
             axes.set_xlabel(_X[figure.x])
-    order = [name for name in [*map(str, regimes), "majority class"] if name in handles]
+    order = [name for name in [*map(str, regimes), *BASELINES.values()] if name in handles]
     legend = canvas.legend(
         [handles[name] for name in order],
         [clean(name) for name in order],

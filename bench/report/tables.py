@@ -74,11 +74,16 @@ def _score(rows: pd.DataFrame) -> Cell:
     return Cell(text, bool(row["best"]), marks)
 
 
-def _majority(rows: pd.DataFrame) -> Cell:
+def _trivial(rows: pd.DataFrame) -> str:
+    """What the baseline is."""
+    return next(iter(rows["baseline"][rows["baseline"] != ""]), "majority class")
+
+
+def _baseline(rows: pd.DataFrame) -> Cell:
     """Every regime saw the same labels, so the row with the most seeds tells it best."""
-    known = rows[rows["majority"].notna()]
+    known = rows[rows["baseline_score"].notna()]
     known = known.sort_values("seeds", ascending=False, kind="stable")
-    return Cell(numbers.NONE if known.empty else numbers.score(known["majority"].iloc[0]))
+    return Cell(numbers.NONE if known.empty else numbers.score(known["baseline_score"].iloc[0]))
 
 
 _BASES = {
@@ -154,7 +159,12 @@ def scores(group: pd.DataFrame, title: str) -> Table:
         head=["regime", *(str(size) for size in sizes)],
         align="l" + "r" * len(sizes),
         rows=rows,
-        foot=[[Cell("majority class"), *(_majority(group[group["size"] == size]) for size in sizes)]],
+        foot=[
+            [
+                Cell(next(iter(group["baseline"][group["baseline"] != ""]), "majority class")),
+                *(_baseline(group[group["size"] == size]) for size in sizes),
+            ]
+        ],
         notes=_notes(group, rows),
     )
 

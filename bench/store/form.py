@@ -43,6 +43,8 @@ class _Scores(_Form):
     validation: dict[str, Number] | None = None
     templates: dict[str, list[Number]] | None = None
     majority: Numbers | None = None
+    copy_of_source: Annotated[Numbers | None, Field(alias="copy")] = None
+    lead: Numbers | None = None
     forgetting: dict[str, dict[str, _Change]] | None = None
 
 

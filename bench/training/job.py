@@ -94,6 +94,7 @@ class Job:
     backbone_parameters: int = 0
     feature_latency: float = 0.0
     shared_seconds: float = 0.0
+    tokens_written: int = 0
     _encoded: dict[str, Any] = field(default_factory=dict)
     _feature_seconds: dict[str, float] = field(default_factory=dict)
 

@@ -27,6 +27,13 @@ def scores(task: ModuleType, metrics: list[str], targets: Any, answers: Any) -> 
     return {metric: float(np.mean(values)) for metric, values in by_template(metrics, targets, answers).items()}
 
 
+def signatures(metrics: list[str]) -> Json:
+    """{"signatures": {metric: library, version and settings}} of those whose value depends on them."""
+    modules = {metric: plugins.load("metrics", metric) for metric in metrics}
+    found = {metric: module.signature() for metric, module in modules.items() if hasattr(module, "signature")}
+    return {"signatures": found} if found else {}
+
+
 def by_template(metrics: list[str], targets: Any, answers: Any) -> dict[str, list[float]]:
     """{metric: one value per template}."""
     return {m: [float(plugins.load("metrics", m).score(targets, one)) for one in answers] for m in metrics}

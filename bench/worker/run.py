@@ -99,11 +99,12 @@ def _job(
         found = material.load(trial.task, trial.locations["data"], trial.limits)
     task, parameters = material.task_of(trial.task)
     labels = parameters.words() if hasattr(parameters, "words") else []
-    parts = parts_of(trial, found, len(labels))
+    classes = len(labels) if plugins.load("objectives", task.GIVES).TARGETS == "classes" else 0
+    parts = parts_of(trial, found, classes)
     notes = list(record.get("facts", {}).get("notes", []))
-    for name in ("train", "test") if labels and trial.size != 0 else ("test",) if labels else ():
-        if missing := len(labels) - len(np.unique(parts[name].labels)):
-            notes.append(f"{missing} of {len(labels)} classes have no {name} example")
+    for name in ("train", "test") if classes and trial.size != 0 else ("test",) if classes else ():
+        if missing := classes - len(np.unique(parts[name].labels)):
+            notes.append(f"{missing} of {classes} classes have no {name} example")
     if found.dropped:
         notes.append(f"{found.dropped} examples that also stand in the test split were left out of training")
     record["facts"] = {
@@ -149,6 +150,7 @@ def _measure(job: Job, order: Json, record: Json) -> None:
                 job.encoded(part.split)  # tokenising is a stage of its own
             answers, targets = _predict(job, adapted, "test")
             scores["test"] = evaluation.scores(job.task, metrics, targets, answers)
+            scores |= evaluation.signatures(metrics)
             if len(answers) > 1:
                 scores["templates"] = evaluation.by_template(metrics, targets, answers)
             for name, trivial in job.objective.baselines(job, part).items():
@@ -157,7 +159,12 @@ def _measure(job: Job, order: Json, record: Json) -> None:
             costs["inference"] = _inference(job, adapted, part, job.stages)
     with job.stages.stage("save"):
         evaluation.save(paths.artifacts(Path(order["results"]), trial.id, order["attempt"]), artifact)
-    if trial.purpose == "reported" and "forgetting" in trial.regime and adapted.backbone is not None:
+    if (
+        trial.purpose == "reported"
+        and "forgetting" in trial.regime
+        and job.objective.POOLED
+        and adapted.backbone is not None
+    ):
         with job.stages.stage("forgetting"):
             scores["forgetting"] = forgetting.measure(job, adapted.backbone, trial.locations["forgetting"])
 
@@ -206,9 +213,12 @@ def _inference(job: Job, adapted: Adapted, part: Part, stages: Stages) -> Json:
 
     Features are cached, so a probe is charged what its backbone took.
     """
+    speed = {"examples_per_second": len(part.indices) / stages.seconds["test"]}
+    if job.tokens_written:
+        speed["tokens_per_second"] = job.tokens_written / stages.seconds["test"]
     one = Part(part.split, part.indices[:1], part.labels[:1])
     latency = job.feature_latency or clock.latency(lambda: adapted.predict(one), stages.synchronise)
-    return {"latency_seconds": latency, "examples_per_second": len(part.indices) / stages.seconds["test"]}
+    return {"latency_seconds": latency, **speed}
 
 
 def _batches(training: Training, halved: int) -> tuple[int, int]:

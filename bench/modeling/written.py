@@ -1,0 +1,83 @@
+"""Tasks whose answer is a text: their parameters, and how two columns become sources and references."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+from pydantic import Field, field_validator
+
+from bench.errors import DataError
+from bench.modeling.examples import Examples
+from bench.modeling.writers import Decoding
+from bench.suite.parameters import TaskParameters
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Length = Annotated[int, Field(ge=4)]
+
+
+class Written(TaskParameters):
+    """What every task kind takes whose answer is a text."""
+
+    template: str = Field("{text}", description="what the model reads, with {text}; e.g. T5's own prefixes")
+    languages: tuple[str, str] | None = Field(None, description="codes of source and target, for mBART, NLLB, M2M100")
+    max_source: Length = Field(256, description="tokens; longer sources are cut")
+    max_target: Length = Field(128, description="tokens; longer targets are cut in training")
+    decoding: Decoding = Field(
+        default=Decoding.model_validate({}), description="beams, max_new_tokens, …; default: the model's own"
+    )
+
+    @field_validator("template")
+    @classmethod
+    def _holds_text(cls, template: str) -> str:
+        if template.count("{text}") != 1:
+            raise ValueError("must hold {text} once")
+        return template
+
+
+def examples(dataset: Any, source: str, target: str, place: str) -> Examples:
+    """The examples of two columns. A list of texts is a text in parts in the source, several references in the target.
+
+    Raises DataError naming the column and the row.
+    """
+    sources = [_text(value, f"{place}, row {row}, column '{source}'") for row, value in enumerate(dataset[source])]
+    references = [
+        _references(value, f"{place}, row {row}, column '{target}'") for row, value in enumerate(dataset[target])
+    ]
+    return Examples(sources, np.zeros(len(sources), dtype=np.int64), references)
+
+
+def encode(folder: Path, found: Examples, parameters: Written, target: Path) -> None:
+    """Tokenise sources and first references into `target`."""
+    from bench.modeling import pairing
+
+    pairing.encode(
+        folder,
+        found.inputs,
+        found.targets or [],
+        target_folder=target,
+        max_source=parameters.max_source,
+        max_target=parameters.max_target,
+        template=parameters.template,
+        languages=parameters.languages,
+    )
+
+
+def _text(value: Any, place: str) -> str:
+    if isinstance(value, Sequence) and not isinstance(value, str) and all(isinstance(part, str) for part in value):
+        value = " ".join(value)
+    if not isinstance(value, str) or not value.strip():
+        raise DataError(
+            f"{place}: expected a text, found {str(value)[:40]!r}; leave the row out or name another column"
+        )
+    return value
+
+
+def _references(value: Any, place: str) -> list[str]:
+    found = [value] if isinstance(value, str) else list(value or [])
+    if not found or not all(isinstance(text, str) for text in found) or not found[0].strip():
+        raise DataError(f"{place}: expected a text or several, found {str(value)[:40]!r}; leave the row out")
+    return found

@@ -1,0 +1,118 @@
+"""A text: an encoder-decoder, or a decoder alone, trained by the cross-entropy of its tokens and read by generating."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.errors import Diverged
+from bench.modeling.writers import writer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.modeling.facts import Facts
+    from bench.training.goal import Goal
+    from bench.training.job import Job, Part
+
+VERSION = 1
+TARGETS = "rows"
+POOLED, NOISE = False, True
+
+
+def applies(facts: Facts) -> str | None:
+    """An encoder can be joined with a copy of itself where transformers knows how."""
+    return None if writer(facts) else f"a {facts.model_type or 'model of this kind'} cannot write text"
+
+
+def build(job: Job, pretrained: bool, frozen: bool) -> Any:
+    """The model under `backbone`, its random weights from the initialisation stream."""
+    from bench.modeling.writing import Backbone, generator
+    from bench.training.seeding import stream
+
+    parameters = job.trial.model["parameters"]
+    model = generator(
+        job.folder,
+        pretrained=pretrained,
+        seed=stream(job.trial.seed, "initialisation"),
+        dropout=job.trial.training.get("dropout"),
+        dtype=parameters["dtype"] if frozen else "float32",
+        trust_remote_code=parameters.get("trust_remote_code", False),
+    )
+    return Backbone(model)
+
+
+def blocks(model: Any) -> Any:
+    """The decoder's blocks."""
+    from bench.modeling.writing import decoder_blocks
+
+    return decoder_blocks(model.backbone)
+
+
+def goal(job: Job, part: Part) -> Goal:
+    """Mean cross-entropy over target tokens."""
+    from bench.modeling import pairs
+    from bench.training.goal import Goal
+
+    data = job.encoded(part.split)
+    weights = data.weights[part.labels]
+
+    def loss(model: Any, rows: np.ndarray) -> Any:
+        batch = data.batch(part.indices[rows], job.device, target_rows=part.labels[rows])
+        return pairs.loss(model.backbone, batch)
+
+    return Goal(loss, weights, data.source_lengths[part.indices] + weights)
+
+
+def answer(job: Job, model: Any, part: Part) -> list[list[str]]:
+    """What the model writes. Raises Diverged where its weights are no finite numbers: it would write all the same."""
+    import torch
+
+    from bench.modeling.generation import generate
+    from bench.modeling.text import tokenizer_for
+
+    if not torch.stack([p.isfinite().all() for p in model.parameters()]).all():
+        raise Diverged("the model's weights are not finite numbers")
+    written = generate(
+        model.backbone, tokenizer_for(job.folder), job.encoded(part.split), part.indices, device=job.device,
+        batch_size=job.evaluation_batch, settings=job.parameters.decoding, autocast=job.autocast,
+        tick=lambda done, total: job.tick("predict", done, total),
+    )  # fmt: skip
+    job.tokens_written = int(written.tokens.sum())
+    return [written.texts]
+
+
+def targets(job: Job, part: Part) -> list[list[str]]:
+    """Every reference of every example."""
+    references = job.examples(part.split).targets or []
+    return [references[row] for row in part.labels.tolist()]
+
+
+def baselines(job: Job, part: Part) -> dict[str, list[list[str]]]:
+    """copy: the source itself; lead: its first sentences. What the task kind says."""
+    inputs = job.examples(part.split).inputs
+    return {job.task.BASELINE: [[job.task.baseline(inputs[row]) for row in part.indices.tolist()]]}
+
+
+def lost(answers: Sequence[Sequence[str]]) -> np.ndarray:
+    """None: any text is an answer."""
+    return np.zeros(len(answers[0]), dtype=bool)
+
+
+def constant(answers: Sequence[Sequence[str]]) -> bool:
+    """Whether several examples all got the same text."""
+    return len(answers[0]) > 1 and len(set(answers[0])) == 1
+
+
+def doubt(targets: Any, answers: Any) -> float:
+    """No tie is broken."""
+    return 0.0
+
+
+def columns(targets: Sequence[Sequence[str]], answers: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """references, answer."""
+    return {
+        "references": [list(t) for _ in answers for t in targets],
+        "answer": [text for texts in answers for text in texts],
+    }
