@@ -16,7 +16,7 @@ class Classifier(nn.Module):
         self.backbone = backbone
         self.pooling = pooling
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(_width(backbone.config), classes)
+        self.head = nn.Linear(width(backbone.config), classes)
         nn.init.normal_(self.head.weight, std=0.02)
         nn.init.zeros_(self.head.bias)
 
@@ -73,6 +73,7 @@ def blocks(backbone: nn.Module) -> nn.ModuleList | None:
     return None
 
 
-def _width(config: Any) -> int:
+def width(config: Any) -> int:
+    """The size of a backbone's states."""
     sizes = getattr(config, "hidden_sizes", None)
     return int(sizes[-1] if sizes else config.hidden_size)

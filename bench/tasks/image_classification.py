@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import DataError
-from bench.modeling.examples import Examples, Labelled, labels_of
+from bench.modeling.examples import Examples, Labelled, class_words, labels_of
 
 if TYPE_CHECKING:
     from bench.modeling.encoded import Pixels
@@ -20,6 +20,11 @@ COLUMNS = {"image": True, "label": True}
 
 class Parameters(Labelled):
     """labels, templates, label_map as for every classification."""
+
+
+def label_words(dataset: Any, columns: dict[str, str], parameters: Parameters, place: str) -> list[str]:
+    """The classes' words, from the suite or the data. Raises DataError."""
+    return class_words(dataset, columns["label"], parameters, place)
 
 
 def examples(dataset: Any, columns: dict[str, str], parameters: Parameters, place: str) -> Examples:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from bench.errors import DataError
-from bench.modeling.examples import Examples, Labelled, labels_of
+from bench.modeling.examples import Examples, Labelled, class_words, labels_of
 
 if TYPE_CHECKING:
     from bench.modeling.encoded import Tokens
@@ -25,6 +25,11 @@ class Parameters(Labelled):
     """labels, templates, label_map as for every classification; max_length in tokens."""
 
     max_length: Annotated[int, Field(ge=4)] = Field(128, description="tokens; longer texts are cut")
+
+
+def label_words(dataset: Any, columns: dict[str, str], parameters: Parameters, place: str) -> list[str]:
+    """The classes' words, from the suite or the data. Raises DataError."""
+    return class_words(dataset, columns["label"], parameters, place)
 
 
 def examples(dataset: Any, columns: dict[str, str], parameters: Parameters, place: str) -> Examples:

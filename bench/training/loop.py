@@ -56,7 +56,7 @@ class Step:
     def backward(self, batch: np.ndarray) -> Tensor:
         """Add the batch's gradients up and return its loss, still on the device."""
         total = torch.zeros((), device=self.device)
-        weight = int(self.goal.weights[batch].sum())
+        weight = max(1, int(self.goal.weights[batch].sum()))
         for start in range(0, len(batch), self.micro_batch):
             with self.accelerator.autocast():
                 loss = self.goal.loss(self.model, batch[start : start + self.micro_batch]) / weight

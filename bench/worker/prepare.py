@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from bench import plugins
-from bench.modeling.examples import class_words
 from bench.modeling.facts import Facts
 from bench.suite.trial import Json
 from bench.worker import material
@@ -49,7 +48,7 @@ def _task(order: Json) -> Json:
     splits = material.open_splits(task, order["location"], place)  # here now, whatever of it is cached: no trial waits
     if classes and not labels:
         train = splits[task["splits"]["train"]]
-        labels = class_words(train, task["columns"]["label"], asked, place)
+        labels = kind.label_words(train, task["columns"], asked, place)
     if classes:
         task["parameters"]["labels"] = labels
     found = material.load(task, order["location"], {}, place)

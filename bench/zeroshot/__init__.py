@@ -35,4 +35,6 @@ def choose(
         if reason is None:
             return name, None
         reasons.append(f"{name}: {reason}")
+    if not reasons:
+        return None, f"nothing answers with {gives} without training"
     return None, "it cannot answer without training (" + "; ".join(reasons) + ")"

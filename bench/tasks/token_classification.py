@@ -1,0 +1,99 @@
+"""A tag for every word: named entities, parts of speech."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+from pydantic import Field
+
+from bench.errors import DataError
+from bench.modeling.examples import Examples
+from bench.suite.parameters import TaskParameters
+
+if TYPE_CHECKING:
+    from bench.modeling.tagging import Words
+
+VERSION = 1
+MODALITY = "text"
+GIVES = "tags"
+METRIC = "entity-f1"
+COLUMNS = {"tokens": True, "tags": True}
+
+
+class Parameters(TaskParameters):
+    """labels: the tags in the order of their numbers; max_length in tokens."""
+
+    labels: tuple[str, ...] = Field((), description="tag names, as O, B-person, I-person; empty: the data's own")
+    max_length: Annotated[int, Field(ge=4)] = Field(128, description="tokens; words beyond count as O")
+
+    def words(self) -> list[str]:
+        """The tags."""
+        return list(self.labels)
+
+
+def label_words(dataset: Any, columns: dict[str, str], parameters: Parameters, place: str) -> list[str]:
+    """The tags, from the suite, the data set's own names, or its distinct values. Raises DataError."""
+    if parameters.labels:
+        return list(parameters.labels)
+    names = _names(dataset.features[columns["tags"]])
+    if names is not None:
+        return names
+    found = sorted({tag for tags in dataset[columns["tags"]] for tag in tags}, key=str)
+    if not 2 <= len(found) <= 1000 or not all(isinstance(tag, str) for tag in found):
+        raise DataError(
+            f"{place}: column '{columns['tags']}' holds no tag names; list them under labels in their order"
+        )
+    return found
+
+
+def examples(dataset: Any, columns: dict[str, str], parameters: Parameters, place: str) -> Examples:
+    """Lists of words and of tag numbers; subsets are stratified by the rarest entity an example holds.
+
+    Raises DataError with the row.
+    """
+    words, tags = [list(row) for row in dataset[columns["tokens"]]], list(dataset[columns["tags"]])
+    known = {name: number for number, name in enumerate(parameters.labels)}
+    targets = []
+    for row, (own, found) in enumerate(zip(words, tags, strict=True)):
+        numbers = [known.get(tag, -1) if isinstance(tag, str) else tag for tag in found]
+        if len(own) != len(found) or not own:
+            raise DataError(f"{place}, row {row}: {len(own)} words and {len(found)} tags; give every word one")
+        if not all(isinstance(n, int) and 0 <= n < len(known) for n in numbers):
+            wrong = next(
+                t for t, n in zip(found, numbers, strict=True) if not (isinstance(n, int) and 0 <= n < len(known))
+            )
+            raise DataError(f"{place}, row {row}: tag {wrong!r} is not among labels; known: {', '.join(known)}")
+        targets.append(np.array(numbers, dtype=np.int64))
+    return Examples(words, _strata(targets, list(known)), targets)
+
+
+def encode(folder: Path, examples: Examples, parameters: Parameters, target: Path) -> None:
+    """Tokenise with the model's tokenizer and keep the result in `target`."""
+    from bench.modeling import tagging
+
+    tagging.encode(folder, examples.inputs, parameters.max_length, target)
+
+
+def load(target: Path) -> Words:
+    """What `encode` kept."""
+    from bench.modeling import tagging
+
+    return tagging.load(target)
+
+
+def _strata(targets: list[np.ndarray], names: list[str]) -> np.ndarray:
+    """int64 [n]: the rarest kind of entity in an example, 0 where there is none."""
+    kinds = [{names[tag].partition("-")[2] or names[tag] for tag in tags.tolist()} - {"O"} for tags in targets]
+    counts = Counter(kind for found in kinds for kind in found)
+    order = {kind: number for number, kind in enumerate(sorted(counts), start=1)}
+    rarest = [min(found, key=lambda kind: (counts[kind], kind), default=None) for found in kinds]
+    return np.array([0 if kind is None else order[kind] for kind in rarest], dtype=np.int64)
+
+
+def _names(feature: Any) -> list[str] | None:
+    inner = getattr(feature, "feature", None)
+    names = getattr(inner, "names", None)
+    return list(names) if names else None

@@ -1,0 +1,138 @@
+"""Tags for words: alignment of words and tokens, and a suite from its data to its scores."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from pyarrow import parquet
+from seqeval.metrics import f1_score
+from tiny_models import tiny_bert, tiny_causal
+
+from bench.cli import main
+from bench.errors import DataError
+from bench.modeling import tagging
+from bench.modeling.text import tokenizer_for
+from bench.store import paths, records
+from bench.tasks import token_classification as kind
+
+CPU = torch.device("cpu")
+TAGS = ("O", "B-film", "I-film", "B-end")
+SENTENCES = [["the", "film", "unbelievable", "end"], ["a", "joy"], ["not", "good", "at", "all", "dull"]]
+
+
+@pytest.mark.parametrize("family", ["bert", "gpt2"])
+@pytest.mark.parametrize("length", [64, 4])
+def test_every_words_tag_stands_at_its_first_token(family: str, length: int, tmp_path: Path) -> None:
+    if family == "bert":
+        tiny_bert("BertForMaskedLM", tmp_path)
+    else:
+        tiny_causal("gpt2", tmp_path)
+    target = tmp_path / "encoded"
+    target.mkdir()
+    tagging.encode(tmp_path, SENTENCES, length, target)
+    words = tagging.load(target)
+    tokenizer = tokenizer_for(tmp_path)
+    for row, sentence in enumerate(SENTENCES):
+        begins = np.flatnonzero(words.row(row) >= 0)
+        reached = words.row(row)[begins].tolist()
+        assert reached == list(range(len(reached)))
+        assert length == 4 or len(reached) == len(sentence)
+        ids = words.tokens.ids[words.tokens.offsets[row] : words.tokens.offsets[row + 1]]
+        assert len(ids) <= length
+        for number, at in zip(reached, begins, strict=True):
+            end = begins[number + 1] if number + 1 < len(begins) else len(ids)
+            if number + 1 < len(begins):
+                assert tokenizer.decode(ids[at:end]).replace(" ", "").replace("##", "") == sentence[number]
+    tags = [np.arange(len(sentence)) % 4 for sentence in SENTENCES]
+    wanted = words.targets(np.array([0, 2]), [tags[0], tags[2]], CPU)
+    assert wanted.shape[1] == words.lengths[[0, 2]].max()
+    assert (wanted[0][wanted[0] != tagging.NOTHING].numpy() == tags[0][: (words.row(0) >= 0).sum()]).all()
+
+
+class Columns(dict[str, Any]):
+    features: dict[str, Any] = {}  # noqa: RUF012
+
+
+def test_subsets_hold_the_rarest_entities() -> None:
+    data = Columns(tokens=[["a"], ["a", "b", "c"], ["a"]], tags=[["O"], ["B-film", "I-film", "B-end"], ["B-film"]])
+    found = kind.examples(data, {"tokens": "tokens", "tags": "tags"}, kind.Parameters(labels=TAGS), "here")
+    assert found.labels.tolist() == [0, 1, 2]  # `end` is rarer than `film`, and sorted before it
+
+
+@pytest.mark.parametrize(
+    ("tokens", "tags", "said"),
+    [
+        ([["a", "b"]], [["O"]], "here, row 0: 2 words and 1 tags"),
+        ([["a"]], [["B-x"]], "here, row 0: tag 'B-x' is not among labels; known: O, B-film, I-film, B-end"),
+        ([["a"]], [[7]], "tag 7 is not among labels"),
+    ],
+)
+def test_tags_that_do_not_fit_are_named(tokens: Any, tags: Any, said: str) -> None:
+    columns = {"tokens": "tokens", "tags": "tags"}
+    with pytest.raises(DataError, match=said):
+        kind.examples(Columns(tokens=tokens, tags=tags), columns, kind.Parameters(labels=TAGS), "here")
+
+
+SUITE = """\
+name: n
+models: {bert: {folder: bert}, gpt: {folder: gpt}}
+tasks:
+  ner: {kind: token-classification, data: {files: a.jsonl}, splits: {test: 0.3}, max_length: 24}
+regimes:
+  zero-shot:
+  linear-probe:
+  partial: {blocks: 1}
+  lora: {r: 4}
+  full: {learning_rate: 0.01}
+  retrain:
+sizes: [60]
+label_noise: [0, 0.2]
+seeds: 1
+tuning: null
+budget: {steps: 150}
+training: {batch_size: 8, dropout: 0}
+"""
+
+
+def test_from_a_suite_to_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    for name in ("bert", "gpt"):
+        Path(name).mkdir()
+    tiny_bert("BertForMaskedLM", Path("bert"))
+    tiny_causal("gpt2", Path("gpt"))
+    random = np.random.default_rng(0)
+    words = {"the": "O", "a": "O", "dull": "O", "film": "B-film", "end": "B-end", "joy": "O"}
+    with Path("a.jsonl").open("w") as file:
+        for number in range(100):
+            row = [*random.choice(list(words), 5), str(number)]
+            file.write(json.dumps({"tokens": row, "tags": [words.get(word, "O") for word in row]}) + "\n")
+    Path("n.yaml").write_text(SUITE)
+    done = CliRunner().invoke(main, ["run", "n.yaml"])
+    assert done.exit_code == 0, done.output
+    read = records.read(Path("results/n")).records
+    assert {r["status"] for r in read} == {"ok"}
+    scored = {(r["trial"]["names"]["model"], r["trial"]["names"]["regime"]) for r in read}
+    assert scored == {(model, regime) for model in ("bert", "gpt") for regime in ("partial", "lora", "full", "retrain")}
+    for record in read:
+        trial = record["trial"]
+        place = paths.predictions(Path("results/n"), trial["id"], record["attempt"])
+        table = parquet.read_table(place).to_pydict()
+        assert record["scores"]["test"]["entity-f1"] == pytest.approx(
+            f1_score(table["tags"], table["answer"]), abs=1e-6
+        )
+        assert record["scores"]["majority"]["entity-f1"] == 0
+        assert "seqeval" in record["scores"]["signatures"]["entity-f1"]
+        if trial["names"] == {"model": "bert", "task": "ner", "regime": "full"}:
+            assert record["scores"]["test"]["entity-f1"] > 0.9
+    planned = CliRunner().invoke(main, ["plan", "n.yaml"]).output
+    assert "there is no label noise for this kind of task" in planned
+    assert "token-classification is not answered from one feature vector an example" in planned
+    assert CliRunner().invoke(main, ["report", "results"]).exit_code == 0
+    assert "entity" in Path("results/n/report/report.md").read_text()
