@@ -141,7 +141,9 @@ def test_what_diverged_is_shown_and_never_averaged(tmp_path: Path) -> None:
     assert (full["state"], full["seeds"], full["best"]) == ("diverged", 0, False)
     assert np.isnan(full["mean"])
     assert failures(results)["cause"].tolist() == ["the training loss was nan at step 7"] * 4
-    latest = {first.id: {"status": "ok", "scores": {"metric": "a", "validation": {"a": 0.1, "log_loss": 9.0}}}}
+    latest = {
+        first.id: {"status": "ok", "scores": {"metric": "accuracy", "validation": {"accuracy": 0.1, "log_loss": 9.0}}}
+    }
     assert _winner([{"C": 1.0}, {"C": 2.0}], [first, second], {**latest, second.id: lost}) == 0
     assert _winner([{"C": 1.0}], [second], {second.id: lost}) is None
 
