@@ -70,12 +70,11 @@ def answer(job: Job, model: Any, part: Part) -> list[list[str]]:
     import torch
 
     from bench.modeling.generation import generate
-    from bench.modeling.text import tokenizer_for
 
     if not torch.stack([p.isfinite().all() for p in model.parameters()]).all():
         raise Diverged("the model's weights are not finite numbers")
     written = generate(
-        model.backbone, tokenizer_for(job.folder), job.encoded(part.split), part.indices, device=job.device,
+        model.backbone, job.tokenizer, job.encoded(part.split), part.indices, device=job.device,
         batch_size=job.evaluation_batch, settings=job.parameters.decoding, autocast=job.autocast,
         tick=lambda done, total: job.tick("predict", done, total),
     )  # fmt: skip

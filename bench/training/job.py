@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -21,6 +22,7 @@ from bench.modeling.answering import Loaded, Settings
 from bench.modeling.examples import Examples
 from bench.modeling.facts import Facts
 from bench.modeling.inference import batched, by_length
+from bench.modeling.text import tokenizer_for
 from bench.probes.clock import Stages, latency
 from bench.probes.memory import PeakMemory
 from bench.store.cache import cached
@@ -112,6 +114,11 @@ class Job:
     def objective(self) -> ModuleType:
         """What the task's models are trained to answer."""
         return plugins.load("objectives", self.task.GIVES)
+
+    @functools.cached_property
+    def tokenizer(self) -> Any:
+        """The model's tokenizer, loaded when first asked for."""
+        return tokenizer_for(self.folder)
 
     def encoded(self, split: str) -> Any:
         """A split as the model takes it: from the cache, or computed and cached."""

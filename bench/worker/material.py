@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +31,17 @@ class Material:
     rows: dict[str, np.ndarray]
     dropped: int
     _splits: dict[str, Any] | None = None
+    _examples: dict[str, Examples] = field(default_factory=dict)
 
     def examples(self, split: str) -> Examples:
-        """A split's texts or images, and targets; the data set is opened only now."""
+        """A split's texts or images, and targets; the data set is opened, and read, when first asked for."""
         if self._splits is None:
             self._splits = open_splits(self.task, self.location, "the task's data")
-        plugin, parameters = task_of(self.task)
-        dataset = self._splits[_source_split(self.task, split)].select(self.rows[split])
-        examples: Examples = plugin.examples(dataset, self.task["columns"], parameters, "the task's data")
-        return examples
+        if split not in self._examples:
+            plugin, parameters = task_of(self.task)
+            dataset = self._splits[_source_split(self.task, split)].select(self.rows[split])
+            self._examples[split] = plugin.examples(dataset, self.task["columns"], parameters, "the task's data")
+        return self._examples[split]
 
 
 def load(task: Json, location: Json, limits: Json, place: str = "the task's data") -> Material:
