@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import hypothesis
@@ -48,9 +50,12 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
 
 
-@pytest.fixture(scope="session")
-def serve_hub() -> Iterator[Callable[..., str]]:
-    """Serves the local Hub mirror or another folder, with faults where given; returns its address."""
+@contextlib.contextmanager
+def mirror(adjust: Callable[[ModuleType], None] = lambda module: None) -> Iterator[Callable[..., str]]:
+    """Serves the local Hub mirror or another folder, with faults where given; yields what starts it at an address.
+
+    adjust: changes the mirror's module, loaded for this alone, before anything is served.
+    """
     if not MIRROR.is_dir():
         pytest.skip("there is no Hub mirror here")
     spec = importlib.util.spec_from_file_location("serve", MIRROR / "serve.py")
@@ -58,6 +63,7 @@ def serve_hub() -> Iterator[Callable[..., str]]:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    adjust(module)
     servers = []
 
     def serve(*faults: str, root: Path = MIRROR) -> str:
@@ -68,6 +74,13 @@ def serve_hub() -> Iterator[Callable[..., str]]:
     for server in servers:
         server.shutdown()
         server.server_close()
+
+
+@pytest.fixture(scope="session")
+def serve_hub() -> Iterator[Callable[..., str]]:
+    """Serves the local Hub mirror or another folder, with faults where given; returns its address."""
+    with mirror() as serve:
+        yield serve
 
 
 @pytest.fixture(scope="session")

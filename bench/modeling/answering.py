@@ -7,18 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from bench.errors import ModelError, NotApplicable
+from bench.errors import NotApplicable
 from bench.modeling.encoded import Tokens
 from bench.modeling.images import processor_for
 from bench.modeling.inference import batched
-from bench.modeling.loading import UNSAFE
+from bench.modeling.loading import building
 from bench.modeling.text import tokenizer_for
 
 Tick = Callable[[int, int | None], None]
@@ -84,15 +83,11 @@ def load(
     """
     import transformers
 
-    try:
+    with building(folder):
         model, info = getattr(transformers, auto).from_pretrained(
             folder, dtype=dtype, local_files_only=True, trust_remote_code=trust_remote_code, output_loading_info=True,
             weights_only=True,
         )  # fmt: skip
-    except UnpicklingError as error:
-        raise ModelError(f"{folder}: {UNSAFE}") from error
-    except (OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
-        raise ModelError(f"{folder}: transformers cannot build this model: {error}") from error
     missing = sorted(key for key in info["missing_keys"] if not any(part in key.split(".") for part in unused))
     if missing:
         raise NotApplicable(f"the model's files lack the weights of {', '.join(missing[:3])}, so they would be random")

@@ -16,6 +16,8 @@ from bench.suite.parameters import TaskParameters
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from bench.modeling.pairs import Pairs
+
 Length = Annotated[int, Field(ge=4)]
 
 
@@ -64,6 +66,13 @@ def encode(folder: Path, found: Examples, parameters: Written, target: Path) -> 
         template=parameters.template,
         languages=parameters.languages,
     )
+
+
+def load(target: Path) -> Pairs:
+    """What `encode` kept."""
+    from bench.modeling import pairs
+
+    return pairs.load(target)
 
 
 def _text(value: Any, place: str) -> str:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bench.objectives import classes
+
 if TYPE_CHECKING:
     from bench.modeling.facts import Facts
     from bench.modeling.tagging import Tagger
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 VERSION = 1
 TARGETS = "rows"
 POOLED = NOISE = False
+blocks = classes.blocks
 
 
 def applies(facts: Facts) -> str | None:
@@ -26,17 +29,9 @@ def applies(facts: Facts) -> str | None:
 def build(job: Job, pretrained: bool, frozen: bool) -> Tagger:
     """A tagger on the same backbone as a classifier's."""
     from bench.modeling.tagging import Tagger
-    from bench.objectives import classes
 
     found = classes.build(job, pretrained, frozen)
     return Tagger(found.backbone, len(job.labels), found.dropout.p)
-
-
-def blocks(model: Tagger) -> Any:
-    """The backbone's outermost stack of blocks, or None."""
-    from bench.modeling.classifier import blocks
-
-    return blocks(model.backbone)
 
 
 def goal(job: Job, part: Part) -> Goal:

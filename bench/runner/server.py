@@ -24,6 +24,7 @@ from bench import errors
 from bench.errors import BenchError, StoreError
 from bench.redact import redact
 from bench.suite.trial import Json
+from bench.worker.server import DUMP, NO_RESULT
 
 LOG_END = 4000
 """Characters of a job's log that are kept when it fails."""
@@ -31,8 +32,6 @@ MOST_DEATHS = 3
 """Servers in a row that may die with no job ended between, before that is taken for no accident."""
 FAREWELL = 3.0
 """Seconds the server is given to see its jobs die."""
-NO_RESULT = 74
-"""A job's exit code where its result cannot be written (sysexits.h: an input/output error)."""
 COMMAND = (sys.executable, "-m", "bench.worker.server")
 PREFIX = "retrain-bench-"
 """Of the scratch folder's name."""
@@ -190,7 +189,7 @@ class Server:
 
     def dump(self, job: str) -> None:
         """Have a job print the stack of each of its threads."""
-        self._signal(job, signal.SIGUSR1)
+        self._signal(job, DUMP)
 
     def kill(self, job: str) -> None:
         """Kill a job that has not ended, and everything it started."""

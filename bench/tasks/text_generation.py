@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bench.modeling import written
 from bench.modeling.examples import Examples
+from bench.modeling.written import encode, load
 
-if TYPE_CHECKING:
-    from bench.modeling.pairs import Pairs
+__all__ = ["encode", "load"]
 
 VERSION = 1
 MODALITY = "text"
@@ -26,18 +25,6 @@ class Parameters(written.Written):
 def examples(dataset: Any, columns: dict[str, str], parameters: Parameters, place: str) -> Examples:
     """The data set's texts and their references. Raises DataError naming the column and the row."""
     return written.examples(dataset, columns["prompt"], columns["answer"], place)
-
-
-def encode(folder: Path, examples: Examples, parameters: Parameters, target: Path) -> None:
-    """Tokenise with the model's tokenizer and keep the result in `target`."""
-    written.encode(folder, examples, parameters, target)
-
-
-def load(target: Path) -> Pairs:
-    """What `encode` kept."""
-    from bench.modeling import pairs
-
-    return pairs.load(target)
 
 
 def baseline(source: str) -> str:

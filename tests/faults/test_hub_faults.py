@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import os
 import re
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import MIRROR
+from conftest import mirror
 from rows import Row
 
 from bench import checksums
@@ -45,15 +44,11 @@ except BenchError as error:
 @pytest.fixture(scope="session")
 def faulty() -> Iterator[Callable[..., str]]:
     """Serves the mirror, and what it cannot do itself: `wrong` bytes, `gated` repositories, `later` (Retry-After)."""
-    if not MIRROR.is_dir():
-        pytest.skip("there is no Hub mirror here")
-    spec = importlib.util.spec_from_file_location("faulty_serve", MIRROR / "serve.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    servers = []
+    with mirror(_more_faults) as serve:
+        yield serve
 
+
+def _more_faults(module: Any) -> None:
     class Faulty(module.Handler):  # type: ignore[misc, name-defined]
         action: str | None = None
 
@@ -82,15 +77,6 @@ def faulty() -> Iterator[Callable[..., str]]:
         do_GET = do_HEAD = do_POST = handle_request
 
     module.Handler = Faulty
-
-    def serve(*faults: str) -> str:
-        servers.append(module.start(MIRROR, faults=list(faults)))
-        return f"http://127.0.0.1:{servers[-1].server_address[1]}"
-
-    yield serve
-    for server in servers:
-        server.shutdown()
-        server.server_close()
 
 
 @pytest.fixture
