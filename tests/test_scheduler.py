@@ -26,7 +26,8 @@ emit(event="ready")
 for line in sys.stdin:
     order = json.loads(line)
     job, seed = order["job"], order["trial"]["seed"] if order["do"] == "trial" else None
-    good = {{"status": "ok", "cause": None, "scores": {{"metric": "accuracy", "test": {{"accuracy": 0.5}}}}}}
+    scores = {{"metric": "accuracy", "test": {{"accuracy": 0.5}}}}
+    good = {{"status": "ok", "cause": None, "scores": scores, "costs": {{}}}}
     result, how, log = json.dumps(good), {{"exit": 0}}, b"the end of the log"
     process = subprocess.Popen(["sleep", "5"], start_new_session=True)
     emit(event="started", job=job, pid=process.pid)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e300, le=1e300)]
 Count = Annotated[int, Field(ge=0, le=10**12)]
@@ -78,6 +78,12 @@ class Record(_Form):
     costs: _Costs | None = None
     environment: _Environment | None = None
     facts: _Facts | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Record:
+        if self.status == "ok" and (self.scores is None or self.costs is None):
+            raise ValueError(f"an ok record without {'scores' if self.scores is None else 'costs'}")
+        return self
 
 
 class _Planned(_Names):
