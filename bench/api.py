@@ -39,7 +39,8 @@ def schemas() -> Schemas:
         kind: {name: plugins.load(kind, name).Parameters for name in plugins.names(kind)}
         for kind in ("models", "tasks", "regimes", "data")
     }
-    gives = {name: plugins.load("tasks", name).GIVES for name in plugins.names("tasks")}
+    given = {name: plugins.load("tasks", name).GIVES for name in plugins.names("tasks")}
+    gives = {name: plugins.load("objectives", objective).ANSWERS for name, objective in given.items()}
     takes = {name: plugins.load("metrics", name).TAKES for name in plugins.names("metrics")}
     return Schemas(**kinds, gives=gives, metrics=takes)
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from bench.training.job import Job, Part
 
 VERSION = 1
+ANSWERS = "classes"
 TARGETS = "classes"
 POOLED = NOISE = True
 FLOOR = np.log(1e-12)

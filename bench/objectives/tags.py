@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bench.training.job import Job, Part
 
 VERSION = 1
+ANSWERS = "tags"
 TARGETS = "rows"
 POOLED = NOISE = False
 blocks = classes.blocks

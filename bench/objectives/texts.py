@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bench.training.job import Job, Part
 
 VERSION = 1
+ANSWERS = "texts"
 TARGETS = "rows"
 POOLED, NOISE = False, True
 

@@ -42,13 +42,14 @@ def resolve(facts: Any, question: Any, parameters: Parameters) -> dict[str, Any]
 
 def adapt(job: Job, parameters: Parameters) -> Adapted:
     """Load the model with its own head; every template answers, and the scores are means over templates."""
+    from bench import plugins
     from bench.training.job import Adapted
 
     way = job.trial.regime["way"]
-    if job.task.GIVES != "classes":  # trained to answer in that form, or it would not apply
-        model = job.model(pretrained=True, frozen=True).eval()
-        total = sum(p.numel() for p in model.parameters())
-        return Adapted(lambda part: job.objective.answer(job, model, part), trainable=0, total=total, stored_bytes=0)
+    plugin = plugins.load("zeroshot", way)
+    if hasattr(plugin, "adapt"):
+        adapted: Adapted = plugin.adapt(job)
+        return adapted
     loaded = job.whole_model(way)
 
     def predict(part: Part) -> np.ndarray:
