@@ -207,7 +207,7 @@ def _used(trials: Sequence[Trial]) -> set[tuple[str, str]]:
 
 def _refuse_many(suite: Suite, smoke: bool, yes: bool) -> None:
     """Count the grid without building it. Raises UsageError where it is large and nobody said that it is meant."""
-    entries = len(suite.models) * len(suite.tasks) * len(suite.regimes)
+    entries = sum(len(task.models) * len(task.regimes) for task in suite.tasks.values())
     size = 2 * entries if smoke else grid_size(suite)
     if size > MANY and not yes:
         raise UsageError(

@@ -208,6 +208,27 @@ def test_every_mistake_is_reported_with_its_line(suite: Any) -> None:
         ),
         ("    metrics", "    label_nois", "11: tasks.sst2.label_nois: unknown key; did you mean 'label_noise'?"),
         (
+            "    metrics",
+            "    models: [minilmm]\n    metrics",
+            "11: tasks.sst2.models[0]: no model of this suite is called",
+        ),
+        (
+            "    metrics",
+            "    regimes: [zero-shot, lora-r65]\n    metrics",
+            "11: tasks.sst2.regimes[1]: no regime of this suite is called 'lora-r65'; did you mean 'lora-r64'?",
+        ),
+        (
+            "    metrics",
+            "    regimes: [lora, lora]\n    metrics",
+            "11: tasks.sst2.regimes: listed more than once: lora",
+        ),
+        ("    metrics", "    models: []\n    metrics", "11: tasks.sst2.models: needs at least 1, found 0"),
+        (
+            "    metrics",
+            "    regimes: [lora]\n    metrics",
+            "14: regimes.zero-shot: no task is run with it; name it in a task's regimes",
+        ),
+        (
             "zero-shot:",
             "zero-shoot:",
             "13: regimes.zero-shoot: no regime is called 'zero-shoot'; did you mean 'zero-shot'?",

@@ -54,6 +54,7 @@ class Facts:
 
     head: what its weights end in, None for a bare encoder. labels: the classification head's words in the order of
     its logits. modules: the sentence-transformers modules it consists of. pooling: what those name, if anything.
+    random: its weights are random (`bench.models.random`).
     """
 
     model_type: str
@@ -65,6 +66,7 @@ class Facts:
     pooling: Pooling | None
     decoder: bool
     convolutional: bool
+    random: bool = False
 
     @property
     def sentence_encoder(self) -> bool:
@@ -99,6 +101,7 @@ class Facts:
             pooling=sentence_pooling(_read(files, "1_Pooling/config.json")),
             decoder=head == "causal-lm" or (model_type.startswith(_DECODERS) and not bidirectional),
             convolutional=modality == "image" and model_type.startswith(_CONVOLUTIONAL),
+            random=config.get("random_weights") is True,
         )
 
     def default_pooling(self) -> Pooling:

@@ -42,7 +42,7 @@ def lock(parameters: Parameters) -> dict[str, Any]:
         info = ask("model", name, revision, lambda: HfApi().model_info(name, revision=revision))
         if not has_weights([file.rfilename for file in info.siblings or []]):
             raise ModelError(f"model '{name}' at {revision} holds no weights in safetensors or pytorch_model.bin")
-    folder = _snapshot(name, revision, CONFIGS)
+    folder = snapshot(name, revision, CONFIGS)
     files = configs(folder, f"'{name}'")
     if parameters.trust_remote_code:
         _refuse_others_code(name, files)
@@ -53,9 +53,9 @@ def fetch(parameters: Parameters, fingerprint: str) -> Path:
     """Return the folder that holds the model at that commit; downloads on first use. Raises ModelError, HubError."""
     name = parameters.hub
     wanted = (*READ, CODE) if parameters.trust_remote_code else READ
-    folder = _snapshot(name, fingerprint, wanted)
+    folder = snapshot(name, fingerprint, wanted)
     if not any(folder.rglob("*.safetensors")):
-        folder = _snapshot(name, fingerprint, (*wanted, PICKLED))
+        folder = snapshot(name, fingerprint, (*wanted, PICKLED))
     if not has_weights([str(path) for path in folder.rglob("*")]):
         raise HubError(
             f"model '{name}' at {fingerprint} is not whole in the local cache; run once without HF_HUB_OFFLINE"
@@ -77,7 +77,8 @@ def _refuse_others_code(name: str, files: dict[str, str]) -> None:
             )
 
 
-def _snapshot(name: str, revision: str, patterns: tuple[str, ...]) -> Path:
+def snapshot(name: str, revision: str, patterns: tuple[str, ...]) -> Path:
+    """The folder, named as the commit, of a repository's files that fit the patterns. Raises ModelError, HubError."""
     from huggingface_hub import snapshot_download
 
     def call() -> Path:

@@ -34,7 +34,7 @@ def resolve(facts: Any, question: Any, parameters: Parameters) -> dict[str, Any]
         way, reason = zeroshot.choose(facts, question.modality, question.labels, question.label_map, question.gives)
     else:
         way = parameters.way
-        reason = plugins.load("zeroshot", way).applies(facts, question.modality, question.labels, question.label_map)
+        reason = zeroshot.applies(way, facts, question.modality, question.labels, question.label_map)
     if way is None or reason is not None:
         raise NotApplicable(str(reason))
     return {"way": way, "way_version": plugins.load("zeroshot", way).VERSION}

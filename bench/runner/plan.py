@@ -98,9 +98,9 @@ def build(
         if not locked:
             lock[section].pop(name, None)
     cells = []
-    for task_name in suite.tasks:
-        for model_name in suite.models:
-            for regime_name in suite.regimes:
+    for task_name, task in suite.tasks.items():
+        for model_name in task.models:
+            for regime_name in task.regimes:
                 names = Names(model_name, task_name, regime_name)
                 cells += _Pair(suite, lock, latest, tried, names, smoke).cells()
     return Plan(suite, cells)

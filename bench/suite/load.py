@@ -9,9 +9,10 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import math
 import os
 import pathlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -42,8 +43,10 @@ def load(path: str | os.PathLike[str], schemas: Schemas) -> Suite:
 def grid_size(suite: Suite) -> int:
     """The most trials the suite can need, tuning included, counted without expanding it."""
     runs = len(suite.seeds) + suite.tuning_trials * suite.tuning_seeds
-    places = sum(len(task.sizes) * len(task.label_noise) for task in suite.tasks.values())
-    return len(suite.models) * len(suite.regimes) * places * runs
+    places = sum(
+        len(task.sizes) * len(task.label_noise) * len(task.models) * len(task.regimes) for task in suite.tasks.values()
+    )
+    return places * runs
 
 
 class _Loader:
@@ -57,10 +60,13 @@ class _Loader:
         keys = self._validate(SuiteKeys, raw, ())
         raw = raw if isinstance(raw, dict) else {}
         models = self._entries("models", raw, lambda value, path: self._source(value, path, self.schemas.models))
-        tasks = self._entries("tasks", raw, lambda value, path: self._task(value, path, keys))
+        axes = {axis: [*raw[axis]] if isinstance(raw.get(axis), dict) else [] for axis in ("models", "regimes")}
+        tasks = self._entries("tasks", raw, lambda value, path: self._task(value, path, keys, axes))
         regimes = self._entries("regimes", raw, self._regime)
         for axis, entries in (("models", models), ("tasks", tasks), ("regimes", regimes)):
             self._same(axis, entries)
+        if tasks and len(tasks) == len(raw["tasks"]):
+            self._unused(axes, tasks.values())
         lacking = next((n for n, t in _mappings(raw.get("tasks")) if "sizes" not in t), None)
         if raw.get("sizes") is None and lacking is not None:
             self.document.report(("sizes",), f"missing, and task '{lacking}' has none of its own; say sizes: [64, all]")
@@ -125,7 +131,7 @@ class _Loader:
     def _is_folder(self, text: str) -> bool:
         return text.startswith(_FOLDER) or text in (".", "..") or os.path.isdir(os.path.join(self.base, text))
 
-    def _task(self, value: Any, path: Path, suite: SuiteKeys | None) -> Task | None:
+    def _task(self, value: Any, path: Path, suite: SuiteKeys | None, axes: Mapping[str, list[str]]) -> Task | None:
         if not isinstance(value, dict):
             self.document.report(path, f"expected a mapping with kind and data, found {show(value)}")
             return None
@@ -147,7 +153,22 @@ class _Loader:
         sizes: Iterable[Size] = keys.sizes or (suite.sizes if suite else None) or ()
         noise = keys.label_noise or (suite.label_noise if suite else ())
         splits = keys.splits.model_dump(exclude_none=True)
-        return Task(kind, parameters, data, keys.columns, splits, tuple(sizes), tuple(noise))
+        chosen = {axis: self._chosen(axis, getattr(keys, axis), known, path) for axis, known in axes.items()}
+        return Task(kind, parameters, data, keys.columns, splits, tuple(sizes), tuple(noise), **chosen)
+
+    def _chosen(self, axis: str, wanted: list[str] | None, known: list[str], path: Path) -> tuple[str, ...]:
+        """Which of the suite's models or regimes a task is run with, in the suite's order."""
+        for index, name in enumerate(wanted or ()):
+            if name not in known:
+                problem = f"no {axis[:-1]} of this suite is called {show(name)}{did_you_mean(name, known)}"
+                self.document.report((*path, axis, index), problem)
+        return tuple(name for name in known if wanted is None or name in wanted)
+
+    def _unused(self, axes: Mapping[str, list[str]], tasks: Collection[Task]) -> None:
+        for axis, known in axes.items():
+            for name in known:
+                if not any(name in getattr(task, axis) for task in tasks):
+                    self.document.report((axis, name), f"no task is run with it; name it in a task's {axis}")
 
     def _metrics(self, metrics: Any, kind: str, path: Path) -> None:
         gives, known = self.schemas.gives[kind], self.schemas.metrics
@@ -195,13 +216,14 @@ class _Loader:
 
 
 def _trials(entry: Source | Task | Regime) -> Iterable[object]:
-    """Keys equal in two entries that mean the same trials. Tasks may share all but their sizes or noise."""
+    """Keys equal in two entries that mean the same trials. Tasks may share all but one of their axes."""
     if not isinstance(entry, Task):
         return [canonical(to_jsonable_python(entry))]
-    content = canonical(to_jsonable_python(dataclasses.replace(entry, sizes=(), label_noise=())))
-    if len(entry.sizes) * len(entry.label_noise) > MAX_TRIALS // 100:  # a grid to be refused is not walked through
+    axes = (entry.sizes, entry.label_noise, entry.models, entry.regimes)
+    content = canonical(to_jsonable_python(dataclasses.replace(entry, sizes=(), label_noise=(), models=(), regimes=())))
+    if math.prod(map(len, axes)) > MAX_TRIALS // 100:  # a grid to be refused is not walked through
         return [content]
-    return itertools.product([content], entry.sizes, entry.label_noise)
+    return itertools.product([content], *axes)
 
 
 def _mappings(value: Any) -> list[tuple[str, dict[str, Any]]]:

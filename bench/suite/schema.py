@@ -38,6 +38,8 @@ Noise = Annotated[list[Annotated[float, Field(ge=0, lt=1)]], Field(min_length=1)
 Seed = Annotated[int, Field(ge=0, lt=FIRST_TUNING_SEED)]
 Seeds = Annotated[list[Seed], Field(min_length=1), AfterValidator(_distinct)]
 Entries = Annotated[dict[str, Any], Field(min_length=1)]
+Chosen = Annotated[list[str], Field(min_length=1), AfterValidator(_distinct)]
+"""Names of the suite's models or regimes."""
 
 
 class TuningKeys(Strict):
@@ -64,6 +66,8 @@ class TaskKeys(Strict):
     splits: SplitKeys = SplitKeys()
     sizes: Sizes | None = None
     label_noise: Noise | None = None
+    models: Chosen | None = None
+    regimes: Chosen | None = None
 
 
 class SuiteKeys(Strict):
@@ -110,7 +114,8 @@ class Source:
 
 @dataclass(frozen=True)
 class Task:
-    """A task with its axes resolved. `splits["test"]` is a split's name or the fraction of train to carve out."""
+    """A task with its axes resolved: `models` and `regimes` are the names of those it is run with, in the suite's order.
+    `splits["test"]` is a split's name or the fraction of train to carve out."""
 
     kind: str
     parameters: BaseModel
@@ -119,6 +124,8 @@ class Task:
     splits: dict[str, str | float]
     sizes: tuple[Size, ...]
     label_noise: tuple[float, ...]
+    models: tuple[str, ...]
+    regimes: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from bench import plugins
 from bench.modeling.facts import Facts
 
 ORDER = ("own-head", "entailment", "cloze", "likelihood", "similarity", "label-prompts", "as-is")
+RANDOM = "its weights are random: it has learnt nothing to answer with"
 
 
 def choose(
@@ -25,16 +26,29 @@ def choose(
     gives: str = "classes",
 ) -> tuple[str, None] | tuple[None, str]:
     """The first way to give such answers that applies, in `ORDER` and then by name; or else why none does."""
+    if facts.random:
+        return None, RANDOM
     names = plugins.names("zeroshot")
     reasons = []
     for name in sorted(names, key=lambda n: ORDER.index(n) if n in ORDER else len(ORDER)):
-        way = plugins.load("zeroshot", name)
-        if gives != way.GIVES:
+        if gives != plugins.load("zeroshot", name).GIVES:
             continue
-        reason = way.applies(facts, modality, labels, label_map)
+        reason = applies(name, facts, modality, labels, label_map)
         if reason is None:
             return name, None
         reasons.append(f"{name}: {reason}")
     if not reasons:
         return None, f"nothing answers with {gives} without training"
     return None, "it cannot answer without training (" + "; ".join(reasons) + ")"
+
+
+def applies(
+    name: str,
+    facts: Facts,
+    modality: Literal["text", "image"],
+    labels: Sequence[str],
+    label_map: Mapping[str, str],
+) -> str | None:
+    """None, or why this way does not suit the model and the task."""
+    reason: str | None = plugins.load("zeroshot", name).applies(facts, modality, labels, label_map)
+    return RANDOM if facts.random else reason
