@@ -1,6 +1,7 @@
 """Is our number right? Fine-tune with Hugging Face's `Trainer` on the same examples and hyperparameters, and compare.
 
-    python benchmarks/reference.py results/nlp-small --cell sst2:full:512 --cell sst2:lora:512 --cell ag-news:full:512
+    python benchmarks/reference.py results/sentiment-small \\
+        --cell sst2:full:512 --cell sst2:lora:512 --cell ag-news:full:512
 
 For each cell it takes, from our records, the model's commit, the data's fingerprint, the learning rate that tuning
 chose, the number of steps and the seeds; then it trains with `Trainer` (its own loop, batch order and dropout masks)

@@ -115,3 +115,17 @@ def test_what_trials_load_is_prepared_before_them_tasks_for_forgetting_too() -> 
     one = factory.trial("m", "t", "full", 64, 0.0, 0, "reported")
     forgets = dataclasses.replace(one, regime={**one.regime, "forgetting": {"other": {}}})
     assert api._used([one, forgets]) == {("models", "m"), ("tasks", "t"), ("tasks", "other")}
+
+
+def test_a_task_is_run_with_what_it_names_and_the_trials_stay_the_same(tmp_path: Path) -> None:
+    names = {"models: {tiny: org/tiny}": "models: {tiny: org/tiny, other: org/other}"}
+    whole = suite(tmp_path, **names)
+    every = build(whole, locked(whole, [30, 30]), {})
+    two = "labels: [bad, good], models: [tiny], regimes: [zero-shot, fixed]}, all: {kind: text-classification, data: org/a}}"
+    fewer = suite(tmp_path, **names, **{"labels: [bad, good]}}": two})
+    found = build(fewer, locked(fewer, [30, 30]), {})
+    pairs = {(c.names.model, c.names.regime) for c in found.cells if c.names.task == "mood"}
+    assert pairs == {("tiny", "zero-shot"), ("tiny", "fixed")}
+    mood = {t.id for t in found.trials().values() if t.names.task == "mood"}
+    wanted = {t.id for t in every.trials().values() if (t.names.model, t.names.regime) in pairs}
+    assert mood == wanted

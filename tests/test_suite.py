@@ -129,6 +129,23 @@ def test_a_task_overrides_the_axes(suite: Any) -> None:
     assert (task.sizes, task.label_noise) == ((8,), (0.0,))
 
 
+def test_a_task_names_what_it_is_run_with(suite: Any) -> None:
+    second = "  b: {kind: text-classification, data: {hub: x/y}, models: [other], regimes: [lora-r64, lora]}\n"
+    read = suite(swap("tasks:\n", "  other: x/z\ntasks:\n" + second))
+    assert (read.tasks["b"].models, read.tasks["b"].regimes) == (("other",), ("lora", "lora-r64"))
+    assert (read.tasks["sst2"].models, read.tasks["sst2"].regimes) == (tuple(read.models), tuple(read.regimes))
+    assert grid_size(read) == (2 * 3 + 1 * 2) * (3 * 2) * (5 + 4)
+
+
+def test_tasks_that_share_no_trial_may_say_the_same(suite: Any) -> None:
+    again = "  b: {kind: text-classification, data: {hub: x/y}, regimes: [%s]}\n"
+    text = swap("tasks:\n", "tasks:\n  a: {kind: text-classification, data: {hub: x/y}, regimes: [lora]}\n" + again)
+    assert set(suite(text % "zero-shot").tasks) == {"a", "b", "sst2"}
+    assert problems(suite, text % "lora, zero-shot") == [
+        "6: tasks.b: says the same as 'a': they would be the same trials"
+    ]
+
+
 def test_paths_are_relative_to_the_suite(suite: Any, tmp_path: pathlib.Path) -> None:
     (tmp_path / "mine").mkdir()
     text = swap("  minilm: s", "  a: mine\n  b: ./absent\n  c: ~/d\n  d: {folder: /e}\n  minilm: s")

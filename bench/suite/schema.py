@@ -114,8 +114,8 @@ class Source:
 
 @dataclass(frozen=True)
 class Task:
-    """A task with its axes resolved: `models` and `regimes` are the names of those it is run with, in the suite's order.
-    `splits["test"]` is a split's name or the fraction of train to carve out."""
+    """A task with its axes resolved. `splits["test"]` is a split's name or the fraction of train to carve out; `models`
+    and `regimes` are the names of those it is run with, in the suite's order."""
 
     kind: str
     parameters: BaseModel
