@@ -121,7 +121,8 @@ def test_a_task_is_run_with_what_it_names_and_the_trials_stay_the_same(tmp_path:
     names = {"models: {tiny: org/tiny}": "models: {tiny: org/tiny, other: org/other}"}
     whole = suite(tmp_path, **names)
     every = build(whole, locked(whole, [30, 30]), {})
-    two = "labels: [bad, good], models: [tiny], regimes: [zero-shot, fixed]}, all: {kind: text-classification, data: org/a}}"
+    two = "labels: [bad, good], models: [tiny], regimes: [zero-shot, fixed]}, "
+    two += "all: {kind: text-classification, data: org/a}}"
     fewer = suite(tmp_path, **names, **{"labels: [bad, good]}}": two})
     found = build(fewer, locked(fewer, [30, 30]), {})
     pairs = {(c.names.model, c.names.regime) for c in found.cells if c.names.task == "mood"}
