@@ -14,6 +14,8 @@ from tiny_models import bytes_bpe, wordpiece
 from bench import zeroshot
 from bench.errors import ModelError, NotApplicable
 from bench.modeling.facts import Facts
+from bench.modeling.text import tokenizer_for
+from bench.modeling.writing import generator
 from bench.models import hub, random
 from bench.models.random import Parameters
 from bench.regimes import zero_shot
@@ -90,6 +92,19 @@ def test_it_loads_with_the_head_of_its_kind(architecture: str, tokenizer: str, c
     assert config_.vocab_size == len(kept)
     assert config_.pad_token_id == (0 if tokenizer == "a/wordpiece" else kept.eos_token_id)
     assert config_.eos_token_id == (3 if tokenizer == "a/wordpiece" else kept.eos_token_id)
+
+
+@pytest.mark.parametrize("architecture", ["t5", "marian", "bart"])
+def test_what_reads_and_writes_can_learn_and_write(architecture: str) -> None:
+    config = {"t5": {"d_model": 16, "d_ff": 16, "num_layers": 1, "num_heads": 2, "d_kv": 8}}.get(architecture, MARIAN)
+    parameters = recipe(architecture, config=config)
+    folder = random.fetch(parameters, random.lock(parameters)["fingerprint"])
+    model = generator(folder, pretrained=True, seed=0)
+    ids = tokenizer_for(folder)(["the film was a joy"], return_tensors="pt")["input_ids"]
+    assert model(input_ids=ids, labels=ids).loss.isfinite()
+    written = model.generate(input_ids=ids, max_new_tokens=4, num_beams=1)  # type: ignore[operator]
+    assert written.shape[1] <= 5
+    assert written[0, 0] == tokenizer_for(folder).pad_token_id
 
 
 def test_it_is_never_asked_as_it_is() -> None:

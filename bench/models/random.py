@@ -83,16 +83,17 @@ def _config(recipe: Recipe, tokenizer: Any) -> Any:
     end = tokenizer.eos_token_id if tokenizer.eos_token_id is not None else tokenizer.sep_token_id
     first = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.cls_token_id
     special = {"vocab_size": len(tokenizer), "pad_token_id": tokenizer.pad_token_id, "eos_token_id": end,
-               "bos_token_id": first, "decoder_start_token_id": tokenizer.pad_token_id,
-               "forced_eos_token_id": None}  # fmt: skip
+               "bos_token_id": first, "forced_eos_token_id": None}  # fmt: skip
     try:
         plain = AutoConfig.for_model(recipe.architecture)
         known = {*plain.to_dict(), *plain.attribute_map}
         for key in recipe.config:
             if key not in known:
                 raise ModelError(f"random: {recipe.architecture} has no `config` key '{key}'{did_you_mean(key, known)}")
-        own = {key: value for key, value in special.items() if hasattr(plain, key)} | recipe.config
-        return AutoConfig.for_model(recipe.architecture, **own, random_weights=True)
+        own = {key: value for key, value in special.items() if hasattr(plain, key)}
+        if plain.is_encoder_decoder:
+            own["decoder_start_token_id"] = tokenizer.pad_token_id  # T5's class does not say that it has one
+        return AutoConfig.for_model(recipe.architecture, **own | recipe.config, random_weights=True)
     except (StrictDataclassError, ValueError, TypeError) as error:
         raise ModelError(f"random: transformers refuses {recipe.architecture}'s `config`: {error}") from error
 
