@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -126,3 +127,21 @@ def test_a_recipe_that_cannot_be_built_is_one_sentence() -> None:
         random.lock(recipe(config={**BERT, "num_attention_heads": 3}))
     with pytest.raises(ValidationError, match="no Hub id"):
         recipe(tokenizer="../x")
+
+
+@pytest.mark.hub
+def test_a_real_tokenizer_online_and_then_offline(
+    hub_env: dict[str, str], python: Callable[[str, dict[str, str]], str]
+) -> None:
+    source = f"""
+    from bench.models import hub, random
+    recipe = {{"architecture": "bert", "tokenizer": "mirror/bert-base-chinese-tokenizer", "config": {BERT!r}}}
+    parameters = random.Parameters.model_validate({{"random": recipe}})
+    fingerprint = random.lock(parameters)["fingerprint"]
+    commit = hub.snapshot("mirror/bert-base-chinese-tokenizer", "main", random.TOKENIZER).name
+    assert fingerprint.startswith(commit) and len(fingerprint) == 64, fingerprint
+    print(fingerprint, sorted(path.suffix for path in random.fetch(parameters, fingerprint).iterdir()))
+    """
+    found = python(source, hub_env)
+    assert ".safetensors" in found
+    assert python(source, {**hub_env, "HF_HUB_OFFLINE": "1", "HF_ENDPOINT": "http://127.0.0.1:9"}) == found
