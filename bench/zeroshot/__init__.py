@@ -1,9 +1,9 @@
 """Ways of answering without training, one file each.
 
-A way states `VERSION`, `GIVES` (an objective), `TEMPLATES` and `applies(facts, modality, labels, label_map)`, None or the
-reason why not. One that gives classes has `load(folder, device, dtype)`, and `log_probabilities(loaded, inputs, labels,
-templates, how)`, `how` being `bench.modeling.answering.Settings`: float32 [templates, examples, labels], each row a
-log-softmax. Any other has `adapt(job)`, which gives a `bench.training.job.Adapted`.
+A way states `VERSION`, `GIVES` (an objective), `TEMPLATES` and `applies(facts, modality, labels, label_map)`, None or
+the reason why not. One that gives classes has `load(folder, device, dtype)`, and `log_probabilities(loaded, inputs,
+labels, templates, how)`, `how` being `bench.modeling.answering.Settings`: float32 [templates, examples, labels], each
+row a log-softmax. Any other has `adapt(job)`, which gives a `bench.training.job.Adapted`.
 """
 
 from __future__ import annotations
