@@ -12,7 +12,14 @@ from bench.suite.yaml import read
 
 FOLDER = Path(__file__).parent.parent / "suites"
 FILES = sorted(FOLDER.glob("*.yaml"))
-LATER = {"articles", "chatgpt", "glue-lora", "nlp", "nlp-small", "zh"}  # what they name is being written on other branches
+LATER = {
+    "articles",
+    "chatgpt",
+    "glue-lora",
+    "nlp",
+    "nlp-small",
+    "zh",
+}  # what they name is being written on other branches
 PLANNED = [
     pytest.param(f, id=f.stem, marks=[pytest.mark.xfail(strict=True, reason="kinds to come")] * (f.stem in LATER))
     for f in FILES
