@@ -71,7 +71,7 @@ def encode(folder: Path, texts: Sequence[str], separator: str, max_length: int, 
         ends[-1] = len(joined)  # what a tokenizer passes over (white space) belongs to the token after it, or the last
     before = np.cumsum([0, *(len(character.encode()) for character in joined)])
     rows = np.searchsorted(starts, np.maximum.accumulate(places[:, 0]), side="right") - 1
-    arrays = {"ids": ids[first:last], "rows": rows, "sizes": np.diff(before[ends], prepend=0)}
+    arrays: dict[str, np.ndarray] = {"ids": ids[first:last], "rows": rows, "sizes": np.diff(before[ends], prepend=0)}
     for name, array in arrays.items():
         np.save(target / f"{name}.npy", array)
     longest = min(max_length, tokenizer.model_max_length, positions(json.loads((folder / "config.json").read_text())))

@@ -14,7 +14,10 @@ from typing import Literal
 from bench import plugins
 from bench.modeling.facts import Facts
 
-ORDER = ("own-head", "entailment", "cloze", "likelihood", "similarity", "label-prompts", "as-is", "as-is-lm")
+ORDER = (
+    *("own-head", "entailment", "cloze", "likelihood", "similarity", "label-prompts", "as-is", "as-is-lm"),
+    *("choice-head", "choice-likelihood", "choice-similarity"),
+)
 
 
 def choose(
