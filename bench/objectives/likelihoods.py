@@ -157,6 +157,7 @@ def _by_row(job: Job, reading: Reading, nats: np.ndarray, count: int) -> np.ndar
     """What is told of each token, summed over the tokens of each of `count` rows: float64 [count, 3]."""
     told = reading.told()
     rows = reading.stream.rows[told]
-    sizes = np.full(len(told), np.nan) if reader(job.facts) == "masked" else reading.stream.sizes[told]
-    sums = [np.bincount(rows, weights, minlength=count) for weights in (nats, None, sizes)]
+    sums = [np.bincount(rows, weights, minlength=count) for weights in (nats, None, reading.stream.sizes[told])]
+    if reader(job.facts) == "masked":
+        sums[2] = np.full(count, np.nan)
     return np.stack(sums, axis=1).astype(np.float64)
