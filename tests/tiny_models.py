@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,12 @@ def bytes_bpe(folder: Path) -> Any:
     tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_object=inner, bos_token="<|end|>", eos_token="<|end|>")
     tokenizer.save_pretrained(folder)
     return tokenizer
+
+
+def pad_on(side: str, folder: Path) -> None:
+    """Have the folder's tokenizer say that it pads on this side."""
+    path = folder / "tokenizer_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "padding_side": side}))
 
 
 def tiny_bert(kind: str, folder: Path, **options: Any) -> Any:

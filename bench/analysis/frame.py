@@ -128,7 +128,8 @@ def _state(cell: dict[str, Any], attempts: list[Record], planned: int) -> tuple[
     return ("missing" if cell["state"] == "planned" else cell["state"]), statuses, str(cell.get("reason") or "")
 
 
-BASELINES = {"majority": "majority class", "copy": "copy of the source", "lead": "first sentences"}
+BASELINES = {"majority": "majority class", "copy": "copy of the source", "lead": "first sentences",
+             "unigram": "unigram frequencies"}  # fmt: skip
 """What takes no model, by its name in a record."""
 
 

@@ -22,7 +22,7 @@ VERSION = 1
 class Parameters(Strict):
     """Which corpus; for the digits also which of them, relabelled in that order."""
 
-    builtin: Literal["python-docs", "digits"]
+    builtin: Literal["python-docs", "python-docs-next", "digits"]
     classes: tuple[Annotated[int, Field(ge=0, le=9)], ...] | None = None
 
     @model_validator(mode="after")

@@ -10,7 +10,7 @@
 | "values" | float64 [n] | float64 [n] |
 | "likelihoods" | None | float64 [n, 3]: negative log-likelihood in nats, tokens it is the sum of, bytes of UTF-8 text |
 
-A metric further states `VERSION`, `HIGHER_IS_BETTER`, `RANGE` (the lowest and the highest score there can be, which may
+Bytes are NaN where a masked model told hidden tokens, which are no text. A metric further states `VERSION`, `HIGHER_IS_BETTER`, `RANGE` (the lowest and the highest score there can be, which may
 be infinite) and `PER_EXAMPLE`; where that is true, also `outcomes`, float32 [n], whose mean is the score. Where a
 library or its settings decide the value, `signature() -> str` names them. n is at least 1.
 """

@@ -106,7 +106,7 @@ def loss(model: Any, batch: dict[str, Tensor]) -> Tensor:
     labels, keep = batch["labels"], 0
     if not model.config.is_encoder_decoder:
         keep = int(batch["keep"])
-        if _takes(model, "logits_to_keep"):  # a vocabulary wide: much memory, and the prompt's are not wanted
+        if takes(model, "logits_to_keep"):  # a vocabulary wide: much memory, and the prompt's are not wanted
             inputs["logits_to_keep"] = keep
         labels = pad(labels[:, -keep:][:, 1:], (0, 1), value=NOTHING)  # shifting labels, not logits, copies no logits
     elif hasattr(model, "prepare_decoder_input_ids_from_labels"):
@@ -117,7 +117,7 @@ def loss(model: Any, batch: dict[str, Tensor]) -> Tensor:
     return cross_entropy(logits.float().flatten(0, 1), labels.flatten(), ignore_index=NOTHING, reduction="sum")
 
 
-def _takes(model: Any, argument: str) -> bool:
+def takes(model: Any, argument: str) -> bool:
     """Whether the model's forward, or that of the one which PEFT has wrapped, has an argument of this name."""
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model
     return argument in inspect.signature(inner.forward).parameters

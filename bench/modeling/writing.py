@@ -62,7 +62,7 @@ def generator(
         if how == "joined":
             return _joined(folder, config, pretrained, seed, dtype, tie, options)
         auto = AutoModelForSeq2SeqLM if how == "encoder-decoder" else AutoModelForCausalLM
-        model = _build(auto, folder, config, pretrained, seed, dtype, options)
+        model = build(auto, folder, config, pretrained, seed, dtype, options)
         if not pretrained:  # as `from_pretrained` finds it: older models have it in config.json
             own = (folder / "generation_config.json").is_file()
             file = {} if own else {"config_file_name": "config.json", "_from_model_config": True}
@@ -89,7 +89,7 @@ def _end_as(tokenizer: Any, config: Any) -> None:
         config.pad_token_id = tokenizer.pad_token_id
 
 
-def _build(
+def build(
     auto: Any, folder: Path, config: Any, pretrained: bool, seed: int, dtype: str, options: dict[str, Any], **more: Any
 ) -> Any:
     torch.manual_seed(seed)
@@ -109,8 +109,8 @@ def _joined(
     writing = copy.deepcopy(config)
     writing.is_decoder = writing.add_cross_attention = True
     how = (pretrained, seed, dtype, options)
-    encoder = _build(AutoModel, folder, config, *how, add_pooling_layer=False)
-    decoder = _build(AutoModelForCausalLM, folder, writing, *how)
+    encoder = build(AutoModel, folder, config, *how, add_pooling_layer=False)
+    decoder = build(AutoModelForCausalLM, folder, writing, *how)
     if tie:
         _tie(encoder, decoder)
     tokenizer = tokenizer_for(folder)

@@ -16,4 +16,8 @@ on a `bench.training.job.Job`:
     constant(answers)                whether several examples all got the same
     doubt(targets, answers)          a number to break ties by: of equal scores the lowest wins
     columns(targets, answers)        what predictions.parquet keeps, each [templates × n]
+
+and where the first example may be empty
+
+    one(job, part)                   the part of one example whose latency is measured
 """

@@ -162,6 +162,8 @@ class _Pair:
         kind = plugins.load("tasks", task.kind)
         if facts.modality not in (None, kind.MODALITY, "image-text"):
             raise NotApplicable(f"the model takes {facts.modality}, the task is {kind.MODALITY}")
+        if hasattr(kind, "refuses") and (refusal := kind.refuses(facts, task.parameters)) is not None:
+            raise NotApplicable(refusal)
         spec = task_spec(self.suite, task, task_lock["fingerprint"])
         if "labels" in spec["parameters"]:
             spec["parameters"]["labels"] = task_lock["labels"]
@@ -209,7 +211,7 @@ class _Pair:
             if "labels" in spec["parameters"]:
                 spec["parameters"]["labels"] = task_lock["labels"]
             way, _ = self._way(facts, _question(task, spec))
-            if way is not None:
+            if way is not None and hasattr(plugins.load("zeroshot", way), "log_probabilities"):  # it gives classes
                 found[name] = {"task": spec, "way": way, "way_version": plugins.load("zeroshot", way).VERSION}
                 places[name] = split(task.data.parameters)[1]
         return found, places

@@ -45,6 +45,7 @@ class _Scores(_Form):
     majority: Numbers | None = None
     copy_of_source: Annotated[Numbers | None, Field(alias="copy")] = None
     lead: Numbers | None = None
+    unigram: Numbers | None = None
     forgetting: dict[str, dict[str, _Change]] | None = None
 
 

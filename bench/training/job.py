@@ -202,8 +202,15 @@ class Job:
     def ask(self, way: str, loaded: Loaded, inputs: Sequence[Any], task: Any, *, prior: bool = False) -> np.ndarray:
         """A way of zero-shot's log-probabilities, float32 [templates, n, classes]. task: the task kind's parameters."""
         plugin = plugins.load("zeroshot", way)
-        how = Settings(
-            label_map=task.label_map,
+        answers: np.ndarray = plugin.log_probabilities(
+            loaded, inputs, task.words(), task.templates or plugin.TEMPLATES, self.settings(task, prior=prior)
+        )
+        return answers
+
+    def settings(self, task: Any, *, prior: bool = False) -> Settings:
+        """How a way of zero-shot asks. task: the task kind's parameters."""
+        return Settings(
+            label_map=getattr(task, "label_map", {}),
             device=self.device,
             batch_size=self.evaluation_batch,
             max_length=getattr(task, "max_length", 0),
@@ -211,10 +218,6 @@ class Job:
             autocast=self.autocast,
             tick=lambda done, total: self.tick("predict", done, total),
         )
-        answers: np.ndarray = plugin.log_probabilities(
-            loaded, inputs, task.words(), task.templates or plugin.TEMPLATES, how
-        )
-        return answers
 
     def features(self, split: str) -> np.ndarray:
         """Frozen features of a whole split, float32 [n, width], computed once for all trials that share them.

@@ -80,8 +80,11 @@ def open_splits(task: Json, location: Json, place: str) -> Any:
                 f"{place}: no split '{name}'; the data has {', '.join(found)}; name one under splits, or give "
                 f"`test` as a fraction of train"
             )
-        for role, column in task["columns"].items():
-            if column not in found[name].column_names:
+        for role, named in task["columns"].items():
+            whole = role not in getattr(plugin, "SEVERAL", ()) or named in found[name].column_names
+            for column in [named] if whole else [part.strip() for part in named.split(",")]:
+                if column in found[name].column_names:
+                    continue
                 known = ", ".join(found[name].column_names)
                 raise DataError(
                     f"{place}, split {name}: no column '{column}'; it has {known}; say which under columns "

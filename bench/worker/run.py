@@ -216,7 +216,8 @@ def _inference(job: Job, adapted: Adapted, part: Part, stages: Stages) -> Json:
     speed = {"examples_per_second": len(part.indices) / stages.seconds["test"]}
     if job.tokens_written:
         speed["tokens_per_second"] = job.tokens_written / stages.seconds["test"]
-    one = Part(part.split, part.indices[:1], part.labels[:1])
+    first = Part(part.split, part.indices[:1], part.labels[:1])
+    one = job.objective.one(job, part) if hasattr(job.objective, "one") else first
     latency = job.feature_latency or clock.latency(lambda: adapted.predict(one), stages.synchronise)
     return {"latency_seconds": latency, **speed}
 

@@ -5,7 +5,6 @@ With `prior`, against the label's prior: minus the same with an empty text (Holt
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -51,7 +50,7 @@ def log_probabilities(
     """float32 [templates, examples, labels]. Raises UsageError for a template whose text follows its label."""
     import numpy as np
 
-    from bench.modeling import answering, prompts
+    from bench.modeling import answering, continuing, prompts
 
     texts = [prompts.plain(example) for example in inputs]
     scores = []
@@ -65,7 +64,7 @@ def log_probabilities(
         rows, starts = _rows(loaded.tokenizer, stem, [*cut, ""] if how.prior else cut, labels)
         found = answering.run(
             answering.tokens(loaded, {"input_ids": rows}),
-            partial(_mean_log_probability, loaded, np.array(starts)),
+            partial(continuing.mean_log_probability, loaded, np.array(starts)),
             how,
             part=(number, len(templates)),
         ).reshape(-1, len(labels))
@@ -74,38 +73,8 @@ def log_probabilities(
 
 
 def _rows(tokenizer: Any, stem: str, texts: Sequence[str], labels: Sequence[str]) -> tuple[list[list[int]], list[int]]:
-    """Token ids of every (text, label), text by text, and where each label starts: after the longest prefix shared
-    with the stem alone, since a label's first letters may be one token with what stands before it."""
-    rows, starts = [], []
-    stems = tokenizer([stem.replace("{text}", text).strip() for text in texts])["input_ids"]
-    filled = tokenizer([(stem.replace("{text}", text) + label).strip() for text in texts for label in labels])
-    for number, ids in enumerate(filled["input_ids"]):
-        if ids[-1] == tokenizer.eos_token_id:
-            ids = ids[:-1]
-        before = stems[number // len(labels)]
-        shared = zip(before, ids[:-1], strict=False)
-        start = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], shared))
-        if start == 0:  # the first token needs something to follow
-            ids, start = [tokenizer.bos_token_id or tokenizer.eos_token_id or 0, *ids], 1
-        rows.append(ids)
-        starts.append(start)
-    return rows, starts
+    """Token ids of every (text, label), text by text, and where each label starts."""
+    from bench.modeling import continuing
 
-
-def _mean_log_probability(
-    loaded: Loaded, starts: np.ndarray, batch: dict[str, torch.Tensor], indices: np.ndarray
-) -> torch.Tensor:
-    import torch
-
-    ids = batch["input_ids"]
-    first = int(starts[indices].min())
-    keep = ids.shape[1] - first + 1
-    fewer = {"logits_to_keep": keep} if loaded.takes("logits_to_keep") else {}  # a vocabulary wide: much memory
-    logits = loaded.model(**batch, **fewer).logits[:, -keep:-1]
-    each = logits.float().log_softmax(-1).gather(-1, ids[:, first:, None]).squeeze(-1)
-    position = torch.arange(first, ids.shape[1], device=ids.device)
-    inside = (position >= torch.as_tensor(starts[indices], device=ids.device)[:, None]) & (
-        batch["attention_mask"][:, first:] == 1
-    )
-    mean: torch.Tensor = (each * inside).sum(-1) / inside.sum(-1)
-    return mean[:, None]
+    stems = [stem.replace("{text}", text) for text in texts]
+    return continuing.rows(tokenizer, stems, [list(labels)] * len(texts))

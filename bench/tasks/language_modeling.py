@@ -1,0 +1,73 @@
+"""How well a model predicts text: perplexity."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from bench.errors import DataError
+from bench.modeling.examples import Examples
+from bench.modeling.facts import Facts
+from bench.modeling.readers import reader
+from bench.suite.parameters import TaskParameters
+
+if TYPE_CHECKING:
+    from bench.modeling.stream import Stream
+
+VERSION = 1
+MODALITY = "text"
+GIVES = "likelihoods"
+METRIC = "perplexity"
+COLUMNS = {"text": True}
+
+
+class Parameters(TaskParameters):
+    """A part's rows are joined and read in windows, from which a causal model tells every token but the first once."""
+
+    separator: str = Field("\n\n", description="what joins two rows")
+    max_length: Annotated[int, Field(ge=4)] = Field(1024, description="tokens a window holds, or what the model takes")
+    stride: Annotated[int, Field(ge=1)] = Field(
+        512, description="tokens a window moves on; half the window where the model takes no more than this"
+    )
+
+    @model_validator(mode="after")
+    def _overlapping(self) -> Parameters:
+        if self.stride >= self.max_length:
+            raise ValueError("stride must be below max_length: each token needs something before it")
+        return self
+
+
+def refuses(facts: Facts, parameters: Parameters) -> str | None:
+    """None, or why what is asked cannot be had of this model."""
+    if "bits-per-byte" in parameters.metrics and reader(facts) == "masked":
+        return "a masked language model tells hidden tokens, not a text: it has no bits-per-byte; ask for perplexity"
+    return None
+
+
+def examples(dataset: Any, columns: dict[str, str], parameters: Parameters, place: str) -> Examples:
+    """The rows; subsets hold their share of empty ones. Raises DataError naming the column and the row."""
+    column = columns["text"]
+    texts = ["" if text is None else text for text in dataset[column]]
+    for row, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise DataError(f"{place}, row {row}, column '{column}': expected a text, found {str(text)[:40]!r}")
+    if not any(text.strip() for text in texts):
+        raise DataError(f"{place}, column '{column}': every row is empty; name another column")
+    return Examples(texts, np.array([bool(text.strip()) for text in texts], dtype=np.int64))
+
+
+def encode(folder: Path, examples: Examples, parameters: Parameters, target: Path) -> None:
+    """Tokenise the split's joined rows as one text and keep the result in `target`."""
+    from bench.modeling import stream
+
+    stream.encode(folder, examples.inputs, parameters.separator, parameters.max_length, target)
+
+
+def load(target: Path) -> Stream:
+    """What `encode` kept."""
+    from bench.modeling import stream
+
+    return stream.load(target)

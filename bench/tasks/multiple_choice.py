@@ -1,0 +1,85 @@
+"""Which of several choices is right, or goes on best from a context."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+from pydantic import Field
+
+from bench.errors import DataError
+from bench.modeling.examples import Examples
+from bench.suite.parameters import TaskParameters
+
+if TYPE_CHECKING:
+    from bench.modeling.choosing import Choices
+
+VERSION = 1
+MODALITY = "text"
+GIVES = "choices"
+METRIC = "accuracy"
+COLUMNS = {"context": True, "question": False, "choices": True, "label": True}
+SEVERAL = ("choices",)
+
+
+class Parameters(TaskParameters):
+    """templates are zero-shot's; max_length in tokens, of a context with a choice."""
+
+    templates: tuple[str, ...] = Field((), description="for zero-shot, with {text} and {label}, which is a choice")
+    max_length: Annotated[int, Field(ge=4)] = Field(128, description="tokens; longer pairs are cut")
+
+
+def examples(dataset: Any, columns: dict[str, str], parameters: Parameters, place: str) -> Examples:
+    """Inputs are (context, choice, choice, …), a question joined to its context by a space; labels and targets the
+    position of the right choice. Raises DataError with the row.
+
+    choices: a column of lists; or of mappings with `text` and `label`, the choices' names; or several columns, whose
+    names are then the choices'. label: a position from 0, a choice's name, a choice itself, or a letter from A.
+    """
+    contexts = [list(dataset[columns[role]]) for role in ("context", "question") if role in columns]
+    several = columns["choices"] not in dataset.column_names
+    names = [name.strip() for name in columns["choices"].split(",")]
+    found = list(zip(*(dataset[name] for name in names), strict=True)) if several else dataset[columns["choices"]]
+    inputs, targets = [], []
+    for row, (own, label) in enumerate(zip(found, dataset[columns["label"]], strict=True)):
+        where = f"{place}, row {row}"
+        context = " ".join(str(part[row]) for part in contexts if part[row])
+        called = names if several else own.get("label") or [] if isinstance(own, Mapping) else []
+        choices = [*own.get("text", [])] if isinstance(own, Mapping) else [*(own or [])]
+        if len(choices) < 2 or not all(isinstance(choice, str) and choice.strip() for choice in choices):
+            raise DataError(f"{where}, column '{columns['choices']}': expected two texts or more, found {_short(own)}")
+        targets.append(_position(label, choices, called, f"{where}, column '{columns['label']}'"))
+        inputs.append((context, *choices))
+    return Examples(inputs, np.array(targets, dtype=np.int64), targets)
+
+
+def encode(folder: Path, examples: Examples, parameters: Parameters, target: Path) -> None:
+    """Tokenise every (context, choice) with the model's tokenizer and keep the result in `target`."""
+    from bench.modeling import choosing
+
+    choosing.encode(folder, examples.inputs, parameters.max_length, target)
+
+
+def load(target: Path) -> Choices:
+    """What `encode` kept."""
+    from bench.modeling import choosing
+
+    return choosing.load(target)
+
+
+def _position(label: Any, choices: Sequence[str], names: Sequence[str], place: str) -> int:
+    """Which choice the label means. Raises DataError."""
+    letters = [chr(ord("A") + number) for number in range(min(len(choices), 26))]
+    for known in (names, choices, letters, [str(number) for number in range(len(choices))]):
+        if isinstance(label, str) and label.strip() in known:
+            return list(known).index(label.strip())
+    if isinstance(label, int) and not isinstance(label, bool) and 0 <= label < len(choices):
+        return label
+    hidden = " (labels that the Hub hides look like this)" if label in (-1, "-1", "", None) else ""
+    raise DataError(f"{place}: {_short(label)} names none of the {len(choices)} choices{hidden}")
+
+
+def _short(value: Any) -> str:
+    return f"{str(value)[:40]!r}"

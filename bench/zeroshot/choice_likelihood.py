@@ -1,0 +1,88 @@
+"""A causal language model compares likelihoods: mean log-probability of a choice's tokens after the context.
+
+With `prior`, against the choice's prior: minus the same with an empty context (Holtzman et al. 2021).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import UsageError
+from bench.zeroshot.likelihood import applies, load
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from bench.modeling.answering import Loaded, Settings
+    from bench.training.job import Adapted, Job, Part
+
+__all__ = ["applies", "load"]
+
+VERSION = 1
+GIVES = "choices"
+TEMPLATES = ()
+PLAIN = ("{text} {label}",)
+"""Where the task says nothing."""
+
+
+def adapt(job: Job) -> Adapted:
+    """Every template answers."""
+    from bench.training.job import Adapted
+
+    loaded = job.whole_model(job.trial.regime["way"])
+    prior = bool(job.trial.regime["parameters"].get("prior"))
+
+    def predict(part: Part) -> np.ndarray:
+        inputs = job.examples(part.split).inputs
+        asked, most = [inputs[i] for i in part.indices], max(map(len, inputs)) - 1
+        templates = job.parameters.templates or PLAIN
+        return compare(loaded, asked, templates, job.settings(job.parameters, prior=prior), most)
+
+    total = sum(p.numel() for p in loaded.model.parameters())
+    return Adapted(predict, trainable=0, total=total, stored_bytes=0)
+
+
+def compare(
+    loaded: Loaded, inputs: Sequence[Sequence[str]], templates: Sequence[str], how: Settings, most: int
+) -> np.ndarray:
+    """float32 [templates, examples, most], -inf where an example has fewer choices. inputs: (context, choice, …).
+
+    Raises UsageError for a template whose context follows its choice.
+    """
+    import numpy as np
+
+    from bench.modeling import answering, choosing, prompts
+
+    scores = []
+    for number, template in enumerate(templates):
+        stem, _, _ = prompts.with_text(template).partition("{label}")  # what follows the choice cannot change its odds
+        if "{text}" not in stem:
+            raise UsageError(f"the template '{template}' must hold {{text}} before {{label}}: a causal model reads on")
+        part = (2 * number, 2 * len(templates)) if how.prior else (number, len(templates))
+        found = _means(loaded, stem, inputs, how, part)
+        if how.prior:
+            found -= _means(loaded, stem, [("", *choices) for _, *choices in inputs], how, (part[0] + 1, part[1]))
+        scores.append(choosing.spread(found, inputs, most))
+    return answering.normalised(np.stack(scores))
+
+
+def _means(
+    loaded: Loaded, stem: str, inputs: Sequence[Sequence[str]], how: Settings, part: tuple[int, int]
+) -> np.ndarray:
+    """Each choice's mean log-probability after its context, float32 [pairs]; only contexts are cut."""
+    import numpy as np
+
+    from bench.modeling import answering, continuing, prompts
+
+    stems = []
+    for context, *choices in inputs:
+        longest = max(choices, key=lambda choice: len(loaded.tokenizer(choice)["input_ids"]))
+        wrap: Any = partial(prompts.fill, stem + "{label}", label=longest)
+        (short,) = prompts.cut(loaded.tokenizer, [context], wrap, loaded.length(how.max_length))
+        stems.append(stem.replace("{text}", short))
+    rows, starts = continuing.rows(loaded.tokenizer, stems, [list(choices) for _, *choices in inputs])
+    encoded = answering.tokens(loaded, {"input_ids": rows})
+    mean = partial(continuing.mean_log_probability, loaded, np.array(starts))
+    return answering.run(encoded, mean, how, part=part)[:, 0]
