@@ -209,7 +209,7 @@ class _Pair:
             if "labels" in spec["parameters"]:
                 spec["parameters"]["labels"] = task_lock["labels"]
             way, _ = self._way(facts, _question(task, spec))
-            if way is not None:
+            if way is not None and hasattr(plugins.load("zeroshot", way), "log_probabilities"):
                 found[name] = {"task": spec, "way": way, "way_version": plugins.load("zeroshot", way).VERSION}
                 places[name] = split(task.data.parameters)[1]
         return found, places

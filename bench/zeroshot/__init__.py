@@ -14,7 +14,8 @@ from typing import Literal
 from bench import plugins
 from bench.modeling.facts import Facts
 
-ORDER = ("own-head", "entailment", "cloze", "likelihood", "similarity", "label-prompts", "as-is")
+ORDER = ("own-head", "entailment", "cloze", "likelihood", "similarity", "label-prompts", "as-is",
+         "own-tags", "own-spans", "written-spans")  # fmt: skip
 
 
 def choose(
