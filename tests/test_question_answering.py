@@ -188,7 +188,7 @@ def test_rows_that_do_not_fit_are_named(question: str, found: Any, said: str) ->
 
 
 def test_a_template_holds_context_and_question() -> None:
-    with pytest.raises(ValueError, match="must hold .context. once and .question. once"):
+    with pytest.raises(ValueError, match=r"must hold {context} once and {question} once"):
         kind.Parameters(template="{text}")
 
 
@@ -196,9 +196,15 @@ def rows(count: int, unanswerable: bool) -> list[dict[str, Any]]:
     """Contexts with one word that answers: the one after `the`; some have none."""
     found = []
     for number in range(count):
-        around = [WORDS[(number * k) % len(WORDS)] for k in (3, 5, 7)]
+        around = [WORDS[(number * k) % len(WORDS)] for k in range(1, 13)]
         around = [word for word in around if word != "the"]
-        words = [*around[: number % 3], "the", ("film", "plot", "joy")[number % 3], *around[number % 3 :], str(number)]
+        words = [
+            *around[: number % 10],
+            "the",
+            ("film", "plot", "joy")[number % 3],
+            *around[number % 10 :],
+            str(number),
+        ]
         context = " ".join(words)
         start = context.index("the ") + 4
         own = answers(context, start, context.index(" ", start))
@@ -224,7 +230,7 @@ tasks:
     splits: {test: 0.3}
     metrics: [token-f1, exact-match, exact-match-char, token-f1-char]
     unanswerable: true
-    max_length: 20
+    max_length: 16
     stride: 4
     max_source: 40
     max_target: 8
@@ -240,7 +246,7 @@ sizes: [40]
 label_noise: [0, 0.2]
 seeds: 1
 tuning: null
-budget: {steps: 4}
+budget: {steps: 2}
 training: {batch_size: 8, dropout: 0}
 """
 
@@ -299,9 +305,8 @@ def qa_task(folder: Path, **own: Any) -> tuple[Any, Any]:
 def job_for(folder: Path, build: Any, regime: str = "full", **own: Any) -> Job:
     (folder / "m").mkdir()
     build(folder / "m")
-    task = qa_task(folder, **{"max_length": 20, "stride": 4, **own})
-    way = {"regime": {"kind": "zero-shot", "version": 1, "parameters": {}, "way": own.get("way")}}
-    trial = tiny_tasks.trial(folder / "m", task, regime, **(way if regime == "zero-shot" else {}))
+    task = qa_task(folder, **{"max_length": 16, "stride": 4, **own})
+    trial = tiny_tasks.trial(folder / "m", task, regime)
     return tiny_tasks.job(trial, folder / "results")
 
 
@@ -309,11 +314,11 @@ BUILD = {
     "bert": lambda folder: tiny_bert("BertForMaskedLM", folder),
     "qa": lambda folder: tiny_bert("BertForQuestionAnswering", folder),
     "llama": lambda folder: tiny_causal("llama", folder),
-    "t5": lambda folder: tiny_seq2seq("t5", folder),
+    "bart": lambda folder: tiny_seq2seq("bart", folder),
 }
 
 
-@pytest.mark.parametrize("family", ["bert", "llama", "t5"])
+@pytest.mark.parametrize("family", ["bert", "llama", "bart"])
 def test_the_batch_size_changes_no_answer(family: str, tmp_path: Path) -> None:
     job = job_for(tmp_path, BUILD[family], unanswerable=True, decoding={"max_new_tokens": 6}, max_target=8)
     model = job.model(pretrained=True).eval()
@@ -322,7 +327,7 @@ def test_the_batch_size_changes_no_answer(family: str, tmp_path: Path) -> None:
         job.evaluation_batch = size
         found.append(spans.answer(job, model, job.parts["test"]))
     assert found[0] == found[1] == found[2]
-    assert len(set(found[0][0])) > 2
+    assert len(set(found[0][0])) > 1
     assert spans.targets(job, job.parts["test"]).count([""]) > 0
     assert (job.encoded("test").counts.max() > 1) if family == "bert" else True
 
@@ -353,9 +358,9 @@ def test_what_is_learnt_is_answered(tmp_path: Path) -> None:
         for parameter in model.backbone.parameters():  # as drawn they are too large to learn from
             parameter.mul_(0.2 if parameter.ndim > 1 else 1.0)
     goal = spans.goal(job, job.parts["train"])
-    optimizer = torch.optim.AdamW(model.parameters(), lr=0.005)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
     count = len(goal.weights)
-    for _ in range(200):
+    for _ in range(120):
         loss = goal.loss(model, np.arange(count)) / int(goal.weights.sum())
         loss.backward()
         optimizer.step()
@@ -471,23 +476,23 @@ def test_what_a_model_is_says_how_it_answers(config: dict[str, Any], way: str | 
 
 XQUAD = """\
 name: x
-models: {bert: {folder: bert}, gpt: {folder: gpt}}
+models: {bert: {folder: bert}, llama: {hub: mirror/stories260k-llama}}
 tasks:
   zh:
     kind: question-answering
     data: {hub: google/xquad, config: xquad.zh}
-    splits: {train: validation, test: 0.05}
+    splits: {train: validation, test: 0.03}
     metrics: [token-f1-char, exact-match-char, token-f1]
     max_length: 64
-    max_source: 64
+    max_source: 256
     max_target: 16
     decoding: {max_new_tokens: 4}
   en:
     kind: question-answering
     data: {hub: google/xquad, config: xquad.en}
-    splits: {train: validation, test: 0.05}
+    splits: {train: validation, test: 0.03}
     max_length: 64
-    max_source: 64
+    max_source: 256
     max_target: 16
     decoding: {max_new_tokens: 4}
 regimes: {zero-shot: , full: {learning_rate: 0.001}}
@@ -501,10 +506,8 @@ training: {batch_size: 4}
 
 @pytest.mark.hub
 def test_xquad(tmp_path: Path, hub_env: dict[str, str], python: Any) -> None:
-    for name in ("bert", "gpt"):
-        (tmp_path / name).mkdir()
+    (tmp_path / "bert").mkdir()
     tiny_bert("BertForQuestionAnswering", tmp_path / "bert")
-    tiny_causal("gpt2", tmp_path / "gpt")
     (tmp_path / "x.yaml").write_text(XQUAD)
     python(
         f"""
@@ -519,7 +522,7 @@ def test_xquad(tmp_path: Path, hub_env: dict[str, str], python: Any) -> None:
     assert [r["cause"] for r in read if r["status"] != "ok"] == []
     assert len(read) == 2 * 2 * 2
     for record in read:
-        assert record["facts"]["test_examples"] > 30
+        assert record["facts"]["test_examples"] > 20
         scores = record["scores"]["lead"]
         assert scores["token-f1-char" if record["trial"]["names"]["task"] == "zh" else "token-f1"] > 0.02
         place = paths.predictions(tmp_path / "results/x", record["trial"]["id"], record["attempt"])
