@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from itertools import groupby
 from typing import Any
@@ -37,6 +38,7 @@ ANSWERS = [
     "今天天气好，去公园。",
     "",
 ]
+SQUAD = ("exact-match", "exact-match-char", "token-f1", "token-f1-char")
 STREAMS = [[texts[i] if i < len(texts) else None for texts in REFERENCES] for i in range(3)]
 
 
@@ -108,8 +110,8 @@ def test_texts_at_their_edges(name: str) -> None:
     assert score(name, [["", same]], [same]) > 0.9
     assert score(name, [["x", same]], [same]) == score(name, [[same, "x"]], [same]) == score(name, [[same]], [same])
     assert score(name, [[""]], [same]) == 0
-    assert score(name, [[""]], [""]) == (name in ("exact-match", "token-f1"))
-    assert score(name, [[" \n\t"]], [" "]) == (name in ("exact-match", "token-f1"))
+    assert score(name, [[""]], [""]) == (name in SQUAD)
+    assert score(name, [[" \n\t"]], [" "]) == (name in SQUAD)
 
 
 def normal(text: str) -> list[str]:
@@ -175,6 +177,68 @@ def test_squad_by_hand() -> None:
     assert token_f1.score([["in the red house", "red"]], ["A red barn"]) == pytest.approx(2 / 3)
     assert exact_match.outcomes([[""], [""], ["yes"]], ["", "yes", ""]).tolist() == [1, 0, 0]
     assert token_f1.outcomes([[""], [""], ["yes"]], ["the", "yes", ""]).tolist() == [1, 0, 0]
+
+
+def test_a_question_without_an_answer_has_the_reference_nothing() -> None:
+    """As SQuAD 2.0's script scores a whole file: a reference that normalises to nothing is none."""
+    targets = [[""], [""], ["the", "1 cat"], ["..."], ["a", "the"]]
+    found = ["", "cat", "1 Cat.", "", "an the"]
+    assert exact_match.outcomes(targets, found).tolist() == [1, 0, 1, 1, 1]
+    assert token_f1.outcomes(targets, found).tolist() == [1, 0, 1, 1, 1]
+    assert token_f1.outcomes([["1 cat"], [""]], ["", "!"]).tolist() == [0, 1]
+
+
+MARKS = "-:_*^/\\~`+=，。：？！“”；’《》·、「」（）－～『』"
+
+
+def characters(text: str) -> list[str]:
+    """What CMRC 2018's script compares: a mark is left out, a Chinese character stands alone, the rest are words."""
+    found, rest = [], ""
+    for c in [*text.lower().strip(), ""]:
+        if c in MARKS and c:
+            continue
+        if c == "" or "\u4e00" <= c <= "\u9fa5":
+            found += [*NLTKWordTokenizer().tokenize(rest), *c]
+            rest = ""
+        else:
+            rest += c
+    return found
+
+
+def longest(one: list[str], other: list[str]) -> int:
+    """The length of the longest run that both hold, by CMRC's table."""
+    table = [[0] * (len(other) + 1) for _ in range(len(one) + 1)]
+    for i, j in itertools.product(range(len(one)), range(len(other))):
+        table[i + 1][j + 1] = table[i][j] + 1 if one[i] == other[j] else 0
+    return max(map(max, table))
+
+
+CHINESE = st.lists(st.sampled_from(["中", "国", "人", "《", "》", "，", "308", " ", "NFL", "a.", "é", "-"]), max_size=8)
+
+
+@given(CHINESE.map("".join), CHINESE.map("".join))
+def test_characters_are_compared_as_cmrc_does(reference: str, answer: str) -> None:
+    one, other = characters(reference), characters(answer)
+    run = longest(one, other)
+    expected = 2 * (run / len(other)) * (run / len(one)) / (run / len(other) + run / len(one)) if run else 0
+    found = float(score("token-f1-char", [[reference]], [answer]))
+    assert found == pytest.approx(expected if one and other else float(one == other))
+    stripped = ["".join(c for c in side.lower().strip() if c not in MARKS) for side in (reference, answer)]
+    assert score("exact-match-char", [[reference]], [answer]) == (stripped[0] == stripped[1])
+
+
+def test_chinese_answers_by_hand() -> None:
+    assert (
+        score("exact-match-char", [["《紅樓夢》"]], ["紅樓夢"])
+        == 1
+        > score("exact-match", [["《紅樓夢》"]], ["紅樓夢"])
+    )
+    assert (
+        score("token-f1-char", [["汉斯雷顿"]], ["斯雷顿国"]) == 0.75 > score("token-f1", [["汉斯雷顿"]], ["斯雷顿国"])
+    )
+    assert score("token-f1-char", [["308分", "308"]], ["308"]) == 1
+    assert score("token-f1-char", [["中国人"]], ["中人"]) == pytest.approx(2 * 1 / 5)  # a run, not a bag
+    assert "nltk" in plugins.load("metrics", "token-f1-char").signature()
 
 
 TAGS = st.sampled_from(["O", "B-PER", "I-PER", "B-LOC", "I-LOC"])

@@ -111,6 +111,18 @@ def test_zero_shot_is_one_trial_and_templates_repeat_nothing_else(tmp_path: Path
     assert sum(t.names.regime == "zero-shot" for t in one.values()) == 1
 
 
+def test_forgetting_names_only_tasks_that_are_asked_for_classes(tmp_path: Path) -> None:
+    more = "{tasks: \n  who: {kind: question-answering, data: {hub: org/who}}\n  "
+    found = suite(tmp_path, **{"tasks: {mood:": f"forgetting: [who, mood]\n{more[1:]}mood:", "good]}}": "good]}"})
+    lock = locked(found, [100, 100])
+    for head, forgotten in (("MaskedLM", {"mood"}), ("QuestionAnswering", set())):
+        config = {"model_type": "bert", "vocab_size": 9, "architectures": [f"BertFor{head}"]}
+        lock["models"]["tiny"]["files"] = {"config.json": json.dumps(config)}
+        trials = [t for t in build(found, lock, {}).trials().values() if t.names.regime == "fixed"]
+        assert trials
+        assert all(set(t.regime.get("forgetting", {})) == forgotten for t in trials)
+
+
 def test_what_trials_load_is_prepared_before_them_tasks_for_forgetting_too() -> None:
     one = factory.trial("m", "t", "full", 64, 0.0, 0, "reported")
     forgets = dataclasses.replace(one, regime={**one.regime, "forgetting": {"other": {}}})

@@ -17,9 +17,11 @@ from tiny_models import tiny_bert, tiny_causal
 from bench.cli import main
 from bench.errors import DataError
 from bench.modeling import tagging
+from bench.modeling.facts import Facts
 from bench.modeling.text import tokenizer_for
 from bench.store import paths, records
 from bench.tasks import token_classification as kind
+from bench.zeroshot import choose
 
 CPU = torch.device("cpu")
 TAGS = ("O", "B-film", "I-film", "B-end")
@@ -136,3 +138,80 @@ def test_from_a_suite_to_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert "token-classification is not answered from one feature vector an example" in planned
     assert CliRunner().invoke(main, ["report", "results"]).exit_code == 0
     assert "entity" in Path("results/n/report/report.md").read_text()
+
+
+def own_head(folder: Path, names: list[str]) -> Any:
+    folder.mkdir()
+    model, tokenizer = tiny_bert("BertForTokenClassification", folder, id2label=dict(enumerate(names)))
+    return model, tokenizer
+
+
+@pytest.mark.parametrize(
+    ("names", "label_map", "reason"),
+    [
+        (["O", "b-FILM", "I-film", "B-MISC"], {}, None),
+        (["LABEL_0", "LABEL_1"], {"label_1": "B-end"}, None),
+        (["LABEL_0", "LABEL_1"], {}, "LABEL_0, LABEL_1 do not fit the task's; give the task a label_map"),
+        (["O", "B-MISC"], {}, "O, B-MISC do not fit"),
+    ],
+)
+def test_own_tags_apply_where_a_tag_fits(
+    names: list[str], label_map: dict[str, str], reason: str | None, tmp_path: Path
+) -> None:
+    own_head(tmp_path / "m", names)
+    facts = Facts.from_files({"config.json": (tmp_path / "m/config.json").read_text()})
+    way, why = choose(facts, "text", TAGS, label_map, "tags")
+    assert way == (None if reason else "own-tags")
+    assert reason is None or reason in str(why)
+    bare = Facts.from_files({"config.json": '{"model_type": "bert", "architectures": ["BertModel"]}'})
+    assert "it has no token-classification head" in str(choose(bare, "text", TAGS, {}, "tags")[1])
+
+
+OWN = """\
+name: o
+models: {own: {folder: own}, bare: {folder: bare}}
+tasks:
+  ner:
+    kind: token-classification
+    data: {files: a.jsonl}
+    splits: {test: 0.5}
+    labels: [O, B-film, I-film, B-end]
+    label_map: {B-ENDING: B-end}
+    max_length: 24
+regimes: {zero-shot: }
+sizes: [20]
+tuning: null
+"""
+
+
+def test_own_tags_are_the_model_s_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    names = ["B-Film", "o", "B-ending", "B-MISC", "B-LOC"]
+    model, tokenizer = own_head(tmp_path / "own", names)
+    Path("bare").mkdir()
+    tiny_bert("BertForMaskedLM", Path("bare"))
+    rows = [[*sentence[i:], str(i)] for sentence in SENTENCES for i in range(len(sentence))]
+    lines = [json.dumps({"tokens": row, "tags": ["O"] * (len(row) - 1) + ["B-end"]}) + "\n" for row in rows]
+    Path("a.jsonl").write_text("".join(lines))
+    Path("o.yaml").write_text(OWN)
+    done = CliRunner().invoke(main, ["run", "o.yaml"])
+    assert done.exit_code == 0, done.output
+    (record,) = records.read(Path("results/o")).records
+    assert (record["status"], record["facts"]["method"]) == ("ok", "own-tags")
+    assert "the model's tags B-MISC, B-LOC fit none of the task's and count as O" in record["facts"]["notes"]
+    place = paths.predictions(Path("results/o"), record["trial"]["id"], record["attempt"])
+    table = parquet.read_table(place).to_pydict()
+    meaning = {"B-Film": "B-film", "o": "O", "B-ending": "B-end", "B-MISC": "O", "B-LOC": "O"}
+    answers = {}
+    for row in rows:
+        batch = tokenizer(row, is_split_into_words=True, return_tensors="pt")
+        with torch.inference_mode():
+            chosen = model(**batch).logits[0].argmax(-1).tolist()
+        ids = batch.word_ids(0)
+        answers[len(row), row[-1]] = [meaning[names[chosen[ids.index(word)]]] for word in range(len(row))]
+    assert table["answer"]
+    assert all(answer in answers.values() for answer in table["answer"])
+    assert len({tag for answer in table["answer"] for tag in answer}) > 1
+    planned = CliRunner().invoke(main, ["plan", "o.yaml"]).output
+    assert "it has no token-classification head" in planned

@@ -10,7 +10,10 @@ from typing import Any, Literal
 from bench.errors import ModelError
 
 Modality = Literal["text", "image", "image-text", "audio"]
-Head = Literal["masked-lm", "causal-lm", "sequence-classification", "image-classification", "seq2seq-lm", "image-text"]
+Head = Literal[
+    "masked-lm", "causal-lm", "sequence-classification", "image-classification", "seq2seq-lm", "image-text",
+    "token-classification", "question-answering",
+]  # fmt: skip
 Pooling = Literal["mean", "cls", "last", "pooler"]
 
 _HEADS: tuple[tuple[str, Head], ...] = (
@@ -21,11 +24,15 @@ _HEADS: tuple[tuple[str, Head], ...] = (
     ("ForSequenceClassification", "sequence-classification"),
     ("ForImageClassification", "image-classification"),
     ("ForImageClassificationWithTeacher", "image-classification"),
+    ("ForTokenClassification", "token-classification"),
+    ("ForQuestionAnswering", "question-answering"),
+    ("ForQuestionAnsweringSimple", "question-answering"),
     ("CLIPModel", "image-text"),
     ("MetaClip2Model", "image-text"),
     ("SiglipModel", "image-text"),
     ("Siglip2Model", "image-text"),
 )
+_LABELLED = ("sequence-classification", "image-classification", "token-classification")
 _SEQ2SEQ = ("ForConditionalGeneration", "MTModel", "BartModel", "T5Model")
 """A bare BART or T5 counts: the head that its files lack is its embedding."""
 _DECODERS = (
@@ -96,7 +103,7 @@ class Facts:
             architectures=architectures,
             modality=modality,
             head=head,
-            labels=_labels(config) if head in ("sequence-classification", "image-classification") else None,
+            labels=_labels(config) if head in _LABELLED else None,
             modules=tuple(module["type"].rsplit(".", 1)[-1] for module in modules),
             pooling=sentence_pooling(_read(files, "1_Pooling/config.json")),
             decoder=head == "causal-lm" or (model_type.startswith(_DECODERS) and not bidirectional),

@@ -26,17 +26,18 @@ def encode(
     target_folder: Path,
     max_source: int,
     max_target: int,
-    template: str = "{text}",
+    template: str | Sequence[tuple[str, str]] = "{text}",
     languages: tuple[str, str] | None = None,
 ) -> None:
     """Tokenise n inputs and the first of each one's references into `target_folder`, for `pairs.load`.
 
     max_source, max_target: tokens, the model's own limits where those are less; an input is cut at its end, inside
     the template; a decoder's prompt is also cut so that `max_target` more tokens fit the model's positions.
-    template: holds `{text}` once. A decoder answers right after it, or after its chat template's turn of the user
-    where it has one; the answer is tokenised on its own, so `{text}\\n` is a good template and one that ends in a
-    space is not. languages: source's and target's code, for a tokenizer that marks them (mBART, NLLB, M2M100); a
-    Marian model of many languages takes its `>>code<<` from the template.
+    template: holds `{text}` once; or, for each input, what stands before and after it. A decoder answers right after
+    it, or after its chat template's turn of the user where it has one; the answer is tokenised on its own, so
+    `{text}\\n` is a good template and one that ends in a space is not. languages: source's and target's code, for a
+    tokenizer that marks them (mBART, NLLB, M2M100); a Marian model of many languages takes its `>>code<<` from the
+    template.
     Raises ModelError where the model cannot answer with text, NotApplicable where no room is left for the text.
     """
     tokenizer = tokenizer_for(folder)
@@ -47,10 +48,11 @@ def encode(
     if room < 1:
         raise NotApplicable(f"the model takes {longest} tokens and max_target is {max_target}; lower it")
     start = _start(tokenizer, languages)
+    around = [_halves(template)] * len(inputs) if isinstance(template, str) else template
     sources: list[list[int]] = []
     answers: list[list[int]] = []
     for at in range(0, len(inputs), CHUNK):
-        sources += _sources(tokenizer, inputs[at : at + CHUNK], how, template, room)
+        sources += _sources(tokenizer, inputs[at : at + CHUNK], how, around[at : at + CHUNK], room)
         answers += _targets(tokenizer, [references[0] for references in targets[at : at + CHUNK]], how, max_target)
     empty = [i for i, pair in enumerate(zip(sources, answers, strict=True)) if not all(pair)]
     if empty:
@@ -68,12 +70,14 @@ def writer_of(folder: Path) -> Writer:
     return how
 
 
-def _sources(tokenizer: Any, texts: Sequence[str], how: Writer, template: str, room: int) -> list[list[int]]:
+def _sources(
+    tokenizer: Any, texts: Sequence[str], how: Writer, around: Sequence[tuple[str, str]], room: int
+) -> list[list[int]]:
     chat = how == "decoder" and tokenizer.chat_template is not None
-    wrap = _chat(tokenizer, template) if chat else lambda text: template.replace("{text}", text)
+    wraps = [_wrap(tokenizer, before, after, chat) for before, after in around]
     if tokenizer.is_fast:
-        texts = prompts.cut(tokenizer, texts, wrap, room)
-    filled = [wrap(text) for text in texts]
+        texts = prompts.cut(tokenizer, texts, wraps, room)
+    filled = [wrap(text) for wrap, text in zip(wraps, texts, strict=True)]
     found: list[list[int]] = tokenizer(filled, truncation=True, max_length=room, add_special_tokens=not chat)[
         "input_ids"
     ]
@@ -84,9 +88,16 @@ def _sources(tokenizer: Any, texts: Sequence[str], how: Writer, template: str, r
     return [ids or [end if first is None else first] for ids in found]  # the first token needs something to follow
 
 
-def _chat(tokenizer: Any, template: str) -> Callable[[str], str]:
+def _halves(template: str) -> tuple[str, str]:
+    before, _, after = template.partition("{text}")
+    return before, after
+
+
+def _wrap(tokenizer: Any, before: str, after: str, chat: bool) -> Callable[[str], str]:
     def wrap(text: str) -> str:
-        turn = [{"role": "user", "content": template.replace("{text}", text)}]
+        if not chat:
+            return before + text + after
+        turn = [{"role": "user", "content": before + text + after}]
         return str(tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True))
 
     return wrap

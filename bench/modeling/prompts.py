@@ -35,20 +35,26 @@ def statement(template: str, label: str) -> str:
     return fill(with_text(template), "", label)
 
 
-def cut(tokenizer: Any, texts: Sequence[str], wrap: Callable[[str], str], max_length: int) -> list[str]:
-    """The texts, cut at their ends so that `wrap(text)` has at most `max_length` tokens.
+def cut(
+    tokenizer: Any,
+    texts: Sequence[str],
+    wrap: Callable[[str], str] | Sequence[Callable[[str], str]],
+    max_length: int,
+) -> list[str]:
+    """The texts, cut at their ends so that `wrap(text)` has at most `max_length` tokens. wrap: one, or one a text.
 
     tokenizer: a fast tokenizer of transformers. Raises NotApplicable where `wrap("")` is too long already.
     """
     short = list(texts)
+    wraps = [wrap] * len(short) if callable(wrap) else wrap
     over = list(range(len(short)))
     while over:
-        lengths = [len(ids) for ids in tokenizer([wrap(short[i]) for i in over], verbose=False)["input_ids"]]
+        lengths = [len(ids) for ids in tokenizer([wraps[i](short[i]) for i in over], verbose=False)["input_ids"]]
         excess = {i: length - max_length for i, length in zip(over, lengths, strict=True) if length > max_length}
         for i, extra in excess.items():
             if not short[i]:
                 raise NotApplicable(
-                    f"'{wrap('')}' alone takes {max_length + extra} tokens and max_length is {max_length}; raise it"
+                    f"'{wraps[i]('')}' alone takes {max_length + extra} tokens and max_length is {max_length}; raise it"
                 )
             spans = tokenizer(short[i], add_special_tokens=False, return_offsets_mapping=True, verbose=False)
             ends = [end for _, end in spans["offset_mapping"]]

@@ -27,6 +27,12 @@ def writer(facts: Facts) -> Writer | None:
     return "joined" if facts.model_type in _JOINED else None
 
 
+def extracts(facts: Facts) -> bool:
+    """Whether this model answers a question by words of its context, and does not write: encoders, and whatever has a
+    head for that. Nothing is joined to answer questions."""
+    return facts.head == "question-answering" or writer(facts) not in ("encoder-decoder", "decoder")
+
+
 class Decoding(Strict):
     """How a model writes. What is None is left to the model's own generation config."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -73,6 +74,11 @@ def load(target: Path) -> Pairs:
     from bench.modeling import pairs
 
     return pairs.load(target)
+
+
+def sentences(text: str) -> list[str]:
+    """The text's sentences, by the marks that end one in European and Chinese writing."""
+    return re.split(r"(?<=[.!?])\s+|(?<=[。！？])", text)
 
 
 def _text(value: Any, place: str) -> str:

@@ -24,10 +24,11 @@ def applies(facts: Facts) -> str | None:
     return None
 
 
-def build(job: Job, pretrained: bool, frozen: bool) -> Classifier:
+def build(job: Job, pretrained: bool, frozen: bool, outputs: int | None = None) -> Classifier:
     """A classifier; its head, and a random backbone, come from the initialisation stream.
 
     frozen: the pretrained weights will not train, and are held in the model's `dtype`; else in fp32.
+    outputs: of its head; None for one a class.
     """
     from bench.modeling.loading import classifier
     from bench.training.seeding import stream
@@ -35,7 +36,7 @@ def build(job: Job, pretrained: bool, frozen: bool) -> Classifier:
     parameters = job.trial.model["parameters"]
     return classifier(
         job.folder,
-        classes=len(job.labels),
+        classes=len(job.labels) if outputs is None else outputs,
         pooling=job.pooling,
         modality=job.task.MODALITY,
         pretrained=pretrained,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from bench.modeling import written
@@ -30,4 +29,4 @@ def examples(dataset: Any, columns: dict[str, str], parameters: Parameters, plac
 
 def baseline(source: str) -> str:
     """What takes no model: its first three sentences."""
-    return " ".join(re.split(r"(?<=[.!?])\s+|(?<=[。！？])", source)[:3])
+    return " ".join(written.sentences(source)[:3])

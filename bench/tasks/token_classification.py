@@ -24,9 +24,10 @@ COLUMNS = {"tokens": True, "tags": True}
 
 
 class Parameters(TaskParameters):
-    """labels: the tags in the order of their numbers; max_length in tokens."""
+    """labels: the tags in the order of their numbers; label_map for the model's own; max_length in tokens."""
 
     labels: tuple[str, ...] = Field((), description="tag names, as O, B-person, I-person; empty: the data's own")
+    label_map: dict[str, str] = Field({}, description="{tag of the model's own head: tag of the task}")
     max_length: Annotated[int, Field(ge=4)] = Field(128, description="tokens; words beyond count as O")
 
     def words(self) -> list[str]:

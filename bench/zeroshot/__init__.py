@@ -14,7 +14,7 @@ from typing import Literal
 from bench import plugins
 from bench.modeling.facts import Facts
 
-ORDER = ("own-head", "entailment", "cloze", "likelihood", "similarity", "label-prompts", "as-is")
+ORDER = ("own-head", "entailment", "cloze", "likelihood", "similarity", "label-prompts")
 RANDOM = "its weights are random: it has learnt nothing to answer with"
 
 
