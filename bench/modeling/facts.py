@@ -54,6 +54,7 @@ class Facts:
 
     head: what its weights end in, None for a bare encoder. labels: the classification head's words in the order of
     its logits. modules: the sentence-transformers modules it consists of. pooling: what those name, if anything.
+    problem: what the classification head was trained for, in transformers' words, where the config says it.
     """
 
     model_type: str
@@ -65,6 +66,7 @@ class Facts:
     pooling: Pooling | None
     decoder: bool
     convolutional: bool
+    problem: str | None = None
 
     @property
     def sentence_encoder(self) -> bool:
@@ -99,6 +101,7 @@ class Facts:
             pooling=sentence_pooling(_read(files, "1_Pooling/config.json")),
             decoder=head == "causal-lm" or (model_type.startswith(_DECODERS) and not bidirectional),
             convolutional=modality == "image" and model_type.startswith(_CONVOLUTIONAL),
+            problem=config.get("problem_type"),
         )
 
     def default_pooling(self) -> Pooling:

@@ -31,10 +31,15 @@ def resolve(facts: Any, question: Any, parameters: Parameters) -> dict[str, Any]
     from bench import plugins, zeroshot
 
     if parameters.way is None:
-        way, reason = zeroshot.choose(facts, question.modality, question.labels, question.label_map, question.gives)
+        way, reason = zeroshot.choose(
+            facts, question.modality, question.labels, question.label_map, question.gives, question.columns
+        )
     else:
         way = parameters.way
-        reason = plugins.load("zeroshot", way).applies(facts, question.modality, question.labels, question.label_map)
+        reason = zeroshot.lacking(way, question.gives, question.columns)
+        reason = reason or plugins.load("zeroshot", way).applies(
+            facts, question.modality, question.labels, question.label_map
+        )
     if way is None or reason is not None:
         raise NotApplicable(str(reason))
     return {"way": way, "way_version": plugins.load("zeroshot", way).VERSION}

@@ -31,7 +31,7 @@ def applies(
     wanted = "sequence-classification" if modality == "text" else "image-classification"
     if facts.head != wanted or facts.labels is None:
         return f"it has no {modality}-classification head"
-    if not set(range(len(labels))) <= set(_columns(facts.labels, labels, label_map)):
+    if not set(range(len(labels))) <= set(columns(facts.labels, labels, label_map)):
         few = ", ".join(facts.labels[:5]) + (", …" if len(facts.labels) > 5 else "")
         return f"its head's labels {few} do not fit the task's; give the task a label_map"
     return None
@@ -59,18 +59,26 @@ def log_probabilities(
 
     from bench.modeling import answering
 
-    if loaded.tokenizer is None:
-        logits = answering.run_images(loaded, inputs, lambda pixels: loaded.model(**pixels).logits, how)
-    else:
-        sides = [list(inputs)] if isinstance(inputs[0], str) else [list(side) for side in zip(*inputs, strict=True)]
-        encoding = loaded.tokenizer(*sides, truncation=True, max_length=loaded.length(how.max_length))
-        logits = answering.run(answering.tokens(loaded, encoding), lambda batch, _: loaded.model(**batch).logits, how)
-    columns = np.array(_columns(loaded.labels, labels, how.label_map))
-    summed = [np.logaddexp.reduce(logits[:, columns == i], axis=-1) for i in range(len(labels))]
+    found = logits(loaded, inputs, how)
+    meant = np.array(columns(loaded.labels, labels, how.label_map))
+    summed = [np.logaddexp.reduce(found[:, meant == i], axis=-1) for i in range(len(labels))]
     return answering.normalised(np.stack(summed, axis=-1))[None]
 
 
-def _columns(own: Sequence[str], labels: Sequence[str], label_map: Mapping[str, str]) -> list[int]:
+def logits(
+    loaded: Loaded, inputs: Sequence[str] | Sequence[tuple[str, str]] | Sequence[PIL.Image.Image], how: Settings
+) -> np.ndarray:
+    """What the head answers, float32 [examples, own labels]."""
+    from bench.modeling import answering
+
+    if loaded.tokenizer is None:
+        return answering.run_images(loaded, inputs, lambda pixels: loaded.model(**pixels).logits, how)
+    sides = [list(inputs)] if isinstance(inputs[0], str) else [list(side) for side in zip(*inputs, strict=True)]
+    encoding = loaded.tokenizer(*sides, truncation=True, max_length=loaded.length(how.max_length))
+    return answering.run(answering.tokens(loaded, encoding), lambda batch, _: loaded.model(**batch).logits, how)
+
+
+def columns(own: Sequence[str], labels: Sequence[str], label_map: Mapping[str, str]) -> list[int]:
     """For each of the model's labels the number of the task's it means, -1 for none; upper case does not matter."""
     meant = {name.casefold(): label.casefold() for name, label in label_map.items()}
     known = {label.casefold(): number for number, label in enumerate(labels)}

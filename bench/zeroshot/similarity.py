@@ -51,9 +51,21 @@ def log_probabilities(
     how: Settings,
 ) -> np.ndarray:
     """float32 [templates, examples, labels]."""
+    from bench.modeling import answering, prompts
+
+    statements = [prompts.statement(template, label) for template in templates for label in labels]
+    texts = [prompts.plain(example) for example in inputs]
+    found = embeddings(loaded, texts + statements, how)
+    cosines = found[: len(texts)] @ found[len(texts) :].T
+    shape = (len(texts), len(templates), len(labels))
+    return answering.normalised(SCALE * cosines.reshape(shape).swapaxes(0, 1))
+
+
+def embeddings(loaded: Loaded, texts: Sequence[str], how: Settings) -> np.ndarray:
+    """Pooled states of length 1, float32 [n, width]."""
     import torch
 
-    from bench.modeling import answering, prompts
+    from bench.modeling import answering
     from bench.modeling.classifier import pool
 
     pooling = _pooling(loaded.folder)
@@ -62,13 +74,8 @@ def log_probabilities(
         states = pool(loaded.model(**batch), batch["attention_mask"], pooling).float()
         return torch.nn.functional.normalize(states, dim=-1)
 
-    statements = [prompts.statement(template, label) for template in templates for label in labels]
-    texts = [prompts.plain(example) for example in inputs]
-    encoding = loaded.tokenizer(texts + statements, truncation=True, max_length=loaded.length(how.max_length))
-    found = answering.run(answering.tokens(loaded, encoding), embed, how)
-    cosines = found[: len(texts)] @ found[len(texts) :].T
-    shape = (len(texts), len(templates), len(labels))
-    return answering.normalised(SCALE * cosines.reshape(shape).swapaxes(0, 1))
+    encoding = loaded.tokenizer(list(texts), truncation=True, max_length=loaded.length(how.max_length))
+    return answering.run(answering.tokens(loaded, encoding), embed, how)
 
 
 def _pooling(folder: Path) -> str:
