@@ -145,7 +145,7 @@ def test_baselines_are_the_same_for_all_who_saw_the_same_labels(ground: Path) ->
         for record in (r for r in every if r["trial"]["size"]):
             by_noise.setdefault(record["trial"]["noise"], set()).add(record["scores"]["tf-idf"][metric])
         assert {len(scores) for scores in by_noise.values()} == {1}
-        assert by_noise[0].pop() > max([0.5, *by_noise.get(0.5, ())])
+        assert by_noise[0].pop() > max([0.2, *by_noise.get(0.5, ())])
     assert len([p for p in (ground / "cache/tf-idf").iterdir() if p.is_dir()]) == 3  # one task of two with two rates
 
 
