@@ -113,6 +113,8 @@ class Factory:
             outcome = (0.7 * shared + 0.3 * random.random(self.examples) < score).astype(np.float32)
             value = float(outcome.mean())
             scores: dict[str, Any] = {"metric": metric, "majority": {metric: 0.508}, **(also or {})}
+            if of.size:
+                scores["tf-idf"] = {metric: 0.65 if of.size == "all" else 0.55 + of.size / 20_000}
             scores["validation" if of.purpose == "tuning" else "test"] = {metric: value}
             record["scores"] = scores
             if artifacts:

@@ -51,7 +51,7 @@ def test_methods_of_one_class_fall_on_one_side(monkeypatch: pytest.MonkeyPatch) 
         for c in range(30)
         for m in range(5)
     ]
-    splits = python_docs._splits(found)
+    splits = python_docs.split_up(found)
     sides = {name: {text.split()[0] for text, _ in splits[name]} for name in ("train", "test")}
     assert sides["train"]
     assert sides["test"]
@@ -63,7 +63,7 @@ def test_copies_and_near_copies_are_left_out(monkeypatch: pytest.MonkeyPatch) ->
     base = "one two three four five six seven eight nine ten"
     near = [python_docs.Docstring("email/a", f"email/a:f{i}", f"{base} {i}") for i in range(50)]
     both = [python_docs.Docstring(area, f"{area}:f", "found in two areas at once") for area in ("email", "xml")]
-    splits = python_docs._splits(near + both)
+    splits = python_docs.split_up(near + both)
     assert splits["test"] == []
     assert ("found in two areas at once", "email") not in splits["train"]
 

@@ -103,7 +103,8 @@ JUDGED: dict[str, tuple[Any, Any, Any]] = {
         ["a cat sat on the mat", "今天天气很好", "over the long quiet hills we ran"],
         ["zzz", "", "jjj"],
     ),
-    "values": (np.array([1.0, 2.0, 3.0]), np.array([2.0, 4.0, 6.0]), np.array([3.0, 2.0, 1.0])),
+    "values": (np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 3.0]), np.array([3.0, 2.0, 1.0])),
+    "label-sets": (np.eye(3, dtype=np.int8)[[0, 1, 1, 2]], np.eye(3)[[0, 1, 1, 2]], 1 - np.eye(3)[[0, 1, 1, 2]]),
     "likelihoods": (None, np.array([[0.0, 5, 20]]), np.array([[7.5, 5, 20], [2.5, 1, 8]])),
 }
 """targets, answers all right, answers all wrong"""

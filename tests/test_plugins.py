@@ -109,10 +109,23 @@ def test_a_task_kind_says_what_it_takes_and_how_it_is_scored(name: str) -> None:
     assert any(module.COLUMNS.values())
 
 
+@pytest.mark.parametrize("name", plugins.names("objectives"))
+def test_an_objective_on_one_feature_vector_solves_a_linear_model(name: str) -> None:
+    module = plugins.load("objectives", name)
+    assert hasattr(module, "solve") == module.POOLED
+
+
+@pytest.mark.parametrize("name", plugins.names("zeroshot"))
+def test_a_way_of_answering_says_how(name: str) -> None:
+    module = plugins.load("zeroshot", name)
+    assert module.GIVES in plugins.names("objectives")
+    assert hasattr(module, "log_probabilities") != hasattr(module, "adapt")
+
+
 @pytest.mark.parametrize("name", plugins.names("metrics"))
 def test_a_metric_says_how_it_is_read(name: str) -> None:
     module = plugins.load("metrics", name)
-    assert module.TAKES in ("classes", "tags", "texts", "values", "likelihoods")
+    assert module.TAKES in ("classes", "label-sets", "tags", "texts", "values", "likelihoods")
     assert type(module.HIGHER_IS_BETTER) is bool
     assert module.HIGHER_IS_BETTER or "lower is better" in module.__doc__.splitlines()[0]
     assert module.RANGE[0] < module.RANGE[1]

@@ -103,9 +103,10 @@ def test_every_score_table_has_the_baseline_and_zero_shot_at_every_size(results:
     (section,) = sections(results)
     assert len(section.scores) == 3
     for table in section.scores:
-        assert table.foot[0][0].text == "majority class"
+        assert [row[0].text for row in table.foot] == ["majority class", "TF-IDF, linear"]
     for table in (t for t in section.scores if "large" in t.caption):
         assert [cell.text for cell in table.foot[0][1:]] == [".508"] * 4
+        assert [cell.text for cell in table.foot[1][1:]] == [".553", ".563", ".601", ".650"]
         zero = next(row for row in table.rows if row[0].text == "zero-shot (no labels)")
         assert len({cell.text for cell in zero[1:]}) == 1
         for column in list(zip(*table.rows, strict=True))[1:]:

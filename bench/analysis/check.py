@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from bench.analysis.sample import AGREE
+from bench.analysis.sample import agree
 from bench.errors import StoreError
 from bench.runner import lock
 from bench.store import atomic, form, paths, records, schema
@@ -84,7 +84,7 @@ def _agreement(path: Path, record: Record, mean: float | None) -> Iterator[str]:
     """The mean outcome is the score, where the metric is a mean over examples; elsewhere there are no outcomes."""
     scores = record.get("scores") or {}
     score = (scores.get("test") or {}).get(scores.get("metric"))
-    if mean is not None and (score is None or not abs(mean - score) < AGREE):
+    if mean is not None and (score is None or not agree(mean, score)):
         yield f"{path}: gives {scores.get('metric')} {mean:.6g}, its record says {score}"
 
 

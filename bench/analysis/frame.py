@@ -128,9 +128,18 @@ def _state(cell: dict[str, Any], attempts: list[Record], planned: int) -> tuple[
     return ("missing" if cell["state"] == "planned" else cell["state"]), statuses, str(cell.get("reason") or "")
 
 
-BASELINES = {"majority": "majority class", "copy": "copy of the source", "lead": "first sentences",
-             "unigram": "unigram frequencies"}  # fmt: skip
-"""What takes no model, by its name in a record."""
+BASELINES = {
+    "majority": "majority class",
+    "mean": "mean value",
+    "tf-idf": "TF-IDF, linear",
+    "unigram": "unigram frequencies",
+    "copy": "copy of the source",
+    "lead": "first sentences",
+}
+"""What takes no model, or no pretraining, by its name in a record, in the order in which tables have them. One that is
+not named here goes by its own name, after these."""
+BASELINE = "baseline_"
+"""What the name of a baseline's column begins with."""
 
 
 def _mean(values: Sequence[float | None]) -> float:
@@ -142,11 +151,26 @@ def _fact(attempts: list[Record], key: str) -> float:
     return _mean([(r.get("facts") or {}).get(key) for r in attempts])
 
 
-def _baseline(ok: list[Record], metric: str) -> dict[str, Any]:
-    """The score of what takes no model, and what that is."""
-    found = next((name for name in BASELINES if any(name in r["scores"] for r in ok)), None)
-    values = [(r["scores"].get(found) or {}).get(metric) for r in ok] if found else []
-    return {"baseline": BASELINES.get(str(found), ""), "baseline_score": _mean(values)}
+def baselines(frame: pd.DataFrame) -> list[tuple[str, str]]:
+    """The columns of those baselines that some of the rows have, and what they are called."""
+    columns = [name for name in frame.columns if name.startswith(BASELINE) and frame[name].notna().any()]
+    return [(name, BASELINES.get(name.removeprefix(BASELINE), name.removeprefix(BASELINE))) for name in columns]
+
+
+def _baselines(ok: list[Record], metric: str) -> dict[str, float]:
+    """The mean score of each baseline."""
+    names = {name: None for r in ok for name in r["scores"] if name not in form.SCORES}
+    return {name: _mean([(r["scores"].get(name) or {}).get(metric) for r in ok]) for name in names}
+
+
+def _spread(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Rows with a column for each baseline that one of them has, where `baselines` stood."""
+    known = {name for row in rows for name in row["baselines"]}
+    order = [name for name in BASELINES if name in known] + sorted(known - BASELINES.keys())
+    for row in rows:
+        found = row["baselines"]
+        spread = {BASELINE + name: found.get(name, math.nan) for name in order}
+        yield {k: v for key, value in row.items() for k, v in (spread if key == "baselines" else {key: value}).items()}
 
 
 def _templates(ok: list[Record], metric: str) -> dict[str, float]:
@@ -189,7 +213,7 @@ def _row(results: Results, place: Place) -> tuple[dict[str, Any], Sample | None]
         "not_distinguishable": False,
         "statuses": statuses,
         "cause": cause,
-        **_baseline(ok, metric),
+        "baselines": _baselines(ok, metric),
         "test_examples": _fact(ok, "test_examples"),
         "tuned": " ".join(f"{name}={value:g}" for name, value in sorted(cell["tuned"].items())),
         "on_edge": bool(cell["on_edge"]),
@@ -250,8 +274,8 @@ def cells(results: Sequence[Results]) -> pd.DataFrame:
     A regime that sees no label stands at every size and noise rate of its task and model, with `labels` 0. `compared`
     rows are those of the rows equal in `KEYS` that have the same seeds, the most that one of them has; `best` is the
     best mean of several, the lowest where `lower_is_better`; `not_distinguishable` rows have a 95 % interval of the
-    paired difference to it that includes 0.
+    paired difference to it that includes 0. `baseline_…` columns, as many as there are baselines, hold their scores.
     """
     rows = [entry for one in results for entry in _rows(one)]
     _compare(rows)
-    return pd.DataFrame([row for row, _ in rows])
+    return pd.DataFrame(_spread([row for row, _ in rows]))

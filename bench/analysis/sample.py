@@ -17,7 +17,8 @@ from bench.store.records import Record
 
 Floats = NDArray[np.float64]
 AGREE = 1e-3
-"""Outcomes whose mean is farther than this from the recorded score are not that score's outcomes."""
+"""Outcomes whose mean is farther than this from the recorded score, or than this part of it where it is above 1, are
+not that score's outcomes."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,12 @@ def _outcomes(folder: Path, record: Record, score: float) -> tuple[NDArray[np.in
         return None
     examples, index = np.unique(table["example"].to_numpy(), return_inverse=True)
     values = np.bincount(index, outcome) / np.bincount(index)
-    return (examples, values) if abs(values.mean() - score) < AGREE else None
+    return (examples, values) if agree(values.mean(), score) else None
+
+
+def agree(mean: float, score: float) -> bool:
+    """Whether outcomes of this mean are the score's."""
+    return bool(abs(mean - score) < AGREE * max(1.0, abs(score)))
 
 
 def collect(folder: Path, records: Sequence[Record], metric: str, labelled: bool) -> Sample:

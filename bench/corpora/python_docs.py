@@ -72,7 +72,7 @@ def load() -> tuple[str, datasets.DatasetDict]:
     import datasets
 
     names = list(AREAS)
-    splits = _splits(list(_installed()))
+    splits = split_up(list(docstrings()))
     features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=names)})
     tables = {
         split: datasets.Dataset.from_dict(
@@ -84,8 +84,8 @@ def load() -> tuple[str, datasets.DatasetDict]:
     return hashlib.sha256(json.dumps([names, splits]).encode()).hexdigest(), datasets.DatasetDict(tables)
 
 
-def _installed() -> Iterator[Docstring]:
-    """Every docstring and language topic of five words or more, files in the order of their names."""
+def installed() -> Iterator[tuple[str, ast.Module]]:
+    """Every source file of the standard library that can be read, as its module's path, in the order of their names."""
     root = Path(sysconfig.get_path("stdlib"))
     for path in sorted(root.rglob("*.py")):
         parts = path.relative_to(root).parts
@@ -95,11 +95,21 @@ def _installed() -> Iterator[Docstring]:
                     tree = ast.parse(path.read_bytes())
             except (OSError, SyntaxError, ValueError):
                 continue
-            module = "/".join(parts).removesuffix(".py")
-            texts = _topics(tree) if module == "pydoc_data/topics" else _docstrings(tree, "")
-            for unit, text in texts:
-                if len(text.split()) >= FEWEST_WORDS:
-                    yield Docstring(module, f"{module}:{unit}", " ".join(text.split()))
+            yield "/".join(parts).removesuffix(".py"), tree
+
+
+def docstrings() -> Iterator[Docstring]:
+    """Every docstring and language topic of five words or more."""
+    for module, tree in installed():
+        texts = _topics(tree) if module == "pydoc_data/topics" else _docstrings(tree, "")
+        for unit, text in texts:
+            if len(text.split()) >= FEWEST_WORDS:
+                yield Docstring(module, f"{module}:{unit}", " ".join(text.split()))
+
+
+def area(module: str) -> str:
+    """The area a module belongs to; empty where it is none of ours."""
+    return next((name for name, modules in AREAS.items() if module.split("/")[0] in modules.split()), "")
 
 
 def _docstrings(node: ast.AST, unit: str) -> Iterator[tuple[str, str]]:
@@ -116,29 +126,28 @@ def _topics(tree: ast.Module) -> Iterator[tuple[str, str]]:
             yield "", node.value
 
 
-def _splits(docstrings: list[Docstring]) -> dict[str, list[tuple[str, str]]]:
+def split_up(docstrings: list[Docstring]) -> dict[str, list[tuple[str, str]]]:
     """Split name → (text, area); the area is empty for unlabelled texts."""
-    area_of = {module: area for area, modules in AREAS.items() for module in modules.split()}
     areas: dict[str, dict[str, None]] = {}
     first: dict[str, Docstring] = {}
     for doc in docstrings:
-        areas.setdefault(_key(_cut(doc.text)), {})[area_of.get(doc.module.split("/")[0], "")] = None
-        first.setdefault(_key(_cut(doc.text)), doc)
+        areas.setdefault(key_of(cut(doc.text)), {})[area(doc.module)] = None
+        first.setdefault(key_of(cut(doc.text)), doc)
     train, test, rest = [], [], []
     for key, doc in first.items():
-        area = next(iter(areas[key])) if len(areas[key]) == 1 else ""
-        if area and int(hashlib.sha256(doc.unit.encode()).hexdigest(), 16) % 3 == 0:
-            test.append((_cut(doc.text), area))
+        own = next(iter(areas[key])) if len(areas[key]) == 1 else ""
+        if own and tested(doc.unit):
+            test.append((cut(doc.text), own))
         else:
             rest += [(passage, "") for passage in _passages(doc.text)]
-            if area:
-                train.append((_cut(doc.text), area))
+            if own:
+                train.append((cut(doc.text), own))
     known = {sequence for text, _ in rest for sequence in _sequences(text)}
     test = [(text, area) for text, area in test if 2 * len(_sequences(text) & known) <= len(_sequences(text))]
-    for area in AREAS:
-        if min([a for _, a in train].count(area), [a for _, a in test].count(area)) * 2 < FEWEST_EXAMPLES:
+    for name in AREAS:
+        if min([a for _, a in train].count(name), [a for _, a in test].count(name)) * 2 < FEWEST_EXAMPLES:
             raise DataError(
-                f"builtin data 'python-docs': {sysconfig.get_path('stdlib')} holds too few source files about {area}; "
+                f"builtin data 'python-docs': {sysconfig.get_path('stdlib')} holds too few source files about {name}; "
                 "use a Python installed with its standard library's sources"
             )
     for rows in (train, test, rest):  # the areas mixed, as whoever takes the first few expects
@@ -146,11 +155,16 @@ def _splits(docstrings: list[Docstring]) -> dict[str, list[tuple[str, str]]]:
     return {"train": train, "test": test, "unlabelled": rest}
 
 
-def _key(text: str) -> str:
+def tested(unit: str) -> bool:
+    """Whether all of a top-level class or function is for testing: a third of them."""
+    return int(hashlib.sha256(unit.encode()).hexdigest(), 16) % 3 == 0
+
+
+def key_of(text: str) -> str:
     return " ".join(re.findall(r"\w+", text.casefold()))
 
 
-def _cut(text: str) -> str:
+def cut(text: str) -> str:
     return " ".join(text.split()[:WORDS])
 
 
@@ -162,5 +176,5 @@ def _passages(text: str) -> Iterator[str]:
 
 
 def _sequences(text: str) -> set[tuple[str, ...]]:
-    words = _key(text).split()
+    words = key_of(text).split()
     return {tuple(words[i : i + 4]) for i in range(max(1, len(words) - 3))}

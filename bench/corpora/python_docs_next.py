@@ -28,7 +28,7 @@ def load() -> tuple[str, datasets.DatasetDict]:
     """A hash of the content, and the splits train and test with context, choices and label. Raises DataError."""
     import datasets
 
-    splits = _splits(list(python_docs._installed()))
+    splits = _splits(list(python_docs.docstrings()))
     text = datasets.Value("string")
     features = datasets.Features({"context": text, "choices": datasets.List(text), "label": datasets.Value("int64")})
     tables = {split: datasets.Dataset.from_list(rows, features) for split, rows in splits.items()}
@@ -36,18 +36,18 @@ def load() -> tuple[str, datasets.DatasetDict]:
 
 
 def _splits(docstrings: list[python_docs.Docstring]) -> dict[str, list[dict[str, Any]]]:
-    found = python_docs._splits(docstrings)
+    found = python_docs.split_up(docstrings)
     tested, seen = ({text for text, _ in found[split]} for split in ("test", "unlabelled"))
     documents: dict[str, dict[str, None]] = {"train": {}, "test": {}}
     for text in (docstring.text for docstring in docstrings):
-        start = python_docs._cut(text)
+        start = python_docs.cut(text)
         if start in seen or start in tested:
             documents["train" if start in seen else "test"][text] = None
-    known = {python_docs._key(sentence) for text in documents["train"] for sentence in _sentences(text)}
+    known = {python_docs.key_of(sentence) for text in documents["train"] for sentence in _sentences(text)}
     splits = {split: [row for text in texts for row in _examples(text)] for split, texts in documents.items()}
     splits["test"] = [
         row for row in splits["test"]
-        if known.isdisjoint(python_docs._key(sentence) for sentence in (row["context"], *row["choices"]))
+        if known.isdisjoint(python_docs.key_of(sentence) for sentence in (row["context"], *row["choices"]))
     ]  # fmt: skip
     for rows in splits.values():  # the documents mixed, as whoever takes the first few expects
         rows.sort(key=lambda row: _hash(json.dumps(row)))

@@ -1,4 +1,4 @@
-"""Real data that needs no download: `{builtin: python-docs}` or `{builtin: digits, classes: [5, 6, 7, 8, 9]}`."""
+"""Real data that needs no download: `{builtin: python-docs}` or `{builtin: digits, classes: [5, 6, 7, 8, 9]}`, …"""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ VERSION = 1
 class Parameters(Strict):
     """Which corpus; for the digits also which of them, relabelled in that order."""
 
-    builtin: Literal["python-docs", "python-docs-next", "digits"]
+    builtin: Literal["python-docs", "python-docs-next", "python-functions", "python-pairs", "digits"]
     classes: tuple[Annotated[int, Field(ge=0, le=9)], ...] | None = None
 
     @model_validator(mode="after")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,14 +46,17 @@ class Examples:
     targets: Sequence[Any] | None = None
 
 
-def class_words(dataset: Any, column: str, parameters: Labelled, place: str) -> list[str]:
-    """The task's labels, from the suite or else from the data: its class names, or its sorted distinct values."""
+def class_words(dataset: Any, column: str, parameters: Labelled, place: str, *, sets: bool = False) -> list[str]:
+    """The task's labels, from the suite or else from the data: its class names, or its sorted distinct values.
+
+    sets: whether the column holds a list of labels for each example.
+    """
     if parameters.labels:
         return parameters.words()
     names = _class_names(dataset, column)
     if names is not None:
         return list(names)
-    values = sorted(set(_values(dataset, column, place)), key=str)
+    values = sorted(set(_flat(dataset, column, place)[1] if sets else _values(dataset, column, place)), key=str)
     if len(values) > 1000 or len(values) < 2 or isinstance(values[0], float):
         raise DataError(
             f"{place}: column '{column}' has {len(values)} distinct values; list the task's classes under labels"
@@ -67,6 +71,39 @@ def labels_of(dataset: Any, column: str, parameters: Labelled, place: str) -> np
     Raises DataError with the row.
     """
     values = _values(dataset, column, place)
+    return _numbers(dataset, column, parameters, place, range(len(values)), values)
+
+
+def label_sets_of(dataset: Any, column: str, parameters: Labelled, place: str) -> np.ndarray:
+    """Which labels each example has, 0 or 1, int8 [n, labels], looked up as `labels_of` does.
+
+    Raises DataError with the row.
+    """
+    rows, values = _flat(dataset, column, place)
+    found = np.zeros((len(dataset[column]), len(parameters.labels)), dtype=np.int8)
+    np.add.at(found, (np.array(rows, dtype=np.int64), _numbers(dataset, column, parameters, place, rows, values)), 1)
+    if (found > 1).any():
+        row, label = np.argwhere(found > 1)[0]
+        raise DataError(
+            f"{place}, row {row}, column '{column}': names label '{parameters.words()[label]}' twice; give every "
+            "example a list of its labels, not a number for each label there is"
+        )
+    return found
+
+
+def rarest(kinds: Sequence[Set[Any]]) -> np.ndarray:
+    """What subsets are stratified by where an example is of several kinds: the rarest of them, counted from 1 in the
+    kinds' order, and 0 where there is none; int64 [n]."""
+    counts = Counter(kind for found in kinds for kind in found)
+    order = {kind: number for number, kind in enumerate(sorted(counts), start=1)}
+    chosen = [min(found, key=lambda kind: (counts[kind], kind), default=None) for found in kinds]
+    return np.array([0 if kind is None else order[kind] for kind in chosen], dtype=np.int64)
+
+
+def _numbers(
+    dataset: Any, column: str, parameters: Labelled, place: str, rows: Sequence[int], values: list[Any]
+) -> np.ndarray:
+    """Class numbers of values that stand in these rows, int64."""
     keys = list(parameters.labels)
     names = _class_names(dataset, column) or []
     counted = not isinstance(parameters.labels, dict) and not all(map(_is_integer, keys))
@@ -79,7 +116,7 @@ def labels_of(dataset: Any, column: str, parameters: Labelled, place: str) -> np
         values = [names[v] if 0 <= v < len(names) else v for v in values]
     else:
         values = [str(v) for v in values]
-    for row, value in enumerate(values):
+    for row, value in zip(rows, values, strict=True):
         if value not in known:
             hint = did_you_mean(value, keys) if isinstance(value, str) else f"; known: {', '.join(map(str, known))}"
             why = " (labels that the Hub hides look like this)" if value in (-1, "-1") else ""
@@ -87,7 +124,7 @@ def labels_of(dataset: Any, column: str, parameters: Labelled, place: str) -> np
     return np.array([known[value] for value in values], dtype=np.int64)
 
 
-def _values(dataset: Any, column: str, place: str) -> list[Any]:
+def _values(dataset: Any, column: str, place: str, *, sets: bool = False) -> list[Any]:
     """The label column. Raises DataError with the first row that has no label."""
     values = list(dataset[column])
     for row, value in enumerate(values):
@@ -95,13 +132,33 @@ def _values(dataset: Any, column: str, place: str) -> list[Any]:
             raise DataError(
                 f"{place}, row {row}, column '{column}': the label is missing; fill it in or leave the row out"
             )
+        if isinstance(value, list) and not sets:
+            raise DataError(
+                f"{place}, row {row}, column '{column}': {value!r} is a list; `kind: multi-label-classification` takes "
+                "any number of labels an example"
+            )
     return values
+
+
+def _flat(dataset: Any, column: str, place: str) -> tuple[list[int], list[Any]]:
+    """The labels in a column of lists, one after another, and their rows. Raises DataError with the row."""
+    rows: list[int] = []
+    values: list[Any] = []
+    for row, found in enumerate(_values(dataset, column, place, sets=True)):
+        if not isinstance(found, list) or any(value is None or isinstance(value, list) for value in found):
+            raise DataError(
+                f"{place}, row {row}, column '{column}': {found!r} is no list of labels; give every example a list, "
+                "which jsonl and parquet can hold"
+            )
+        rows += [row] * len(found)
+        values += found
+    return rows, values
 
 
 def _class_names(dataset: Any, column: str) -> list[str] | None:
     import datasets
 
-    feature = dataset.features[column]
+    feature = getattr(dataset.features[column], "feature", dataset.features[column])  # a list's is that of its items
     return list(feature.names) if isinstance(feature, datasets.ClassLabel) else None
 
 

@@ -61,7 +61,8 @@ class Facts:
 
     head: what its weights end in, None for a bare encoder. labels: the classification head's words in the order of
     its logits. modules: the sentence-transformers modules it consists of. pooling: what those name, if anything.
-    random: its weights are random (`bench.models.random`).
+    random: its weights are random (`bench.models.random`). problem: what the classification head was trained for, in
+    transformers' words, where the config says it.
     """
 
     model_type: str
@@ -74,6 +75,7 @@ class Facts:
     decoder: bool
     convolutional: bool
     random: bool = False
+    problem: str | None = None
 
     @property
     def sentence_encoder(self) -> bool:
@@ -109,6 +111,7 @@ class Facts:
             decoder=head == "causal-lm" or (model_type.startswith(_DECODERS) and not bidirectional),
             convolutional=modality == "image" and model_type.startswith(_CONVOLUTIONAL),
             random=config.get("random_weights") is True,
+            problem=config.get("problem_type"),
         )
 
     def default_pooling(self) -> Pooling:

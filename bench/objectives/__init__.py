@@ -20,4 +20,10 @@ on a `bench.training.job.Job`:
 and where the first example may be empty
 
     one(job, part)                   the part of one example whose latency is measured
+and where it is `POOLED`
+
+    solve(job, part, features, C, iterations)
+                                     a linear model fitted to a part's features [n, width], dense or sparse: what makes
+                                     of others their answers ([1][n]), and remarks. C: the inverse strength of its L2
+                                     penalty
 """

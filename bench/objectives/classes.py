@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
     from bench.modeling.classifier import Classifier
     from bench.modeling.facts import Facts
     from bench.training.goal import Goal
-    from bench.training.job import Job, Part
+    from bench.training.job import Job, Part, Solved
 
 VERSION = 1
 ANSWERS = "classes"
@@ -24,9 +29,10 @@ def applies(facts: Facts) -> str | None:
     return None
 
 
-def build(job: Job, pretrained: bool, frozen: bool, outputs: int | None = None) -> Classifier:
+def build(job: Job, pretrained: bool, frozen: bool, outputs: int = 0) -> Classifier:
     """A classifier; its head, and a random backbone, come from the initialisation stream.
 
+    outputs: how many numbers the head answers with; 0: one for each of the task's labels.
     frozen: the pretrained weights will not train, and are held in the model's `dtype`; else in fp32.
     outputs: of its head; None for one a class.
     """
@@ -36,7 +42,7 @@ def build(job: Job, pretrained: bool, frozen: bool, outputs: int | None = None) 
     parameters = job.trial.model["parameters"]
     return classifier(
         job.folder,
-        classes=len(job.labels) if outputs is None else outputs,
+        classes=outputs or len(job.labels),
         pooling=job.pooling,
         modality=job.task.MODALITY,
         pretrained=pretrained,
@@ -65,13 +71,45 @@ def goal(job: Job, part: Part) -> Goal:
 
 def answer(job: Job, model: Classifier, part: Part) -> np.ndarray:
     """Log-probabilities, float32 [1, n, classes]."""
+    return outputs(job, model, part, lambda logits: logits.log_softmax(dim=-1))[None]
+
+
+def outputs(job: Job, model: Classifier, part: Part, read: Callable[[Tensor], Tensor]) -> np.ndarray:
+    """`read` of what the head answers, in fp32, for every example: float32 [n, outputs]."""
     encoded = job.encoded(part.split)
     found: np.ndarray = job.batched(
-        lambda rows: model(encoded.batch(part.indices[rows], job.device)).float().log_softmax(dim=-1),
+        lambda rows: read(model(encoded.batch(part.indices[rows], job.device)).float()),
         np.asarray(encoded.lengths)[part.indices],
         "predict",
     )
-    return found[None]
+    return found
+
+
+def solve(job: Job, part: Part, features: Any, C: float, iterations: int) -> Solved:
+    """A logistic regression with an L2 penalty: log-probabilities, float32 [1, n, classes]."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    solver, remarks = LogisticRegression(C=C, max_iter=iterations), []
+    several = len(np.unique(part.labels)) > 1
+    if several:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            solver.fit(features, part.labels)
+        if solver.n_iter_.max() >= iterations:
+            remarks.append(f"the solver stopped at {iterations} iterations before it converged")
+    else:
+        remarks.append("all training labels are alike: the probe answers that class")
+
+    def answers(rows: Any) -> np.ndarray:
+        found = np.full((rows.shape[0], len(job.labels)), FLOOR, dtype=np.float32)
+        if several:
+            found[:, solver.classes_] = np.maximum(solver.predict_log_proba(rows), FLOOR)
+        else:
+            found[:, part.labels[0]] = 0.0
+        return found[None]
+
+    return answers, remarks
 
 
 def targets(job: Job, part: Part) -> np.ndarray:
@@ -80,10 +118,12 @@ def targets(job: Job, part: Part) -> np.ndarray:
 
 
 def baselines(job: Job, part: Part) -> dict[str, np.ndarray]:
-    """majority: always the training pool's most frequent class."""
+    """majority: always the training pool's most frequent class; tf-idf: a logistic regression on words."""
+    from bench.training.bag_of_words import tf_idf
+
     found = np.full((1, len(part.labels), len(job.labels)), FLOOR, dtype=np.float32)
     found[:, :, job.majority] = 0.0
-    return {"majority": found}
+    return {"majority": found, **tf_idf(job, part)}
 
 
 def lost(answers: np.ndarray) -> np.ndarray:

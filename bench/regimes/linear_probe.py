@@ -1,8 +1,7 @@
-"""Solve a logistic regression on the frozen model's features."""
+"""Solve a linear model on the frozen model's features: a logistic regression, or for numbers a ridge regression."""
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 VERSION = 1
 TUNED = Tuned("C", 1e-5, 1e1)
 LABELS, TRAINS, POOLED = True, False, True
+ITERATIONS = 1000
 
 
 class Parameters(RegimeParameters):
@@ -28,10 +28,6 @@ class Parameters(RegimeParameters):
 
 def adapt(job: Job, parameters: Parameters) -> Adapted:
     """Fit on the train part's features, which are computed once per model and task (`Job.features`)."""
-    import numpy as np
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     from bench.training.job import Adapted
@@ -40,29 +36,17 @@ def adapt(job: Job, parameters: Parameters) -> Adapted:
     width = job.features(part.split).shape[1]
     for name in ("validation", "test") if job.trial.purpose == "reported" else ("validation",):
         job.features(job.parts[name].split)  # now, so that their stages time the probe alone
-    if len(np.unique(part.labels)) < 2:
-        job.notes.append("all training labels are alike: the probe answers that class")
-    solver = make_pipeline(StandardScaler(), LogisticRegression(C=job.trial.tuned["C"], max_iter=1000))
-    with job.stages.stage("train"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        chosen = _features(job, part)
-        if len(np.unique(part.labels)) > 1:
-            solver.fit(chosen, part.labels)
-            if solver[-1].n_iter_.max() >= 1000:
-                job.notes.append("the solver stopped at 1000 iterations before it converged")
+    scaler = StandardScaler()
+    with job.stages.stage("train"):
+        scaled = scaler.fit_transform(_features(job, part))
+        answers, remarks = job.objective.solve(job, part, scaled, job.trial.tuned["C"], ITERATIONS)
+    job.notes += remarks
     job.charge("train", part)
-
-    def predict(asked: Part) -> np.ndarray:
-        found = np.full((len(asked.indices), len(job.labels)), np.log(1e-12), dtype=np.float32)
-        rows = _features(job, asked)
-        if hasattr(solver[-1], "classes_"):
-            found[:, solver[-1].classes_] = np.maximum(solver.predict_log_proba(rows), np.log(1e-12))
-        else:
-            found[:, part.labels[0]] = 0.0
-        return found[None]
-
-    head = (width + 1) * len(job.labels)
-    return Adapted(predict, trainable=head, total=job.backbone_parameters + head, stored_bytes=4 * (head + 2 * width))
+    head = (width + 1) * max(len(job.labels), 1)
+    return Adapted(
+        lambda asked: answers(scaler.transform(_features(job, asked))),
+        trainable=head, total=job.backbone_parameters + head, stored_bytes=4 * (head + 2 * width),
+    )  # fmt: skip
 
 
 def _features(job: Job, part: Part) -> np.ndarray:

@@ -26,15 +26,18 @@ class Parameters(RegimeParameters):
     prior: bool = Field(default=False, description="likelihood: judge a label against its likelihood without the text")
 
 
-def resolve(facts: Any, question: Any, parameters: Parameters) -> dict[str, Any]:
-    """The way this model answers, for the trial to hold. Raises NotApplicable where it has none."""
+def resolve(facts: Any, question: Any, parameters: Parameters, shots: bool = False) -> dict[str, Any]:
+    """The way this model answers, for the trial to hold; with `shots` one that takes examples in its prompt.
+
+    Raises NotApplicable where it has none.
+    """
     from bench import plugins, zeroshot
 
+    asked = (question.modality, question.labels, question.label_map, question.gives, question.columns)
     if parameters.way is None:
-        way, reason = zeroshot.choose(facts, question.modality, question.labels, question.label_map, question.gives)
+        way, reason = zeroshot.choose(facts, *asked, shots=shots)
     else:
-        way = parameters.way
-        reason = zeroshot.applies(way, facts, question.modality, question.labels, question.label_map)
+        way, reason = parameters.way, zeroshot.unfit(parameters.way, facts, *asked, shots=shots)
     if way is None or reason is not None:
         raise NotApplicable(str(reason))
     return {"way": way, "way_version": plugins.load("zeroshot", way).VERSION}

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import NullLocator
 
 from bench import plugins
-from bench.analysis.frame import BASELINES
+from bench.analysis.frame import baselines
 from bench.errors import UsageError
 from bench.report import numbers
 from bench.report.section import Figure, Section
@@ -23,6 +23,8 @@ from bench.report.text import clean
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9", "#7F7F7F")
 """Okabe & Ito's, told apart with any colour vision; the markers tell them apart in grey."""
 MARKERS = "os^Dv*PX"
+DASHES = (":", "-.", (0, (1, 4)), (0, (5, 4, 1, 4)))
+"""Of baselines, which all are grey."""
 CROWDED = 5
 """More ticks than this stand aslant."""
 STYLE = {
@@ -62,17 +64,21 @@ def _curve(axes: Any, rows: pd.DataFrame, x: str, style: dict[str, Any]) -> Any:
     return axes.plot(rows[x], rows["mean"], **style)[0]
 
 
-def _panel(axes: Any, rows: pd.DataFrame, x: str, styles: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _panel(
+    axes: Any, rows: pd.DataFrame, x: str, styles: dict[str, dict[str, Any]], trivial: dict[tuple[str, str], Any]
+) -> dict[str, Any]:
+    """Draw it, and return a line for each regime and baseline in it. trivial: (column, name) of a baseline → dash."""
     handles = {}
     for regime, of in rows.groupby("regime", sort=False):
         if (of["labels"] == 0).all():
             handles[str(regime)] = _flat(axes, of.iloc[0], styles[str(regime)])
         else:
             handles[str(regime)] = _curve(axes, of.sort_values(x), x, styles[str(regime)])
-    baseline = rows.loc[rows["labels"] > 0].groupby(x)["baseline_score"].first()
-    if baseline.notna().any():
-        trivial = str(rows.loc[rows["baseline"] != "", "baseline"].iloc[0])
-        handles[trivial] = axes.plot(baseline.index, baseline, color="#555555", linestyle=":")[0]
+    labelled = rows.loc[rows["labels"] > 0]
+    for (column, name), dash in trivial.items():
+        found = labelled.groupby(x)[column].first()
+        if found.notna().any():
+            handles[name] = axes.plot(found.index, found, color="#555555", linestyle=dash)[0]
     if x == "labels":
         ticks = sorted(rows.loc[rows["labels"] > 0, "labels"].unique())
         axes.set_xscale("log")
@@ -96,6 +102,7 @@ def draw(figure: Figure) -> Canvas:
         str(regime): {"color": COLOURS[i % len(COLOURS)], "marker": MARKERS[i % len(MARKERS)]}
         for i, regime in enumerate(regimes)
     }
+    trivial = {one: DASHES[i % len(DASHES)] for i, one in enumerate(baselines(rows))}
     width = max(2.6 * across, 3.4) + 0.2
     canvas = Canvas(figsize=(width, 2.1 * len(places) + 0.5), layout="constrained")
     panels = canvas.subplots(len(places), across, squeeze=False, sharey="row")
@@ -107,10 +114,10 @@ def draw(figure: Figure) -> Canvas:
         for axes in row[len(models) :]:
             axes.set_axis_off()
         for axes, (model, of) in zip(row, models, strict=False):
-            handles |= _panel(axes, _bounded(of), figure.x, styles)
+            handles |= _panel(axes, _bounded(of), figure.x, styles, trivial)
             axes.set_title(clean(f"{task!s}, {model!s}"), parse_math=False)
             axes.set_xlabel(_X[figure.x])
-    order = [name for name in [*map(str, regimes), *BASELINES.values()] if name in handles]
+    order = [*map(str, regimes), *(name for _, name in trivial if name in handles)]
     legend = canvas.legend(
         [handles[name] for name in order],
         [clean(name) for name in order],

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from bench.analysis.frame import lower_is_better, size_order
+from bench.analysis.frame import baselines, lower_is_better, size_order
 from bench.report import numbers
 
 STATES = {
@@ -74,16 +74,11 @@ def _score(rows: pd.DataFrame) -> Cell:
     return Cell(text, bool(row["best"]), marks)
 
 
-def _trivial(rows: pd.DataFrame) -> str:
-    """What the baseline is."""
-    return next(iter(rows["baseline"][rows["baseline"] != ""]), "majority class")
-
-
-def _baseline(rows: pd.DataFrame) -> Cell:
+def _baseline(rows: pd.DataFrame, column: str) -> Cell:
     """Every regime saw the same labels, so the row with the most seeds tells it best."""
-    known = rows[rows["baseline_score"].notna()]
+    known = rows[rows[column].notna()]
     known = known.sort_values("seeds", ascending=False, kind="stable")
-    return Cell(numbers.NONE if known.empty else numbers.score(known["baseline_score"].iloc[0]))
+    return Cell(numbers.NONE if known.empty else numbers.score(known[column].iloc[0]))
 
 
 _BASES = {
@@ -160,10 +155,8 @@ def scores(group: pd.DataFrame, title: str) -> Table:
         align="l" + "r" * len(sizes),
         rows=rows,
         foot=[
-            [
-                Cell(next(iter(group["baseline"][group["baseline"] != ""]), "majority class")),
-                *(_baseline(group[group["size"] == size]) for size in sizes),
-            ]
+            [Cell(name), *(_baseline(group[group["size"] == size], column) for size in sizes)]
+            for column, name in baselines(group)
         ],
         notes=_notes(group, rows),
     )

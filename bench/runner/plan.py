@@ -35,6 +35,7 @@ class Question(NamedTuple):
     modality: str
     labels: list[str]
     label_map: dict[str, str]
+    columns: tuple[str, ...] = ()
 
 
 @dataclass
@@ -218,7 +219,7 @@ class _Pair:
 
     @staticmethod
     def _way(facts: Facts, asked: Question) -> tuple[str | None, str | None]:
-        return zeroshot.choose(facts, asked.modality, asked.labels, asked.label_map, asked.gives)  # type: ignore[arg-type]
+        return zeroshot.choose(facts, asked.modality, asked.labels, asked.label_map, asked.gives, asked.columns)  # type: ignore[arg-type]
 
     def _training(self, own: Json, trains: bool) -> Json:
         training = self.suite.training.model_dump(mode="json")
@@ -311,7 +312,7 @@ def _question(task: Task, spec: Json) -> Question:
     labels = spec["parameters"].get("labels", [])
     words = list(labels.values()) if isinstance(labels, dict) else labels
     kind = plugins.load("tasks", task.kind)
-    return Question(kind.GIVES, kind.MODALITY, words, spec["parameters"].get("label_map", {}))
+    return Question(kind.GIVES, kind.MODALITY, words, spec["parameters"].get("label_map", {}), tuple(spec["columns"]))
 
 
 @functools.cache

@@ -38,15 +38,21 @@ class _Change(_Form):
 
 
 class _Scores(_Form):
+    """What it does not name are baselines: what takes no model, or no pretraining."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
+    __pydantic_extra__: dict[str, Numbers | None]
+
     metric: str
     test: dict[str, Number] | None = None
     validation: dict[str, Number] | None = None
     templates: dict[str, list[Number]] | None = None
-    majority: Numbers | None = None
-    copy_of_source: Annotated[Numbers | None, Field(alias="copy")] = None
-    lead: Numbers | None = None
-    unigram: Numbers | None = None
+    signatures: dict[str, str] | None = None
     forgetting: dict[str, dict[str, _Change]] | None = None
+
+
+SCORES = frozenset(_Scores.model_fields)
+"""The parts of a record's scores that are no baseline."""
 
 
 class _Costs(_Form):

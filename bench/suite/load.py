@@ -79,6 +79,9 @@ class _Loader:
                 self.document.report(
                     ("forgetting", index), f"no task is called {show(task)}{did_you_mean(task, tasks)}"
                 )
+            elif (gives := self.schemas.gives[tasks[task].kind]) != "classes":
+                problem = f"forgetting is measured on tasks of classes; '{task}' gives {gives}"
+                self.document.report(("forgetting", index), problem)
         suite = Suite(
             name=keys.name,
             path=file,

@@ -34,9 +34,13 @@ def label_words(dataset: Any, columns: dict[str, str], parameters: Parameters, p
 
 def examples(dataset: Any, columns: dict[str, str], parameters: Parameters, place: str) -> Examples:
     """The data set's texts (or pairs) and classes. Raises DataError naming the column, row and value at fault."""
+    return Examples(inputs(dataset, columns, place), labels_of(dataset, columns["label"], parameters, place))
+
+
+def inputs(dataset: Any, columns: dict[str, str], place: str) -> Sequence[Any]:
+    """Texts, or pairs of texts. Raises DataError naming the column."""
     texts, *pairs = [_texts(dataset, columns[role], place) for role in ("text", "text_pair") if role in columns]
-    inputs: Sequence[Any] = list(zip(texts, *pairs, strict=True)) if pairs else texts
-    return Examples(inputs, labels_of(dataset, columns["label"], parameters, place))
+    return list(zip(texts, *pairs, strict=True)) if pairs else texts
 
 
 def _texts(dataset: Any, column: str, place: str) -> list[str]:

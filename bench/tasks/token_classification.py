@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from bench.errors import DataError
-from bench.modeling.examples import Examples
+from bench.modeling.examples import Examples, rarest
 from bench.suite.parameters import TaskParameters
 
 if TYPE_CHECKING:
@@ -68,7 +67,7 @@ def examples(dataset: Any, columns: dict[str, str], parameters: Parameters, plac
             )
             raise DataError(f"{place}, row {row}: tag {wrong!r} is not among labels; known: {', '.join(known)}")
         targets.append(np.array(numbers, dtype=np.int64))
-    return Examples(words, _strata(targets, list(known)), targets)
+    return Examples(words, rarest([_kinds(tags.tolist(), list(known)) for tags in targets]), targets)
 
 
 def encode(folder: Path, examples: Examples, parameters: Parameters, target: Path) -> None:
@@ -85,13 +84,9 @@ def load(target: Path) -> Words:
     return tagging.load(target)
 
 
-def _strata(targets: list[np.ndarray], names: list[str]) -> np.ndarray:
-    """int64 [n]: the rarest kind of entity in an example, 0 where there is none."""
-    kinds = [{names[tag].partition("-")[2] or names[tag] for tag in tags.tolist()} - {"O"} for tags in targets]
-    counts = Counter(kind for found in kinds for kind in found)
-    order = {kind: number for number, kind in enumerate(sorted(counts), start=1)}
-    rarest = [min(found, key=lambda kind: (counts[kind], kind), default=None) for found in kinds]
-    return np.array([0 if kind is None else order[kind] for kind in rarest], dtype=np.int64)
+def _kinds(tags: list[int], names: list[str]) -> set[str]:
+    """The kinds of entities in an example."""
+    return {names[tag].partition("-")[2] or names[tag] for tag in tags} - {"O"}
 
 
 def _names(feature: Any) -> list[str] | None:

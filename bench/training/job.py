@@ -36,6 +36,8 @@ from bench.training.seeding import stream
 from bench.training.standing import Fit
 
 Tick = Callable[[str, int, int | None], None]
+Solved = tuple[Callable[[Any], np.ndarray], list[str]]
+"""What an objective solves on features: features [n, width] → answers [1][n], and what is to be remarked of it."""
 
 
 @dataclass
@@ -199,16 +201,18 @@ class Job:
             )
             return loaded
 
-    def ask(self, way: str, loaded: Loaded, inputs: Sequence[Any], task: Any, *, prior: bool = False) -> np.ndarray:
-        """A way of zero-shot's log-probabilities, float32 [templates, n, classes]. task: the task kind's parameters."""
-        plugin = plugins.load("zeroshot", way)
-        answers: np.ndarray = plugin.log_probabilities(
-            loaded, inputs, task.words(), task.templates or plugin.TEMPLATES, self.settings(task, prior=prior)
-        )
-        return answers
+    def unlearnt(self, way: str, answer: Callable[[Loaded, list[Any], Settings], Any]) -> Adapted:
+        """The model with its own head, in a way of zero-shot. answer: (model, inputs, how) → [templates][n]."""
+        loaded = self.whole_model(way)
+
+        def predict(part: Part) -> Any:
+            inputs = self.examples(part.split).inputs
+            return answer(loaded, [inputs[row] for row in part.indices.tolist()], self.settings(self.parameters))
+
+        return Adapted(predict, trainable=0, total=sum(p.numel() for p in loaded.model.parameters()), stored_bytes=0)
 
     def settings(self, task: Any, *, prior: bool = False) -> Settings:
-        """How a way of zero-shot asks. task: the task kind's parameters."""
+        """How a way of zero-shot asks the model. task: the task kind's parameters."""
         return Settings(
             label_map=getattr(task, "label_map", {}),
             device=self.device,
@@ -218,6 +222,14 @@ class Job:
             autocast=self.autocast,
             tick=lambda done, total: self.tick("predict", done, total),
         )
+
+    def ask(self, way: str, loaded: Loaded, inputs: Sequence[Any], task: Any, *, prior: bool = False) -> np.ndarray:
+        """A way of zero-shot's log-probabilities, float32 [templates, n, classes]. task: the task kind's parameters."""
+        plugin = plugins.load("zeroshot", way)
+        answers: np.ndarray = plugin.log_probabilities(
+            loaded, inputs, task.words(), task.templates or plugin.TEMPLATES, self.settings(task, prior=prior)
+        )
+        return answers
 
     def features(self, split: str) -> np.ndarray:
         """Frozen features of a whole split, float32 [n, width], computed once for all trials that share them.

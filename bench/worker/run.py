@@ -153,10 +153,11 @@ def _measure(job: Job, order: Json, record: Json) -> None:
             scores |= evaluation.signatures(metrics)
             if len(answers) > 1:
                 scores["templates"] = evaluation.by_template(metrics, targets, answers)
-            for name, trivial in job.objective.baselines(job, part).items():
-                scores[name] = evaluation.scores(job.task, metrics, targets, trivial)
             artifact["predictions"] = evaluation.predictions(job.task, metrics[0], part.indices, targets, answers)
             costs["inference"] = _inference(job, adapted, part, job.stages)
+    if trial.purpose == "reported":  # out of what is measured: nobody's memory
+        for name, trivial in job.objective.baselines(job, part).items():
+            scores[name] = evaluation.scores(job.task, metrics, targets, trivial)
     with job.stages.stage("save"):
         evaluation.save(paths.artifacts(Path(order["results"]), trial.id, order["attempt"]), artifact)
     if (

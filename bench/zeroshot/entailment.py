@@ -26,7 +26,7 @@ def applies(
     facts: Facts, modality: Literal["text", "image"], labels: Sequence[str], label_map: Mapping[str, str]
 ) -> str | None:
     """None, or why not."""
-    if modality != "text" or facts.head != "sequence-classification" or _entailment(facts.labels or ()) is None:
+    if modality != "text" or facts.head != "sequence-classification" or column(facts.labels or ()) is None:
         return "it is no text classifier with a label 'entailment'"
     return None
 
@@ -48,11 +48,24 @@ def log_probabilities(
     how: Settings,
 ) -> np.ndarray:
     """float32 [templates, examples, labels]."""
+    from bench.modeling import answering
+
+    judged = log_likelihoods(loaded, inputs, labels, templates, how)
+    return answering.normalised(judged[..., column(loaded.labels)])
+
+
+def log_likelihoods(
+    loaded: Loaded,
+    inputs: Sequence[str] | Sequence[tuple[str, str]],
+    labels: Sequence[str],
+    templates: Sequence[str],
+    how: Settings,
+) -> np.ndarray:
+    """Of each of the model's own labels (entailment, contradiction, …), float32 [templates, examples, labels, own]."""
     import numpy as np
 
     from bench.modeling import answering, prompts
 
-    column = _entailment(loaded.labels)
     premises = [prompts.plain(example) for example in inputs for _ in labels]
     scores = []
     for number, template in enumerate(templates):
@@ -62,14 +75,15 @@ def log_probabilities(
         )
         found = answering.run(
             answering.tokens(loaded, encoding),
-            lambda batch, _: loaded.model(**batch).logits.float().log_softmax(-1)[:, [column]],
+            lambda batch, _: loaded.model(**batch).logits.float().log_softmax(-1),
             how,
             part=(number, len(templates)),
         )
-        scores.append(found.reshape(len(inputs), len(labels)))
-    return answering.normalised(np.stack(scores))
+        scores.append(found.reshape(len(inputs), len(labels), -1))
+    return np.stack(scores)
 
 
-def _entailment(names: Sequence[str]) -> int | None:
-    found = [i for i, name in enumerate(names) if name.casefold().startswith("entail")]
+def column(names: Sequence[str], *beginnings: str) -> int | None:
+    """The first of a model's labels that begins so, `entail` where nothing is said."""
+    found = [i for i, name in enumerate(names) if name.casefold().startswith(beginnings or "entail")]
     return found[0] if found else None

@@ -59,15 +59,23 @@ def log_probabilities(
 
     from bench.modeling import answering
 
-    if loaded.tokenizer is None:
-        logits = answering.run_images(loaded, inputs, lambda pixels: loaded.model(**pixels).logits, how)
-    else:
-        sides = [list(inputs)] if isinstance(inputs[0], str) else [list(side) for side in zip(*inputs, strict=True)]
-        encoding = loaded.tokenizer(*sides, truncation=True, max_length=loaded.length(how.max_length))
-        logits = answering.run(answering.tokens(loaded, encoding), lambda batch, _: loaded.model(**batch).logits, how)
+    found = logits(loaded, inputs, how)
     columns = np.array(meant(loaded.labels, labels, how.label_map))
-    summed = [np.logaddexp.reduce(logits[:, columns == i], axis=-1) for i in range(len(labels))]
+    summed = [np.logaddexp.reduce(found[:, columns == i], axis=-1) for i in range(len(labels))]
     return answering.normalised(np.stack(summed, axis=-1))[None]
+
+
+def logits(
+    loaded: Loaded, inputs: Sequence[str] | Sequence[tuple[str, str]] | Sequence[PIL.Image.Image], how: Settings
+) -> np.ndarray:
+    """What the head answers, float32 [examples, own labels]."""
+    from bench.modeling import answering
+
+    if loaded.tokenizer is None:
+        return answering.run_images(loaded, inputs, lambda pixels: loaded.model(**pixels).logits, how)
+    sides = [list(inputs)] if isinstance(inputs[0], str) else [list(side) for side in zip(*inputs, strict=True)]
+    encoding = loaded.tokenizer(*sides, truncation=True, max_length=loaded.length(how.max_length))
+    return answering.run(answering.tokens(loaded, encoding), lambda batch, _: loaded.model(**batch).logits, how)
 
 
 def meant(own: Sequence[str], labels: Sequence[str], label_map: Mapping[str, str]) -> list[int]:

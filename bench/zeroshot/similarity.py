@@ -62,7 +62,7 @@ def log_probabilities(
 
 
 def embeddings(loaded: Loaded, texts: Sequence[str], how: Settings) -> np.ndarray:
-    """Vectors of length 1, float32 [texts, width]. Raises NotApplicable for a pooling that is none of ours."""
+    """Pooled states of length 1, float32 [n, width]. Raises NotApplicable for a pooling that is none of ours."""
     import torch
 
     from bench.modeling import answering

@@ -1,0 +1,76 @@
+"""What no pretraining takes: TF-IDF of words and pairs of words (Spärck Jones 1972), and the linear model on top.
+
+It learns from the labels that the trial saw, wrong ones among them, and is computed once for all models and regimes.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.modeling.prompts import plain
+from bench.store.cache import cached
+
+if TYPE_CHECKING:
+    from bench.training.job import Job, Part
+
+VERSION = 1
+MOST = 50_000
+"""Features, the most frequent ones: what the linear model and its solver hold in memory grows with them."""
+ITERATIONS = 100
+UNSPACED = re.compile(
+    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+"""Letters of scripts that put no space between words: Thai, Lao, Burmese, Khmer, Japanese and Chinese."""
+
+
+def tf_idf(job: Job, part: Part) -> dict[str, np.ndarray]:
+    """{"tf-idf": [1][n] answers to a part}; {} where the trial saw no label or the task is none of text."""
+    if job.task.MODALITY != "text" or not len(job.parts["train"].indices):
+        return {}
+    begun = time.perf_counter()
+    job.tick("tf-idf", 0, None)
+    folder = cached("tf-idf", _key(job, part), lambda target: _fill(job, part, target))
+    job.shared_seconds -= time.perf_counter() - begun
+    found = folder / "answers.npy"
+    return {"tf-idf": np.load(found)} if found.exists() else {}
+
+
+def unspaced(texts: list[str]) -> bool:
+    """Whether most letters of the texts are of a script that puts no space between words."""
+    every = "".join(texts)
+    return 2 * len(UNSPACED.findall(every)) > len(re.findall(r"[^\W\d_]", every))
+
+
+def _key(job: Job, part: Part) -> dict[str, Any]:
+    """Everything that determines what is learnt and asked."""
+    import sklearn
+
+    trial = job.trial
+    return {"version": VERSION, "library": sklearn.__version__, "task": trial.task, "size": trial.size,
+            "noise": trial.noise, "validation": trial.validation, "seed": trial.seed, "limits": trial.limits,
+            "split": part.split}  # fmt: skip
+
+
+def _fill(job: Job, part: Part, target: Path) -> None:
+    """Writes nothing where the texts hold no word."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    known, asked = (_texts(job, of) for of in (job.parts["train"], part))
+    unit = "char" if unspaced(known) else "word"
+    vectors = TfidfVectorizer(analyzer=unit, ngram_range=(1, 2), max_features=MOST, dtype=np.float32)
+    try:
+        features = vectors.fit_transform(known)
+    except ValueError:
+        return
+    answers, _ = job.objective.solve(job, job.parts["train"], features, 1.0, ITERATIONS)
+    np.save(target / "answers.npy", answers(vectors.transform(asked)))
+
+
+def _texts(job: Job, part: Part) -> list[str]:
+    inputs = job.examples(part.split).inputs
+    return [plain(inputs[row]) for row in part.indices.tolist()]
