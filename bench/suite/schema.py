@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, Field
@@ -64,6 +64,7 @@ class TaskKeys(Strict):
     splits: SplitKeys = SplitKeys()
     sizes: Sizes | None = None
     label_noise: Noise | None = None
+    after: str | None = None
 
 
 class SuiteKeys(Strict):
@@ -90,7 +91,8 @@ class SuiteKeys(Strict):
 
 @dataclass(frozen=True)
 class Schemas:
-    """What plugins accept: each name's `Parameters`, what answers a task kind gives, and which a metric judges."""
+    """What plugins accept: each name's `Parameters`, what answers a task kind gives, and which a metric judges; and of
+    which modality a task kind is."""
 
     models: Mapping[str, type[BaseModel]]
     tasks: Mapping[str, type[BaseModel]]
@@ -98,6 +100,7 @@ class Schemas:
     data: Mapping[str, type[BaseModel]]
     gives: Mapping[str, str]
     metrics: Mapping[str, str]
+    modalities: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,8 @@ class Source:
 
 @dataclass(frozen=True)
 class Task:
-    """A task with its axes resolved. `splits["test"]` is a split's name or the fraction of train to carve out."""
+    """A task with its axes resolved. `splits["test"]` is a split's name or the fraction of train to carve out. after:
+    the task that a model is adapted to before it is to this one."""
 
     kind: str
     parameters: BaseModel
@@ -119,6 +123,7 @@ class Task:
     splits: dict[str, str | float]
     sizes: tuple[Size, ...]
     label_noise: tuple[float, ...]
+    after: str | None = None
 
 
 @dataclass(frozen=True)
