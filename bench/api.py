@@ -139,7 +139,7 @@ def run(
             return Sweep(suite, folder, found, before, narrow, smoke).nothing(first)
         server = server or stack.enter_context(Server())
         waiting = {("tasks", cell.names.task) for cell in first.cells if cell.state == "waiting"}
-        used = (_used(missing) | waiting) - new  # whatever is not at hand comes here now, not while a trial's clock runs
+        used = (_used(missing) | waiting) - new  # what is not at hand comes here now, not while a trial's clock runs
         found = _lock(suite, folder, found, server, lambda section, name: (section, name) in used, say)
         shown = progress(places) if progress else Lines(Console(), len(places))
         sweep = Sweep(suite, folder, found, before, narrow, smoke)

@@ -37,6 +37,14 @@ class _Change(_Form):
     after: Number
 
 
+class _After(_Form):
+    task: str
+    metric: str
+    before: dict[str, Number]
+    after: dict[str, Number]
+    without: dict[str, Number]
+
+
 class _Scores(_Form):
     metric: str
     test: dict[str, Number] | None = None
@@ -46,6 +54,7 @@ class _Scores(_Form):
     copy_of_source: Annotated[Numbers | None, Field(alias="copy")] = None
     lead: Numbers | None = None
     forgetting: dict[str, dict[str, _Change]] | None = None
+    after: _After | None = None
 
 
 class _Costs(_Form):

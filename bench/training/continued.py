@@ -1,4 +1,4 @@
-"""Pretraining goes on with a task's own text, without its labels, before the task is learnt (Gururangan et al. 2020)."""
+"""Pretraining that goes on with a task's own text, without its labels (Gururangan et al. 2020)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ LENGTH = 256
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """objective: masked-lm or causal-lm; rate: what fraction of tokens is hidden; steps, where given, win over epochs."""
+    """rate: what fraction of tokens is hidden; steps, where given, win over epochs."""
 
     objective: Literal["masked-lm", "causal-lm"]
     epochs: float
@@ -90,7 +90,8 @@ def _pretrain(job: Job, settings: Settings, training: Training, target: Path) ->
     asked: nn.Module = AtPositions(model) if masked else Logits(model)
     count, size = len(tokens.lengths), training.batch_size
     steps = settings.steps or math.ceil(settings.epochs * math.ceil(count / size))
-    goal = _masked_goal(job, tokens, settings.rate, math.ceil(steps * size / count)) if masked else _causal_goal(job, tokens)
+    copies = math.ceil(steps * size / count)
+    goal = _masked_goal(job, tokens, settings.rate, copies) if masked else _causal_goal(job, tokens)
     torch.manual_seed(stream(SEED, "dropout"))
     fit = train(
         asked.to(job.device), goal, endless(goal.lengths, size, stream(SEED, "order")),

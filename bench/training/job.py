@@ -267,8 +267,8 @@ class Job:
     def shared(self, stage: str, kind: str, key: Json, compute: Callable[[Path], Json]) -> Path:
         """A folder of the cache that whole trials share, filled by `compute`, which says what that took.
 
-        compute: folder → {"seconds", "notes", …}, kept as facts.json. Its seconds are charged in full to every trial that
-        uses the folder, and not the time that this one took or waited for it; its memory is no trial's.
+        compute: folder → {"seconds", "notes", …}, kept as facts.json. Its seconds are charged in full to every trial
+        that uses the folder, and not the time that this one took or waited for it; its memory is no trial's.
         """
         begun = time.perf_counter()
         folder = cached(kind, key, lambda target: _write(target, compute(target)))
