@@ -240,9 +240,7 @@ def sequence(group: pd.DataFrame, title: str) -> Table:
         f"after it was learnt → after {task} was learnt too; means over seeds (their number).",
         head=["regime", f"{task} {metrics['gained']}", f"{first} {metrics['left']}"],
         align="lrr",
-        rows=[
-            [Cell(str(row["regime"])), _change(row, "without", "with"), _change(row)] for _, row in group.iterrows()
-        ],
+        rows=[[Cell(str(row["regime"])), _change(row, "without", "with"), _change(row)] for _, row in group.iterrows()],
         notes=[f"Lower is better of {', '.join(lower)}."] if lower else [],
     )
 
