@@ -15,7 +15,7 @@ COLUMNS = ["suite", *CELL, "environment", "metric", "first", "first_metric", *VA
 
 def sequence(results: Results) -> pd.DataFrame:
     """One row per environment and cell whose task comes after another (`first`): means over `seeds` of its score by its
-    `metric` `without` and `with` it, and of the first one's by `first_metric`, right `after` it was learnt (`before`) and
+    `metric` `without` and `with` it, and of the first one's by `first_metric`, right after it was learnt (`before`) and
     at the end (`after`)."""
     rows = []
     for cell, environment, attempts, _ in places(results):

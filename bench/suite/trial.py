@@ -46,8 +46,8 @@ class Trial:
     tuned: {parameter: value}, as tuning chose it or the suite fixed it; empty where there is nothing to tune
     budget, training: as in `bench.suite.parameters`; empty where nothing is trained by gradient
     limits: {} or what --smoke cuts: {"examples": most test examples}
-    locations: {"model": …, "data": …}: parameters that say where content lies (a path, a branch), not what it is; of a task
-    that comes first, "after" has {"data", "name"}
+    locations: {"model": …, "data": …}: parameters that say where content lies (a path, a branch), not what it is;
+    "after": {"data", "name"} of a task that comes first
     """
 
     model: Json
