@@ -42,7 +42,8 @@ def schemas() -> Schemas:
     given = {name: plugins.load("tasks", name).GIVES for name in plugins.names("tasks")}
     gives = {name: plugins.load("objectives", objective).ANSWERS for name, objective in given.items()}
     takes = {name: plugins.load("metrics", name).TAKES for name in plugins.names("metrics")}
-    return Schemas(**kinds, gives=gives, metrics=takes)
+    modalities = {name: plugins.load("tasks", name).MODALITY for name in given}
+    return Schemas(**kinds, gives=gives, metrics=takes, modalities=modalities)
 
 
 def load_suite(path: str | Path) -> Suite:
@@ -137,7 +138,8 @@ def run(
         if not missing and not any(cell.state == "waiting" for cell in first.cells):
             return Sweep(suite, folder, found, before, narrow, smoke).nothing(first)
         server = server or stack.enter_context(Server())
-        used = _used(missing) - new  # whatever is not at hand comes here now, not while a trial's clock runs
+        waiting = {("tasks", cell.names.task) for cell in first.cells if cell.state == "waiting"}
+        used = (_used(missing) | waiting) - new  # what is not at hand comes here now, not while a trial's clock runs
         found = _lock(suite, folder, found, server, lambda section, name: (section, name) in used, say)
         shown = progress(places) if progress else Lines(Console(), len(places))
         sweep = Sweep(suite, folder, found, before, narrow, smoke)
@@ -202,6 +204,7 @@ def _lock(
 def _used(trials: Sequence[Trial]) -> set[tuple[str, str]]:
     """The models and tasks that trials load, by the lock's sections."""
     tasks = {name for t in trials for name in (t.names.task, *t.regime.get("forgetting", ()))}
+    tasks |= {t.locations["after"]["name"] for t in trials if "after" in t.locations}
     return {("models", t.names.model) for t in trials} | {("tasks", name) for name in tasks}
 
 

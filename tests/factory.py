@@ -151,6 +151,12 @@ def forgotten(accuracy: float, loss: float) -> dict[str, Any]:
     return {"forgetting": {"sts": {name: {"before": before[name], "after": after[name]} for name in after}}}
 
 
+def followed(score: float, left: float) -> dict[str, Any]:
+    """The part of `scores` that says what learning another task first gave, and what was left of that."""
+    scores = {"before": {"accuracy": 0.9}, "after": {"accuracy": left}, "without": {"accuracy": score}}
+    return {"after": {"task": "sts", "metric": "accuracy", **scores}}
+
+
 def example(folder: Path, models: tuple[str, ...] = ("large_&<b>",), tasks: tuple[str, ...] = ("sst2",)) -> Path:
     """A results folder with everything a report has to show."""
     factory = Factory(folder)
@@ -172,7 +178,8 @@ def example(folder: Path, models: tuple[str, ...] = ("large_&<b>",), tasks: tupl
                     names |= {"noise": noise, "facts": facts}
                     gain = bonus - noise / 4
                     factory.cell("linear-probe", size, 0.70 + 0.03 * step + gain, tuning=1, **names)
-                    lora, full = forgotten(0.77, 2.5), forgotten(0.55, 6.25)
+                    lora = forgotten(0.77, 2.5) | followed(0.5, 0.85)
+                    full = forgotten(0.55, 6.25) | followed(0.6, 0.4)
                     edge = size == 64
                     factory.cell("lora", size, 0.68 + 0.07 * step + gain, tuning=2, on_edge=edge, also=lora, **names)
                     factory.cell("full", size, 0.60 + 0.1 * step + gain, tuning=2, also=full, **names)

@@ -17,6 +17,7 @@ from bench.analysis import frame
 from bench.analysis.failures import failures, left_out
 from bench.analysis.forgetting import forgetting
 from bench.analysis.overview import overview
+from bench.analysis.sequence import sequence
 from bench.analysis.statistics import crossed_interval, paired_difference, seed_interval
 from bench.errors import StoreError, UsageError
 from bench.report.section import sections
@@ -388,3 +389,18 @@ def test_what_all_have_so_far_is_compared(tmp_path: Path) -> None:
     found = frame.cells(frame.load(factory.finish()))
     assert found["compared"].all()
     assert found["best"].tolist() == [False, True]
+
+
+def test_what_a_task_gained_by_another_is_the_mean_over_ok_seeds(tmp_path: Path) -> None:
+    factory = Factory(tmp_path)
+    planned = factory.cell("full", 64, None)
+    for one, left, without in zip(planned, (0.5, 0.3, 0.1), (0.6, 0.8, 0.0), strict=True):
+        after = {"task": "sts", "metric": "brier", "before": {"brier": 0.1}, "after": {"brier": left},
+                 "without": {"accuracy": without}}  # fmt: skip
+        status = "ok" if left > 0.2 else "failed"
+        factory.record(one, 1.0, status=status, artifacts=False, also={"after": after})
+    factory.cell("lora", 64, 0.5, artifacts=False)
+    (row,) = sequence(only(factory.finish())).to_dict("records")
+    assert (row["regime"], row["first"], row["metric"], row["first_metric"]) == ("full", "sts", "accuracy", "brier")
+    values = [row[name] for name in ("without", "with", "before", "after", "seeds")]
+    assert values == pytest.approx([0.7, 1.0, 0.1, 0.4, 2])

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 VERSION = 1
 TUNED = Tuned("learning_rate", 1e-4, 3e-3)
 LABELS = TRAINS = True
+PRETRAINED = False
 
 
 class Parameters(TrainedParameters):

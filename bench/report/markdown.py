@@ -43,6 +43,7 @@ def _section(section: Section) -> Iterator[str]:
         "Scores": section.scores,
         "Costs": section.costs,
         "Forgetting": section.forgetting,
+        "After another task": section.sequences,
         "Without a score": section.failures,
     }
     for title, tables in parts.items():

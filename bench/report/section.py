@@ -14,6 +14,7 @@ from bench.analysis.forgetting import forgetting
 from bench.analysis.frame import Results, size_order
 from bench.analysis.frame import cells as tidy
 from bench.analysis.overview import Overview, overview
+from bench.analysis.sequence import sequence
 from bench.report import environment, numbers, tables
 from bench.report.tables import Table
 from bench.store import records
@@ -39,6 +40,7 @@ class Section:
     scores: list[Table]
     costs: list[Table]
     forgetting: list[Table]
+    sequences: list[Table]
     failures: list[Table]
     notes: list[str]
     figures: list[Figure]
@@ -46,7 +48,7 @@ class Section:
     @property
     def tables(self) -> list[Table]:
         """All tables, in the order they are shown."""
-        return [*self.scores, *self.costs, *self.forgetting, *self.failures]
+        return [*self.scores, *self.costs, *self.forgetting, *self.sequences, *self.failures]
 
 
 def _headline(of: Overview) -> str:
@@ -98,11 +100,12 @@ def _costs(frame: pd.DataFrame, letters: dict[str, str]) -> Iterator[Table]:
             yield tables.costs(rows[rows["size"] == largest], f"{title}, {largest} labels")
 
 
-def _forgetting(frame: pd.DataFrame, letters: dict[str, str]) -> Iterator[Table]:
+def _largest(frame: pd.DataFrame, letters: dict[str, str]) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Of each task, model and environment what was measured at the largest size, with the fewest labels wrong."""
     for title, rows in _places(frame, letters):
         clean = rows[rows["noise"] == rows["noise"].min()]
         largest = max(clean["size"], key=size_order)
-        yield tables.forgetting(clean[clean["size"] == largest], f"{title}, {largest} labels")
+        yield f"{title}, {largest} labels", clean[clean["size"] == largest]
 
 
 def _figures(frame: pd.DataFrame, letters: dict[str, str], suffix: str) -> Iterator[Figure]:
@@ -151,7 +154,8 @@ def sections(results: Sequence[Results]) -> list[Section]:
                 frame=own,
                 scores=list(_scores(possible, letters)),
                 costs=list(_costs(possible, letters)),
-                forgetting=list(_forgetting(forgetting(one), letters)),
+                forgetting=[tables.forgetting(rows, title) for title, rows in _largest(forgetting(one), letters)],
+                sequences=[tables.sequence(rows, title) for title, rows in _largest(sequence(one), letters)],
                 failures=tables.rendered([tables.failures(failures(one)), tables.not_applicable(own)]),
                 notes=[*left_out(one), *remarks, *_environments(one, letters)],
                 figures=list(_figures(possible, letters, f"-{index}" if len(results) > 1 else "")),

@@ -223,10 +223,25 @@ def forgetting(group: pd.DataFrame, title: str) -> Table:
     )
 
 
-def _change(row: pd.Series | None) -> Cell:
+def sequence(group: pd.DataFrame, title: str) -> Table:
+    """Regimes of one task that comes after another, model, size and environment."""
+    task, first = group["task"].iloc[0], group["first"].iloc[0]
+    metrics = {"gained": str(group["metric"].iloc[0]), "left": str(group["first_metric"].iloc[0])}
+    lower = dict.fromkeys(metric for metric in metrics.values() if lower_is_better(metric))
+    return Table(
+        caption=f"{first}, then {title}: the score on {task} without → with {first} learnt before it; on {first} right "
+        f"after it was learnt → after {task} was learnt too; means over seeds (their number).",
+        head=["regime", f"{task} {metrics['gained']}", f"{first} {metrics['left']}"],
+        align="lrr",
+        rows=[[Cell(str(row["regime"])), _change(row, "without", "with"), _change(row)] for _, row in group.iterrows()],
+        notes=[f"Lower is better of {', '.join(lower)}."] if lower else [],
+    )
+
+
+def _change(row: pd.Series | None, before: str = "before", after: str = "after") -> Cell:
     if row is None:
         return Cell(numbers.NONE)
-    return Cell(f"{numbers.score(row['before'])} → {numbers.score(row['after'])} ({row['seeds']})")
+    return Cell(f"{numbers.score(row[before])} → {numbers.score(row[after])} ({row['seeds']})")
 
 
 def failures(frame: pd.DataFrame) -> Table | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import Any, Literal, NamedTuple
 
@@ -13,6 +13,7 @@ import numpy as np
 from bench import plugins, zeroshot
 from bench.errors import NotApplicable
 from bench.modeling.facts import Facts
+from bench.modeling.writers import writer
 from bench.runner.lock import SECTIONS, orders, split, task_spec
 from bench.suite.parameters import Budget, TrainedParameters, Training
 from bench.suite.schema import FIRST_TUNING_SEED, Regime, Size, Suite, Task
@@ -25,6 +26,8 @@ GOOD = frozenset({"ok", "not_applicable"})
 RERUN = ("missing", "failed", "all")
 """What to run: what has no result of its own; that, and what failed; everything."""
 SMOKE = {"size": 32, "examples": 16, "steps": 2}
+WHOLE = ("texts", "likelihoods")
+"""Answers for which an encoder-decoder is trained, and not its encoder alone."""
 State = Literal["planned", "waiting", "failed", "not_applicable", "unresolved"]
 
 
@@ -147,13 +150,35 @@ class _Pair:
             return empty
         try:
             base = self._base(task, regime, module, model_lock, task_lock)
+            first = self._first(task, module, Facts.from_files(model_lock["files"]))
         except NotApplicable as error:
             for cell in empty:
                 cell.state, cell.reason = "not_applicable", str(error)
             return empty
+        if first is not None and first.state == "planned":
+            _follow(base, first)
         for cell in empty:
-            self._fill(cell, base, module, regime, tuple(seeds), task_lock)
+            if first is not None and first.state != "planned":
+                cell.state, cell.tuning = first.state, first.tuning
+                cell.reason = f"on {first.names.task}, which comes first: {first.reason}" if first.reason else None
+            else:
+                self._fill(cell, base, module, regime, tuple(seeds), task_lock)
         return empty
+
+    def _first(self, task: Task, module: ModuleType, facts: Facts) -> Cell | None:
+        """The largest cell of the task that comes first, by the same regime. Raises NotApplicable."""
+        if task.after is None:
+            return None
+        if not module.TRAINS:
+            raise NotApplicable(f"it trains no weights that {task.after} could change for this task")
+        if not getattr(module, "PRETRAINED", True):
+            raise NotApplicable(f"it starts from random weights, so nothing of {task.after} would be left")
+        kinds = (task.kind, self.suite.tasks[task.after].kind)
+        answers = {plugins.load("objectives", plugins.load("tasks", kind).GIVES).ANSWERS for kind in kinds}
+        if writer(facts) in ("encoder-decoder", "joined") and len({each in WHOLE for each in answers}) > 1:
+            raise NotApplicable(f"one of it and {task.after} trains an encoder alone, the other a decoder too")
+        cells = replace(self, names=replace(self.names, task=task.after)).cells()
+        return [cell for cell in cells if cell.noise == cells[0].noise][-1]
 
     def _base(
         self, task: Task, regime: Regime, module: ModuleType, model_lock: Json, task_lock: Json
@@ -305,6 +330,14 @@ class _Pair:
         if all(_held_out(tuple(classes), size, held_out, seed) for seed in seeds):
             return None
         return f"of {size} labels none is left to validate on; take more, or `validation: full`, or fix what is tuned"
+
+
+def _follow(base: dict[str, Any], first: Cell) -> None:
+    """Have a pair's trials start from where those of another cell, clean and seed by seed, end."""
+    one = first.reported[0]
+    regime = {key: value for key, value in one.regime.items() if key != "forgetting"}
+    base["regime"]["after"] = {"task": one.task, "regime": regime, "size": one.size, "tuned": one.tuned}
+    base["locations"]["after"] = {"data": one.locations["data"], "name": first.names.task}
 
 
 def _question(task: Task, spec: Json) -> Question:

@@ -37,6 +37,14 @@ class _Change(_Form):
     after: Number
 
 
+class _After(_Form):
+    task: str
+    metric: str
+    before: dict[str, Number]
+    after: dict[str, Number]
+    without: dict[str, Number]
+
+
 class _Scores(_Form):
     """What it does not name are baselines: what takes no model, or no pretraining."""
 
@@ -49,6 +57,7 @@ class _Scores(_Form):
     templates: dict[str, list[Number]] | None = None
     signatures: dict[str, str] | None = None
     forgetting: dict[str, dict[str, _Change]] | None = None
+    after: _After | None = None
 
 
 SCORES = frozenset(_Scores.model_fields)

@@ -67,6 +67,7 @@ class _Loader:
             self._same(axis, entries)
         if tasks and len(tasks) == len(raw["tasks"]):
             self._unused(axes, tasks.values())
+        self._after(tasks, raw.get("tasks"))
         lacking = next((n for n, t in _mappings(raw.get("tasks")) if "sizes" not in t), None)
         if raw.get("sizes") is None and lacking is not None:
             self.document.report(("sizes",), f"missing, and task '{lacking}' has none of its own; say sizes: [64, all]")
@@ -157,7 +158,9 @@ class _Loader:
         noise = keys.label_noise or (suite.label_noise if suite else ())
         splits = keys.splits.model_dump(exclude_none=True)
         chosen = {axis: self._chosen(axis, getattr(keys, axis), known, path) for axis, known in axes.items()}
-        return Task(kind, parameters, data, keys.columns, splits, tuple(sizes), tuple(noise), **chosen)
+        return Task(
+            kind, parameters, data, keys.columns, splits, tuple(sizes), tuple(noise), **chosen, after=keys.after
+        )
 
     def _chosen(self, axis: str, wanted: list[str] | None, known: list[str], path: Path) -> tuple[str, ...]:
         """Which of the suite's models or regimes a task is run with, in the suite's order."""
@@ -172,6 +175,25 @@ class _Loader:
             for name in known:
                 if not any(name in getattr(task, axis) for task in tasks):
                     self.document.report((axis, name), f"no task is run with it; name it in a task's {axis}")
+
+    def _after(self, tasks: Mapping[str, Task], named: Any) -> None:
+        """One task may follow another of the same modality, which itself follows none."""
+        for name, task in tasks.items():
+            first = tasks.get(task.after or "")
+            problem = None
+            if task.after == name:
+                problem = "a task cannot come after itself"
+            elif task.after is not None and task.after not in named:
+                problem = f"no task is called {show(task.after)}{did_you_mean(task.after, tasks)}"
+            elif first is not None and first.after is not None:
+                problem = f"'{task.after}' comes after '{first.after}' itself; at most one task can come before another"
+            elif first is not None and self._modality(first) != self._modality(task):
+                problem = f"'{task.after}' is a task of {self._modality(first)}, this one is of {self._modality(task)}"
+            if problem is not None:
+                self.document.report(("tasks", name, "after"), problem)
+
+    def _modality(self, task: Task) -> str | None:
+        return self.schemas.modalities.get(task.kind)
 
     def _metrics(self, metrics: Any, kind: str, path: Path) -> None:
         gives, known = self.schemas.gives[kind], self.schemas.metrics

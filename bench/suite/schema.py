@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, Field
@@ -68,6 +68,7 @@ class TaskKeys(Strict):
     label_noise: Noise | None = None
     models: Chosen | None = None
     regimes: Chosen | None = None
+    after: str | None = None
 
 
 class SuiteKeys(Strict):
@@ -94,7 +95,8 @@ class SuiteKeys(Strict):
 
 @dataclass(frozen=True)
 class Schemas:
-    """What plugins accept: each name's `Parameters`, what answers a task kind gives, and which a metric judges."""
+    """What plugins accept: each name's `Parameters`, what answers a task kind gives, and which a metric judges; and of
+    which modality a task kind is."""
 
     models: Mapping[str, type[BaseModel]]
     tasks: Mapping[str, type[BaseModel]]
@@ -102,6 +104,7 @@ class Schemas:
     data: Mapping[str, type[BaseModel]]
     gives: Mapping[str, str]
     metrics: Mapping[str, str]
+    modalities: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,8 @@ class Source:
 @dataclass(frozen=True)
 class Task:
     """A task with its axes resolved. `splits["test"]` is a split's name or the fraction of train to carve out; `models`
-    and `regimes` are the names of those it is run with, in the suite's order."""
+    and `regimes` are the names of those it is run with, in the suite's order. after: the task that a model is adapted
+    to before it is to this one."""
 
     kind: str
     parameters: BaseModel
@@ -126,6 +130,7 @@ class Task:
     label_noise: tuple[float, ...]
     models: tuple[str, ...]
     regimes: tuple[str, ...]
+    after: str | None = None
 
 
 @dataclass(frozen=True)

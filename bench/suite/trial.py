@@ -37,7 +37,8 @@ class Trial:
 
     model: {source, version, parameters, fingerprint}; fingerprint: a commit, or a hash of the content
     task: {kind, version, parameters, data: {source, version, parameters, fingerprint}, columns, splits}
-    regime: {kind, version, parameters}; zero-shot adds `method`
+    regime: {kind, version, parameters}; zero-shot adds `method`; a task that comes after another adds `after`, that
+    one's {task, regime, size, tuned}
     size: the label budget, training and validation together; 0 for a regime that sees no label
     noise: fraction of those labels replaced by a wrong one
     validation: fraction of the labels held out, or "full"
@@ -45,7 +46,8 @@ class Trial:
     tuned: {parameter: value}, as tuning chose it or the suite fixed it; empty where there is nothing to tune
     budget, training: as in `bench.suite.parameters`; empty where nothing is trained by gradient
     limits: {} or what --smoke cuts: {"examples": most test examples}
-    locations: {"model": …, "data": …}: parameters that say where content lies (a path, a branch), not what it is
+    locations: {"model": …, "data": …}: parameters that say where content lies (a path, a branch), not what it is;
+    "after": {"data", "name"} of a task that comes first
     """
 
     model: Json

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -28,6 +29,7 @@ from bench.probes.memory import PeakMemory
 from bench.store.cache import cached
 from bench.suite.parameters import Budget, Training
 from bench.suite.trial import Json, Trial
+from bench.training import start
 from bench.training.batching import endless
 from bench.training.checkpoint import Checkpoint
 from bench.training.goal import Goal
@@ -58,6 +60,7 @@ class Adapted:
     predict: a part → answers [templates][n] (one template but for zero-shot), of the form of the task's objective
     trainable, total: numbers of parameters; stored_bytes: what must be kept beside the pretrained model
     backbone: what training changed; None where it changed nothing but a head
+    model: the whole of it, head and all, where it was trained by gradient
     """
 
     predict: Callable[[Part], Any]
@@ -65,6 +68,7 @@ class Adapted:
     total: int
     stored_bytes: int
     backbone: nn.Module | None = None
+    model: nn.Module | None = None
 
 
 @dataclass
@@ -73,7 +77,8 @@ class Job:
 
     parts: `train` and `validation` (both empty for zero-shot) and `test`; labels: the classes' words, empty where the
     task has none; majority: the training pool's most frequent class; examples: a split's name → its texts or images and
-    targets, opened when first asked for.
+    targets, opened when first asked for. start: a folder of the cache with the weights (`bench.training.start`) that
+    models start from instead of the pretrained ones; apart: what it has used of other trials' work too, by stage.
     """
 
     trial: Trial
@@ -99,6 +104,8 @@ class Job:
     feature_latency: float = 0.0
     shared_seconds: float = 0.0
     tokens_written: int = 0
+    start: Path | None = None
+    apart: Json = field(default_factory=dict)
     _encoded: dict[str, Any] = field(default_factory=dict)
     _feature_seconds: dict[str, float] = field(default_factory=dict)
 
@@ -142,8 +149,11 @@ class Job:
 
     def _model(self, pretrained: bool, frozen: bool) -> nn.Module:
         self.tick("load", 0, None)
-        model: nn.Module = self.objective.build(self, pretrained, frozen).to(self.device)
-        return model
+        model: Any = self.objective.build(self, pretrained, frozen)
+        if pretrained and self.start is not None:
+            start.place(model.backbone, start.read(self.start))
+        built: nn.Module = model.to(self.device)
+        return built
 
     def train(self, model: nn.Module) -> None:
         """Train what is trainable in `model`, on the train part, within the trial's budget."""
@@ -238,7 +248,8 @@ class Job:
         the one that happens to compute them.
         """
         key = {**self._key(split), "features": self.pooling, "environment": self.environment,
-               "precision": self.training.precision, "dtype": self.trial.model["parameters"]["dtype"]}  # fmt: skip
+               "precision": self.training.precision, "dtype": self.trial.model["parameters"]["dtype"],
+               **({"start": self.start.name} if self.start else {})}  # fmt: skip
         encoded = self.encoded(split)
 
         def compute(target: Path) -> None:
@@ -268,6 +279,25 @@ class Job:
         self._feature_seconds[split] = facts["seconds"] / facts["examples"]
         return np.asarray(np.load(folder / "features.npy", mmap_mode="r"))
 
+    def shared(self, stage: str, kind: str, key: Json, compute: Callable[[Path], Json]) -> Path:
+        """A folder of the cache that whole trials share, filled by `compute`, which says what that took.
+
+        compute: folder → {"seconds", "notes", …}, kept as facts.json. Its seconds are charged in full to every trial
+        that uses the folder, and not the time that this one took or waited for it; its memory is no trial's.
+        """
+        begun = time.perf_counter()
+        folder = cached(kind, key, lambda target: _write(target, compute(target)))
+        gc.collect()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        self.memory.reset()
+        facts = json.loads((folder / "facts.json").read_text())
+        self.shared_seconds += facts["seconds"] - (time.perf_counter() - begun)
+        self.stages.seconds[stage] = self.stages.seconds.get(stage, 0.0) + facts["seconds"]
+        self.notes += facts.pop("notes")
+        self.apart[stage] = facts
+        return folder
+
     def charge(self, stage: str, part: Part) -> None:
         """Charge a stage the part's share of computing the features it used; nothing where it used none."""
         share = self._feature_seconds.get(part.split, 0.0) * len(part.indices)
@@ -277,3 +307,7 @@ class Job:
     def _key(self, split: str) -> Json:
         """Everything that determines how this model takes this split."""
         return {"model": self.trial.model, "task": self.trial.task, "split": split, "limits": self.trial.limits}
+
+
+def _write(folder: Path, facts: Json) -> None:
+    (folder / "facts.json").write_text(json.dumps(facts))

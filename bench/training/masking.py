@@ -45,7 +45,7 @@ def mask(tokens: Tokens, rate: float, copies: int, tokenizer: Any, generator: np
     """Hide `rate` of each passage's tokens, at least one, never its first and last: 8 of 10 become the mask token, 1 a
     random one, 1 stays."""
     lengths = np.tile(tokens.lengths, copies)
-    hidden = np.maximum(1, np.rint(rate * (lengths - 2))).astype(np.int64)
+    hidden = counts(lengths, rate)
     columns = np.arange(int(lengths.max()))
     order = np.where(
         (columns > 0) & (columns < lengths[:, None] - 1), generator.random((len(lengths), len(columns))), np.inf
@@ -60,8 +60,14 @@ def mask(tokens: Tokens, rate: float, copies: int, tokenizer: Any, generator: np
     return Masked(tokens, positions, np.where(used, inputs, originals), np.where(used, originals, IGNORED))
 
 
+def counts(lengths: np.ndarray, rate: float) -> np.ndarray:
+    """How many tokens of passages of these lengths are hidden, int64 [n]."""
+    found: np.ndarray = np.maximum(1, np.rint(rate * (lengths - 2))).astype(np.int64)
+    return found
+
+
 class AtPositions(nn.Module):
-    """A BERT with its language-modelling head, which is asked at `positions` alone: logits [n, k, vocabulary]."""
+    """A masked language model asked at `positions`, a BERT's head at those alone: logits [n, k, vocabulary]."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()
@@ -71,7 +77,8 @@ class AtPositions(nn.Module):
         """Logits of a `Masked.batch`."""
         positions = batch["positions"]
         arguments = {name: value for name, value in batch.items() if name != "positions"}
-        states = self.model.base_model(**arguments).last_hidden_state
-        chosen = states.gather(1, positions.unsqueeze(-1).expand(-1, -1, states.shape[-1]))
-        logits: Tensor = self.model.cls(chosen)
+        bert = self.model.config.model_type == "bert"
+        found = self.model.base_model(**arguments).last_hidden_state if bert else self.model(**arguments).logits
+        chosen = found.gather(1, positions.unsqueeze(-1).expand(-1, -1, found.shape[-1]))
+        logits: Tensor = self.model.cls(chosen) if bert else chosen
         return logits

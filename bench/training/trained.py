@@ -18,6 +18,7 @@ def trained(job: Job, model: Any) -> Adapted:
         total=sum(p.numel() for p in model.parameters()),
         stored_bytes=sum(value.numel() * value.element_size() for value in changed(model)),
         backbone=model.backbone,
+        model=model,
     )
 
 

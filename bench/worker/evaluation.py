@@ -13,7 +13,7 @@ import numpy as np
 from bench import plugins
 from bench.errors import Diverged
 from bench.store import atomic
-from bench.suite.trial import Json
+from bench.suite.trial import Json, Trial
 
 
 def scores(task: ModuleType, metrics: list[str], targets: Any, answers: Any) -> Json:
@@ -25,6 +25,11 @@ def scores(task: ModuleType, metrics: list[str], targets: Any, answers: Any) -> 
     if lost.any():
         raise Diverged(f"the model's outputs are not finite numbers for {lost.sum()} of {len(lost)} examples")
     return {metric: float(np.mean(values)) for metric, values in by_template(metrics, targets, answers).items()}
+
+
+def metrics_of(trial: Trial, task: Any) -> list[str]:
+    """The metrics of a trial's task, the one that is compared first."""
+    return list(trial.task["parameters"].get("metrics") or [task.METRIC])
 
 
 def signatures(metrics: list[str]) -> Json:

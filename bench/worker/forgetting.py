@@ -20,6 +20,7 @@ from bench.modeling.loading import tower
 from bench.store.cache import cached
 from bench.suite.trial import Json
 from bench.training.job import Job
+from bench.training.start import merged
 from bench.worker import evaluation, material
 
 
@@ -29,7 +30,7 @@ def measure(job: Job, backbone: nn.Module, locations: Json) -> Json:
     try:
         weights = merged(backbone).state_dict()
     except NotApplicable as error:
-        job.notes.append(str(error))
+        job.notes.append(f"forgetting cannot be measured: {error}")
         return found
     for name, named in job.trial.regime["forgetting"].items():
         asked = material.load(named["task"], locations[name], job.trial.limits)
@@ -46,16 +47,6 @@ def measure(job: Job, backbone: nn.Module, locations: Json) -> Json:
         untouched = json.loads((cached("zero-shot", key, before) / "scores.json").read_text())
         found[name] = {metric: {"before": untouched[metric], "after": after[metric]} for metric in after}
     return found
-
-
-def merged(backbone: Any) -> nn.Module:
-    """The backbone with an adapter's weights merged in. Raises NotApplicable where PEFT cannot merge them."""
-    if not hasattr(backbone, "merge_and_unload"):
-        return backbone  # type: ignore[no-any-return]
-    try:
-        return backbone.merge_and_unload()  # type: ignore[no-any-return]
-    except (AttributeError, NotImplementedError, ValueError) as error:
-        raise NotApplicable(f"forgetting cannot be measured: PEFT cannot merge this adapter: {error}") from error
 
 
 def _scores(job: Job, named: Json, asked: material.Material, weights: Json | None) -> dict[str, float]:

@@ -24,7 +24,7 @@ from bench.suite.trial import Json, Trial
 from bench.training.checkpoint import Checkpoint, until_it_ends
 from bench.training.job import Adapted, Job, Part, Tick
 from bench.training.standing import Fit
-from bench.worker import environment, evaluation, forgetting, material
+from bench.worker import environment, evaluation, forgetting, material, sequence
 from bench.worker.parts import parts_of
 
 
@@ -72,13 +72,20 @@ def _attempt(trial: Trial, order: Json, device: Any, energy: Energy, halved: int
     costs: Json = {"seconds": stages.seconds, "memory_bytes": memory.found}
     record["costs"] = costs
     shared = 0.0
+
+    def build(other: Trial) -> Job:  # of which nothing is measured but its time
+        clock, about = Stages(stages.synchronise), {"environment": record["environment"]}
+        return _job(other, order, device, clock, PeakMemory(device), halved, tick, about)
+
     try:
         with memory.stage("load"):
             job = _job(trial, order, device, stages, memory, halved, tick, record)
         try:
-            _measure(job, order, record)
+            _measure(job, order, record, build)
         finally:
             shared = job.shared_seconds
+            if job.apart:
+                costs["shared"] = job.apart
             if job.checkpoint is not None and job.checkpoint.resumed:
                 record["facts"]["resumed"] = job.checkpoint.resumed
     finally:
@@ -114,11 +121,13 @@ def _job(
         "noisy_labels": sum(p.wrong for p in parts.values()),
         "notes": notes,
     }  # fmt: skip
-    record["scores"] = {"metric": _metrics(trial, task)[0]}
+    record["scores"] = {"metric": evaluation.metrics_of(trial, task)[0]}
     environment_id, every = record["environment"]["id"], order.get("checkpoint", 300.0)
     micro_batch, evaluation_batch = _batches(Training.model_validate(trial.training or {}), halved)
     key = {"trial": trial.id, "environment": environment_id, "micro_batch": micro_batch}
-    place = paths.checkpoints(Path(order["results"]), trial.id)
+    place = paths.checkpoints(Path(order["results"]), order["trial"]["id"])
+    if trial.id != order["trial"]["id"]:  # one that the order's trial needs
+        place /= trial.id
     return Job(
         trial=trial, facts=Facts.from_files(order["files"]), folder=folder, device=device, task=task,
         parameters=parameters, labels=labels, majority=int(np.bincount(found.labels["train"]).argmax()),
@@ -130,11 +139,12 @@ def _job(
     )  # fmt: skip
 
 
-def _measure(job: Job, order: Json, record: Json) -> None:
+def _measure(job: Job, order: Json, record: Json, build: Callable[[Trial], Job]) -> None:
     """Adapt, score, time. Everything known is in `record` at once, so that a failure keeps it."""
     trial, costs, scores = job.trial, record["costs"], record["scores"]
     module = plugins.load("regimes", trial.regime["kind"])
-    metrics = _metrics(trial, job.task)
+    metrics = evaluation.metrics_of(trial, job.task)
+    before = sequence.begin(job, build) if "after" in trial.regime else None
     with job.memory.stage("train"):
         adapted: Adapted = module.adapt(job, module.Parameters.model_validate(trial.regime["parameters"]))
     _adapted(job, adapted, record)
@@ -160,6 +170,8 @@ def _measure(job: Job, order: Json, record: Json) -> None:
             scores[name] = evaluation.scores(job.task, metrics, targets, trivial)
     with job.stages.stage("save"):
         evaluation.save(paths.artifacts(Path(order["results"]), trial.id, order["attempt"]), artifact)
+    if trial.purpose == "reported" and before is not None:
+        scores["after"] = sequence.measure(job, adapted, before, build)
     if (
         trial.purpose == "reported"
         and "forgetting" in trial.regime
@@ -226,10 +238,6 @@ def _inference(job: Job, adapted: Adapted, part: Part, stages: Stages) -> Json:
 def _batches(training: Training, halved: int) -> tuple[int, int]:
     """Examples at a time: the micro-batch, and where nothing trains. Both are halved when the device is full."""
     return -(-training.batch_size // 2**halved), -(-training.evaluation_batch_size // 2**halved)
-
-
-def _metrics(trial: Trial, task: Any) -> list[str]:
-    return list(trial.task["parameters"].get("metrics") or [task.METRIC])
 
 
 def _is_device_oom(error: BaseException) -> bool:

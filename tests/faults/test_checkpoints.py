@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import os
@@ -112,6 +113,25 @@ def test_a_trial_that_goes_on_gives_the_bits_of_one_that_was_left_alone(
     assert "resumed" not in whole["facts"]
     assert not (tmp_path / "cut" / "checkpoints").exists()
     assert whole["costs"]["steps"] > second
+
+
+@pytest.mark.fault(Row.CHECKPOINT)
+def test_a_trial_whose_task_comes_after_another_goes_on_in_either(
+    bert: Callable[..., Trial], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = bert(seed=7)
+    kept = {name: getattr(first, name) for name in ("task", "regime", "size", "tuned")}
+    place = {"data": first.locations["data"], "name": "first"}
+    spec = dataclasses.replace(
+        first, size=24, regime={**first.regime, "after": kept}, locations={**first.locations, "after": place}
+    )
+    cut = cut_short(spec, tmp_path / "cut", [6, 4])  # at the 4th step it is in the second: the first had gone beyond
+    assert cut["facts"]["resumed"] == [3]
+    assert cut["costs"]["shared"]["after"]["steps"] == cut["costs"]["steps"] == STEPS
+    assert not (tmp_path / "cut" / "checkpoints").exists()
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
+    whole = attempt(spec, tmp_path / "whole", every=None)
+    assert outcome(cut, tmp_path / "cut") == outcome(whole, tmp_path / "whole")
 
 
 @pytest.mark.fault(Row.CHECKPOINT)

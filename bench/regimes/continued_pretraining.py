@@ -1,0 +1,57 @@
+"""Go on pretraining with the task's own text, its labels unseen, then train every weight on the labels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+from bench.errors import NotApplicable
+from bench.suite.parameters import Positive, TrainedParameters, Tuned
+
+if TYPE_CHECKING:
+    from bench.training.job import Adapted, Job
+
+VERSION = 1
+TUNED = Tuned("learning_rate", 1e-5, 3e-4)
+LABELS = TRAINS = True
+
+
+class Parameters(TrainedParameters):
+    """Those of `full`, for the labels; and of the pretraining before, which is not tuned."""
+
+    pretraining_epochs: Positive = Field(1.0, description="over every text of the training split")
+    pretraining_steps: Annotated[int, Field(ge=1)] | None = Field(None, description="instead of epochs")
+    pretraining_learning_rate: Positive = 5e-5
+    pretraining_batch_size: Annotated[int, Field(ge=1)] = 16
+    mlm_probability: Annotated[float, Field(gt=0, lt=1)] = Field(
+        default=0.15, description="the fraction of tokens hidden from a masked language model"
+    )
+
+
+def resolve(facts: Any, question: Any, parameters: Parameters) -> dict[str, Any]:
+    """The objective by which pretraining goes on, for the trial to hold. Raises NotApplicable where there is none."""
+    if question.modality != "text" or facts.modality != "text":
+        raise NotApplicable("pretraining goes on with text alone, on models of text alone")
+    if facts.head == "seq2seq-lm":
+        raise NotApplicable("pretraining goes on with encoders and with decoders, not with encoder-decoders")
+    return {"pretraining": "causal-lm" if facts.decoder else "masked-lm"}
+
+
+def adapt(job: Job, parameters: Parameters) -> Adapted:
+    """Train everything, starting from weights that are computed once for all trials that share them."""
+    from bench.training.continued import Settings, continued
+    from bench.training.trained import trained
+
+    job.start = continued(
+        job,
+        Settings(
+            objective=job.trial.regime["pretraining"],
+            epochs=parameters.pretraining_epochs,
+            steps=parameters.pretraining_steps,
+            learning_rate=parameters.pretraining_learning_rate,
+            batch_size=parameters.pretraining_batch_size,
+            rate=parameters.mlm_probability,
+        ),
+    )
+    return trained(job, job.model(pretrained=True))

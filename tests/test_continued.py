@@ -1,0 +1,169 @@
+"""Pretraining that goes on: what it learns from, where it ends up, and that it happens once."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tiny_models import tiny_bert, tiny_causal, tiny_image, tiny_roberta, tiny_seq2seq
+from tiny_tasks import adapt, job, order, text_task, trial
+
+from bench import plugins
+from bench.errors import NotApplicable
+from bench.modeling.facts import Facts
+from bench.modeling.files import configs
+from bench.runner.plan import Question
+from bench.suite.trial import Trial
+from bench.training import continued, start
+from bench.worker.run import run
+
+CPU = torch.device("cpu")
+REGIME = plugins.load("regimes", "continued-pretraining")
+FAST = {"pretraining_steps": 40, "pretraining_learning_rate": 1e-2, "pretraining_batch_size": 8}
+
+
+def model_of(family: str, folder: Path) -> Path:
+    folder.mkdir()
+    if family.startswith("Bert"):
+        tiny_bert(family, folder)
+    elif family == "roberta":
+        tiny_roberta(folder)
+    elif family == "resnet":
+        tiny_image(family, folder)
+    elif family == "t5":
+        tiny_seq2seq(family, folder)
+    else:
+        tiny_causal(family, folder)
+    return folder
+
+
+def question(modality: str = "text") -> Question:
+    return Question("classes", modality, [], {})
+
+
+def continuing(model: Path, task: Any, parameters: Any = FAST, **changes: Any) -> Trial:
+    parameters = REGIME.Parameters.model_validate(parameters)
+    found = trial(model, task, "continued-pretraining", parameters.model_dump(mode="json"), **changes)
+    own = {k: v for k, v in found.regime["parameters"].items() if k.startswith(("pretraining", "mlm"))}
+    resolved = REGIME.resolve(Facts.from_files(configs(model, "m")), question(), parameters)
+    return dataclasses.replace(found, regime={**found.regime, **resolved, "parameters": own})
+
+
+@pytest.fixture
+def pretrainings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Grows by one with every pretraining."""
+    seen: list[int] = []
+    original = continued._pretrain
+    monkeypatch.setattr(continued, "_pretrain", lambda *given: seen.append(1) or original(*given))
+    return seen
+
+
+@pytest.mark.parametrize("family", ["BertForMaskedLM", "BertModel", "roberta", "gpt2", "llama"])
+def test_its_loss_goes_down_and_training_starts_where_it_ended(family: str, tmp_path: Path) -> None:
+    model = model_of(family, tmp_path / "model")
+    still = continuing(model, text_task(tmp_path), tuned={"learning_rate": 1e-12})
+    pretrained = job(still, tmp_path / "results").model(pretrained=True).backbone.state_dict()
+    found, adapted = adapt(still, tmp_path / "results")
+    first, last = found.apart["pretraining"]["loss"]
+    assert last < 0.8 * first
+    assert found.apart["pretraining"]["steps"] == 40
+    kept = start.read(found.start)
+    core = {name.removeprefix(kept["prefix"]): value for name, value in kept["weights"].items()}
+    moved = 0
+    for name, value in adapted.backbone.state_dict().items():
+        assert torch.allclose(value, core[name], atol=1e-6)
+        moved += not torch.allclose(value, pretrained[name], atol=1e-3)
+    assert moved > len(pretrained) // 2
+    assert ("random head" in " ".join(found.notes)) == (family == "BertModel")
+
+
+def test_it_reads_every_text_of_the_training_split_and_no_other(tmp_path: Path) -> None:
+    task, location = text_task(tmp_path, train=60)
+    found = job(continuing(model_of("BertModel", tmp_path / "model"), (task, location), size=8), tmp_path / "results")
+    read = continued.texts(found)
+    assert len(read) == len(found.examples("train").inputs) > 40
+    assert not set(read) & set(found.examples("test").inputs)
+    assert list(continued._parts(("a", ["b", {"c": "d"}]))) == ["a", "b", "d"]
+
+
+def test_trials_that_differ_in_what_follows_share_it_and_its_cost(tmp_path: Path, pretrainings: list[int]) -> None:
+    model, task = model_of("BertForMaskedLM", tmp_path / "model"), text_task(tmp_path)
+    records = []
+    for changes in ({}, {"seed": 3, "size": 16}, {"tuned": {"learning_rate": 1e-4}, "purpose": "tuning"}):
+        record: dict[str, Any] = {}
+        run(order(continuing(model, task, **changes), tmp_path / "results"), CPU, 1, lambda *_: None, record)
+        records.append(record)
+    assert len(pretrainings) == 1
+    spent = [record["costs"]["seconds"]["pretraining"] for record in records]
+    assert spent[0] == spent[1] == spent[2] > 0
+    for record in records:
+        seconds = record["costs"]["seconds"]
+        assert seconds["total"] >= 0.99 * sum(value for name, value in seconds.items() if name != "total")
+        assert record["costs"]["shared"]["pretraining"]["flops"] > 0
+    for changed in (FAST | {"mlm_probability": 0.3}, FAST | {"pretraining_steps": 41}):
+        adapt(continuing(model, task, changed), tmp_path / "results")
+    assert len(pretrainings) == 3
+
+
+def test_a_smoke_run_is_short(tmp_path: Path) -> None:
+    small = continuing(
+        model_of("gpt2", tmp_path / "model"), text_task(tmp_path), limits={"examples": 8}, budget={"steps": 2}
+    )
+    assert adapt(small, tmp_path / "results")[0].apart["pretraining"]["steps"] == 2
+
+
+def test_an_epoch_sees_every_text_once(tmp_path: Path) -> None:
+    once = {"pretraining_epochs": 1.0, "pretraining_batch_size": 7}
+    found, _ = adapt(continuing(model_of("gpt2", tmp_path / "model"), text_task(tmp_path), once), tmp_path / "results")
+    texts = len(continued.texts(found))
+    assert found.apart["pretraining"]["steps"] == -(-texts // 7)
+
+
+@pytest.mark.parametrize("family", ["gpt2", "BertForMaskedLM"])
+def test_a_model_that_writes_starts_from_it_too(family: str, tmp_path: Path) -> None:
+    task, location = text_task(tmp_path)
+    task |= {"kind": "translation", "columns": {"source": "text", "target": "label"}, "parameters": {"max_target": 8}}
+    spec = continuing(model_of(family, tmp_path / "model"), (task, location), tuned={"learning_rate": 1e-12})
+    found, adapted = adapt(spec, tmp_path / "results")
+    kept = start.read(found.start)
+    state = adapted.backbone.state_dict()
+    if family == "gpt2":
+        assert all(torch.allclose(state[name], value, atol=1e-6) for name, value in kept["weights"].items())
+        return
+    name = "embeddings.word_embeddings.weight"
+    for place in ("encoder.", "decoder.bert."):
+        assert torch.allclose(state[place + name], kept["weights"]["bert." + name], atol=1e-6)
+    assert any("crossattention" in key for key in state)
+
+
+def test_where_there_is_no_such_objective_the_plan_says_so(tmp_path: Path) -> None:
+    for family, modality, said in (("resnet", "image", "text alone"), ("t5", "text", "not with encoder-decoders")):
+        facts = Facts.from_files(configs(model_of(family, tmp_path / family), "m"))
+        with pytest.raises(NotApplicable, match=said):
+            REGIME.resolve(facts, question(modality), REGIME.Parameters())
+
+
+def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
+    task = text_task(tmp_path)
+    bert, gpt2 = (
+        job(trial(model_of(family, tmp_path / family), task, "full"), tmp_path).model(pretrained=True).backbone
+        for family in ("BertModel", "gpt2")
+    )
+    with pytest.raises(NotApplicable, match="other parts"):
+        start.place(bert, start.state_of(gpt2))
+    small = start.state_of(bert)
+    small["weights"] = {name: value[:1] for name, value in small["weights"].items()}
+    with pytest.raises(NotApplicable, match="of another model"):
+        start.place(bert, small)
+
+
+def test_a_job_that_starts_elsewhere_has_features_of_its_own(tmp_path: Path) -> None:
+    model, task = model_of("BertForMaskedLM", tmp_path / "model"), text_task(tmp_path)
+    found, _ = adapt(continuing(model, task), tmp_path / "results")
+    other = job(trial(model, task, "linear-probe"), tmp_path / "results")
+    pretrained = other.features("train")
+    other.start = found.start
+    assert abs(other.features("train") - pretrained).max() > 1e-2
