@@ -125,9 +125,11 @@ def _fill(task: Json, location: Json, place: str, target: Path) -> None:
 
 
 def _key(value: Any) -> bytes:
-    """A digest of one input: text, a pair of texts, or an image's pixels as models see them."""
+    """A digest of one input: text, several texts, turns of a conversation, or an image's pixels as models see them."""
     if hasattr(value, "convert"):
         content = repr(value.size).encode() + value.convert("RGB").tobytes()
-    else:
+    elif isinstance(value, str) or all(isinstance(part, str) for part in value):
         content = "\0".join([value] if isinstance(value, str) else value).encode()
+    else:
+        content = json.dumps(value, ensure_ascii=False).encode()
     return hashlib.sha256(content).digest()
