@@ -85,7 +85,7 @@ def _text(template: str, shots: Sequence[Shot], source: Source) -> str:
         return filled if isinstance(filled, str) else dialogue.plain(filled)
 
     def gap(text: str, one: Source) -> str:
-        return "" if text[-1:].isspace() else "\n" if isinstance(one, str) else " "
+        return "" if text.endswith("\n") else "\n" if isinstance(one, str) else " "
 
     before = []
     for shot, answer in shots:
