@@ -108,6 +108,8 @@ def test_a_way_that_takes_no_examples_is_passed_over() -> None:
         resolve(sorts, question, Parameters())
     with pytest.raises(NotApplicable, match="it takes no examples in a prompt"):
         resolve(sorts, question, Parameters(way="own-head"))
+    with pytest.raises(NotApplicable, match="likelihood gives classes, no texts"):
+        resolve(sorts, question._replace(gives="texts"), Parameters(way="likelihood"))
     with pytest.raises(NotApplicable, match="nothing answers with tags"):
         resolve(sorts, question._replace(gives="tags"), Parameters())
     assert resolve(_facts(architectures=["GPT2LMHeadModel"], model_type="gpt2"), question, Parameters()) == {

@@ -39,7 +39,8 @@ def resolve(facts: Any, question: Any, parameters: Parameters, shots: bool = Fal
     else:
         way = parameters.way
         plugin = plugins.load("zeroshot", way)
-        reason = plugin.applies(facts, question.modality, question.labels, question.label_map)
+        reason = None if question.gives == plugin.GIVES else f"{way} gives {plugin.GIVES}, no {question.gives}"
+        reason = reason or plugin.applies(facts, question.modality, question.labels, question.label_map)
         reason = reason or zeroshot.refuses(plugin, shots)
     if way is None or reason is not None:
         raise NotApplicable(str(reason))
