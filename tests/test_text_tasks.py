@@ -108,6 +108,8 @@ def test_scores_are_the_metrics_of_the_predictions_kept(ground: Path) -> None:
             assert value == pytest.approx(module.score(table["references"], table["answer"]), abs=1e-6)
         assert record["scores"]["signatures"]
         assert record["costs"]["inference"]["tokens_per_second"] > 0
+        beams = 2 if trial["names"]["task"] == "reverse" else 1
+        assert record["facts"]["decoding"] | {"num_beams": beams, "max_new_tokens": 8} == record["facts"]["decoding"]
         assert "copy" in record["scores"] or "lead" in record["scores"]
 
 

@@ -2,7 +2,8 @@
 
 A regime states `VERSION`, `Parameters` (a `RegimeParameters`), `TUNED` (what tuning searches, or None), `LABELS`
 (whether it learns from labels), `TRAINS` (whether by gradient, and so has a budget), where it needs one feature vector
-an example `POOLED = True`, where it starts from random weights `PRETRAINED = False`, and
+an example `POOLED = True`, where it starts from random weights `PRETRAINED = False`, where it learns from labels and
+fills the task's templates `PROMPTS = True`, and
 
     adapt(job, parameters) -> Adapted         make the model ready for its task
 

@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -77,8 +77,9 @@ class Job:
 
     parts: `train` and `validation` (both empty for zero-shot) and `test`; labels: the classes' words, empty where the
     task has none; majority: the training pool's most frequent class; examples: a split's name → its texts or images and
-    targets, opened when first asked for. start: a folder of the cache with the weights (`bench.training.start`) that
-    models start from instead of the pretrained ones; apart: what it has used of other trials' work too, by stage.
+    targets, opened when first asked for; shots: (input, answer in words), examples to stand in a prompt. start: a
+    folder of the cache with the weights (`bench.training.start`) that models start from instead of the pretrained ones;
+    apart: what it has used of other trials' work too, by stage.
     """
 
     trial: Trial
@@ -106,6 +107,8 @@ class Job:
     tokens_written: int = 0
     start: Path | None = None
     apart: Json = field(default_factory=dict)
+    decoding: Json = field(default_factory=dict)
+    shots: list[tuple[Any, str]] = field(default_factory=list)
     _encoded: dict[str, Any] = field(default_factory=dict)
     _feature_seconds: dict[str, float] = field(default_factory=dict)
 
@@ -130,15 +133,16 @@ class Job:
         return tokenizer_for(self.folder)
 
     def encoded(self, split: str) -> Any:
-        """A split as the model takes it: from the cache, or computed and cached."""
+        """A split as the model takes it, the shots before each: from the cache, or computed and cached."""
         if split not in self._encoded:
+
+            def encode(target: Path) -> None:
+                found = replace(self.examples(split), shots=self.shots)
+                self.task.encode(self.folder, found, self.parameters, target)
+
             with self.stages.stage("tokenise"):
                 self.tick("tokenise", 0, None)
-                folder = cached(
-                    "encoded",
-                    self._key(split),
-                    lambda target: self.task.encode(self.folder, self.examples(split), self.parameters, target),
-                )
+                folder = cached("encoded", self._key(split), encode)
                 self._encoded[split] = self.task.load(folder)
         return self._encoded[split]
 
@@ -231,6 +235,7 @@ class Job:
             prior=prior,
             autocast=self.autocast,
             tick=lambda done, total: self.tick("predict", done, total),
+            shots=self.shots,
         )
 
     def ask(self, way: str, loaded: Loaded, inputs: Sequence[Any], task: Any, *, prior: bool = False) -> np.ndarray:
@@ -306,7 +311,8 @@ class Job:
 
     def _key(self, split: str) -> Json:
         """Everything that determines how this model takes this split."""
-        return {"model": self.trial.model, "task": self.trial.task, "split": split, "limits": self.trial.limits}
+        key = {"model": self.trial.model, "task": self.trial.task, "split": split, "limits": self.trial.limits}
+        return key | ({"shots": self.shots} if self.shots else {})
 
 
 def _write(folder: Path, facts: Json) -> None:

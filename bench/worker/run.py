@@ -156,7 +156,7 @@ def _measure(job: Job, order: Json, record: Json, build: Callable[[Trial], Job])
             scores["validation"]["log_loss"] = job.objective.doubt(targets, answers)
         if trial.purpose == "reported":
             part = job.parts["test"]
-            if module.LABELS:
+            if module.LABELS and ("way" not in trial.regime or not job.objective.POOLED):
                 job.encoded(part.split)  # tokenising is a stage of its own
             answers, targets = _predict(job, adapted, "test")
             scores["test"] = evaluation.scores(job.task, metrics, targets, answers)
@@ -165,6 +165,7 @@ def _measure(job: Job, order: Json, record: Json, build: Callable[[Trial], Job])
                 scores["templates"] = evaluation.by_template(metrics, targets, answers)
             artifact["predictions"] = evaluation.predictions(job.task, metrics[0], part.indices, targets, answers)
             costs["inference"] = _inference(job, adapted, part, job.stages)
+            record["facts"] |= {"decoding": job.decoding} if job.decoding else {}
     if trial.purpose == "reported":  # out of what is measured: nobody's memory
         for name, trivial in job.objective.baselines(job, part).items():
             scores[name] = evaluation.scores(job.task, metrics, targets, trivial)
@@ -199,10 +200,23 @@ def _adapted(job: Job, adapted: Adapted, record: Json) -> None:
     costs["stored_bytes"] = adapted.stored_bytes
     if job.fit is not None:
         costs |= _training(job, job.fit, record["environment"]["device"])
-    if job.trial.regime["kind"] != "zero-shot" and job.objective.POOLED:
+    way = job.trial.regime.get("way")
+    if way is None and job.objective.POOLED:
         facts["pooling"] = job.pooling
-    if "way" in job.trial.regime:
-        facts["method"] = job.trial.regime["way"]
+    if way is not None:
+        facts["method"] = way
+        facts |= _asked(job, plugins.load("zeroshot", way))
+    if job.shots:
+        facts["shots"] = len(job.shots)
+
+
+def _asked(job: Job, way: Any) -> Json:
+    """What the model was asked with: templates, defaults too, and label words, or what the way says."""
+    if hasattr(way, "used"):
+        found: Json = way.used(job)
+        return found
+    templates = list(getattr(job.parameters, "templates", ()) or way.TEMPLATES)
+    return ({"templates": templates} if templates else {}) | ({"labels": job.labels} if job.labels else {})
 
 
 def _training(job: Job, fit: Fit, device: str) -> Json:

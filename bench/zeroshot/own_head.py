@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from bench.modeling.facts import Facts
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import torch
 
     from bench.modeling.answering import Loaded, Settings
+    from bench.training.job import Job
 
 VERSION = 1
 GIVES = "classes"
@@ -76,6 +77,13 @@ def logits(
     sides = [list(inputs)] if isinstance(inputs[0], str) else [list(side) for side in zip(*inputs, strict=True)]
     encoding = loaded.tokenizer(*sides, truncation=True, max_length=loaded.length(how.max_length))
     return answering.run(answering.tokens(loaded, encoding), lambda batch, _: loaded.model(**batch).logits, how)
+
+
+def used(job: Job) -> dict[str, Any]:
+    """Which label of the task each label of the head stands for; those that stand for none are left out."""
+    own = job.facts.labels or ()
+    columns = meant(own, job.labels, job.parameters.label_map)
+    return {"label_map": {name: job.labels[i] for name, i in zip(own, columns, strict=True) if i >= 0}}
 
 
 def meant(own: Sequence[str], labels: Sequence[str], label_map: Mapping[str, str]) -> list[int]:
