@@ -10,7 +10,9 @@ from typing import Any, Literal
 from bench.errors import ModelError
 
 Modality = Literal["text", "image", "image-text", "audio"]
-Head = Literal["masked-lm", "causal-lm", "sequence-classification", "image-classification", "seq2seq-lm", "image-text"]
+Head = Literal[
+    "masked-lm", "causal-lm", "sequence-classification", "image-classification", "seq2seq-lm", "image-text", "endpoint"
+]
 Pooling = Literal["mean", "cls", "last", "pooler"]
 
 _HEADS: tuple[tuple[str, Head], ...] = (
@@ -25,6 +27,7 @@ _HEADS: tuple[tuple[str, Head], ...] = (
     ("MetaClip2Model", "image-text"),
     ("SiglipModel", "image-text"),
     ("Siglip2Model", "image-text"),
+    ("Endpoint", "endpoint"),  # what the source `endpoint` says of its models, whose files nobody has
 )
 _SEQ2SEQ = ("ForConditionalGeneration", "MTModel", "BartModel", "T5Model")
 """A bare BART or T5 counts: the head that its files lack is its embedding."""
@@ -142,7 +145,7 @@ def _head(architectures: tuple[str, ...], config: dict[str, Any]) -> Head | None
 def _modality(head: Head | None, config: dict[str, Any], processors: dict[str, Any]) -> Modality | None:
     if head == "image-classification":
         return "image"
-    if head == "sequence-classification" or head == "masked-lm":
+    if head in ("sequence-classification", "masked-lm", "endpoint"):
         return "text"
     keys = config.keys() | processors.keys()
     if keys & _AUDIO_KEYS or "sampling_rate" in str(processors.get("feature_extractor")):

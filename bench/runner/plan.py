@@ -162,6 +162,8 @@ class _Pair:
         kind = plugins.load("tasks", task.kind)
         if facts.modality not in (None, kind.MODALITY, "image-text"):
             raise NotApplicable(f"the model takes {facts.modality}, the task is {kind.MODALITY}")
+        if facts.head == "endpoint" and (module.TRAINS or getattr(module, "POOLED", False)):
+            raise NotApplicable("it is behind an endpoint, whose weights cannot be trained")
         spec = task_spec(self.suite, task, task_lock["fingerprint"])
         if "labels" in spec["parameters"]:
             spec["parameters"]["labels"] = task_lock["labels"]

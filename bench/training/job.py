@@ -54,15 +54,19 @@ class Adapted:
     """A model made ready for its task by a regime.
 
     predict: a part → answers [templates][n] (one template but for zero-shot), of the form of the task's objective
-    trainable, total: numbers of parameters; stored_bytes: what must be kept beside the pretrained model
+    trainable, total: numbers of parameters; stored_bytes: what must be kept beside the pretrained model; None where
+    nobody here can know
     backbone: what training changed; None where it changed nothing but a head
+    costs, facts: for the record, beside or instead of what is measured here; filled while it predicts
     """
 
     predict: Callable[[Part], Any]
-    trainable: int
-    total: int
-    stored_bytes: int
+    trainable: int | None
+    total: int | None
+    stored_bytes: int | None
     backbone: nn.Module | None = None
+    costs: Json = field(default_factory=dict)
+    facts: Json = field(default_factory=dict)
 
 
 @dataclass
@@ -71,7 +75,7 @@ class Job:
 
     parts: `train` and `validation` (both empty for zero-shot) and `test`; labels: the classes' words, empty where the
     task has none; majority: the training pool's most frequent class; examples: a split's name → its texts or images and
-    targets, opened when first asked for.
+    targets, opened when first asked for; shots: examples and their answers, to be shown before a question.
     """
 
     trial: Trial
@@ -93,6 +97,7 @@ class Job:
     tick: Tick = lambda stage, done, total: None
     fit: Fit | None = None
     notes: list[str] = field(default_factory=list)
+    shots: list[tuple[Any, str]] = field(default_factory=list)
     backbone_parameters: int = 0
     feature_latency: float = 0.0
     shared_seconds: float = 0.0

@@ -1,9 +1,9 @@
 """Ways of answering without training, one file each.
 
-A way states `VERSION`, `GIVES` (an objective), `TEMPLATES` and `applies(facts, modality, labels, label_map)`, None or the
-reason why not. One that gives classes has `load(folder, device, dtype)`, and `log_probabilities(loaded, inputs, labels,
-templates, how)`, `how` being `bench.modeling.answering.Settings`: float32 [templates, examples, labels], each row a
-log-softmax. Any other has `adapt(job)`, which gives a `bench.training.job.Adapted`.
+A way states `VERSION`, `GIVES` (an objective), `TEMPLATES` and `applies(facts, modality, labels, label_map)`, None or
+the reason why not. One that gives classes has `load(folder, device, dtype)`, and `log_probabilities(loaded, inputs,
+labels, templates, how)`, `how` being `bench.modeling.answering.Settings`: float32 [templates, examples, labels], each
+row a log-softmax. Any other, and one that runs no model here, has `adapt(job)`: a `bench.training.job.Adapted`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ from typing import Literal
 from bench import plugins
 from bench.modeling.facts import Facts
 
-ORDER = ("own-head", "entailment", "cloze", "likelihood", "similarity", "label-prompts", "as-is")
+ORDER = (
+    *("own-head", "entailment", "cloze", "likelihood", "similarity", "label-prompts", "as-is"),
+    *("endpoint", "endpoint-texts"),
+)
 
 
 def choose(
