@@ -22,34 +22,28 @@ def asked(
 ) -> Adapted:
     """A model that answers by being asked.
 
-    system: what it is told where the suite says nothing else, `{labels}` in it being the task's; question: (template, input) → what it is asked; the
-    job's shots stand before, as if they had been asked and answered; read: a part, [templates][n] texts → its answers.
+    system: what it is told where the suite says nothing else, `{labels}` in it being the task's; question: (template,
+    input) → what it is asked; the job's shots stand before, as if they had been asked and answered; read: a part,
+    [templates][n] texts → its answers.
     """
     endpoint = Endpoint.model_validate(job.trial.model["parameters"] | job.trial.locations["model"])
     told = (system if endpoint.system is None else endpoint.system).replace("{labels}", ", ".join(job.labels))
     client = Client(endpoint)
     costs: Json = {}
-    facts: Json = {"system": told, "templates": list(templates), "shots": len(job.shots)}
+    facts: Json = {"system": told, "templates": list(templates)}
     every: list[Answer] = []
 
     def predict(part: Part) -> Any:
-        inputs = job.examples(part.split).inputs
-        requests = [
-            endpoint.request(
-                turns(
-                    told,
-                    [(question(template, example), answer) for example, answer in job.shots],
-                    question(template, inputs[int(i)]),
-                ),
-                max_tokens,
-            )
-            for template in templates
-            for i in part.indices
-        ]
-        found = client.answers(requests, lambda done, total: job.tick("ask", done, total))
+        inputs, requests = job.examples(part.split).inputs, []
+        for template in templates:
+            shots = [(question(template, example), answer) for example, answer in job.shots]
+            requests += [turns(told, shots, question(template, inputs[int(i)])) for i in part.indices]
+        found = client.answers(
+            [endpoint.request(one, max_tokens) for one in requests], lambda done, total: job.tick("ask", done, total)
+        )
         every.extend(found)
         costs.update(_costs(every, endpoint))
-        facts.update(_told(every), requests=len(every), asked=client.asked)
+        facts.update(_told(every), shots=len(job.shots), requests=len(every), asked=client.asked)
         size = len(part.indices)
         texts = [answer.text for answer in found]
         return read(part, [texts[t * size : (t + 1) * size] for t in range(len(templates))])
