@@ -36,11 +36,13 @@ from bench.models import endpoint
 from bench.models.endpoint import Parameters
 from bench.probes.clock import Stages
 from bench.probes.memory import PeakMemory
+from bench.objectives import classes
 from bench.runner.lock import split
 from bench.runner.server import Server
 from bench.store import paths, records
 from bench.suite.trial import Json, Trial
 from bench.worker.run import _job, run
+from bench.zeroshot import choose
 from bench.zeroshot import endpoint as way
 
 KEY = "correct-horse-battery"
@@ -52,7 +54,7 @@ BOOT = "import sys; from transformers.cli.transformers import main; sys.argv[0] 
 
 
 class Gate(ThreadingHTTPServer):
-    """Stands before an endpoint: asks for `key`, counts and keeps questions, and does to the next ones what `faults` say.
+    """Stands before an endpoint: wants `key`, keeps questions, and does to the next ones what `faults` say.
 
     A fault: (status, headers, body), "stall" (nothing is said until `over` is set), or None: the question passes.
     """
@@ -198,10 +200,6 @@ tasks:
     data: {{files: {{train: train.csv, test: test.csv}}}}
     columns: {{document: text, summary: label}}
     decoding: {{max_new_tokens: 4, beams: 2}}
-  entities:
-    kind: token-classification
-    data: {{files: tags.jsonl}}
-    splits: {{test: 0.5}}
 regimes: {{zero-shot: , linear-probe: , full: }}
 sizes: [8]
 seeds: 1
@@ -213,8 +211,6 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
     """Runs commands in a folder with data, all their trials in children of one server."""
     write_texts(tmp_path / "train.csv", 16, 0)
     write_texts(tmp_path / "test.csv", 6, 1)
-    lines = [json.dumps({"tokens": ["Ann", "of", str(i)], "tags": ["B-PER", "O", "O"]}) for i in range(16)]
-    (tmp_path / "tags.jsonl").write_text("\n".join(lines))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     with Server() as server:
@@ -240,22 +236,19 @@ def test_from_a_suite_to_a_report(gate: Gate, bench: Callable[..., Result], serv
     reasons = {
         (c.names.task, c.names.regime): c.reason for c in api.plan(api.load_suite("chat.yaml")).cells if c.reason
     }
-    for task in ("films", "shorten", "entities"):
+    for task in ("films", "shorten"):
         for regime in ("linear-probe", "full"):
             assert reasons[task, regime] == "it is behind an endpoint, whose weights cannot be trained"
-    assert reasons["entities", "zero-shot"] == "nothing answers with tags without training"
 
     before = len(gate.asked)
-    again = bench("run", "chat.yaml", "--results", "other", "--devices", "cpu")
+    again = bench("run", "chat.yaml", "--results", "other", "--devices", "cpu", "--only", "task=films")
     assert again.exit_code == 0, again.output
     assert len(gate.asked) == before  # all came from the cache, and cost what they had cost
-    for record in records.read(tmp_path / "other/chat").records:
-        first = found[record["trial"]["names"]["task"]]
-        assert record["scores"] == first["scores"]
-        assert {k: record["costs"][k] for k in ("inference", "tokens", "price")} == {
-            k: first["costs"][k] for k in ("inference", "tokens", "price")
-        }
-        assert record["facts"]["endpoint"]["asked"] == 0
+    (record,) = records.read(tmp_path / "other/chat").records
+    assert record["scores"] == found["films"]["scores"]
+    for cost in ("inference", "tokens", "price"):
+        assert record["costs"][cost] == found["films"]["costs"][cost]
+    assert record["facts"]["endpoint"]["asked"] == 0
     done = bench("report", "results/chat")
     assert done.exit_code == 0, done.output
     report = (tmp_path / "results/chat/report/report.md").read_text()
@@ -417,6 +410,10 @@ def test_the_lock_says_what_is_wrong_and_what_to_do(gate: Gate, monkeypatch: pyt
     assert (gate.listed, len(gate.asked)) == (1, 0)  # the list has it
     facts = Facts.from_files(locked["files"])
     assert (facts.head, facts.modality) == ("endpoint", "text")
+    assert choose(facts, "text", ["a", "b"], {}) == ("endpoint", None)
+    assert choose(facts, "text", [], {}, "texts") == ("endpoint-texts", None)
+    assert choose(facts, "image", ["a", "b"], {})[0] is None
+    assert choose(facts, "text", [], {}, "tags") == (None, "nothing answers with tags without training")
     assert locked == endpoint.lock(parameters(gate, base_url=f"{gate.address}/", timeout=9))
     with pytest.raises(ModelError, match=r"failed \(500: .*; did you mean 'tiny/chat'\?"):
         endpoint.lock(parameters(gate, endpoint="tiny/chats", retries=0))
@@ -530,6 +527,6 @@ def test_an_answer_is_read_to_the_letter(text: str, number: int | None) -> None:
 
 def test_an_answer_that_names_no_label_is_wrong_whatever_the_label() -> None:
     targets = np.array([0, 1, 2, 2])
-    found = way.scores([None, None, None, 2], targets, 3)
+    found = way.scores([None, None, None, 2], targets, 3, classes.FLOOR)
     assert accuracy.score(targets, found) == 0.25
     assert np.exp(found).sum(-1) == pytest.approx(1, abs=1e-5)

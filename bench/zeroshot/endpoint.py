@@ -50,7 +50,7 @@ def adapt(job: Job) -> Adapted:
             job.notes.append(
                 f"{none} of {sum(map(len, found))} answers to {part.split} examples named no label and count as wrong"
             )
-        return np.stack([scores(one, part.labels, len(job.labels)) for one in found])
+        return np.stack([scores(one, part.labels, len(job.labels), job.objective.FLOOR) for one in found])
 
     return asked(job, system=system, templates=templates, question=question, read=read)
 
@@ -61,17 +61,15 @@ def named(text: str, labels: Sequence[str]) -> int | None:
     return max(fits, key=lambda i: len(labels[i]), default=None)
 
 
-def scores(chosen: Sequence[int | None], targets: np.ndarray, classes: int) -> np.ndarray:
+def scores(chosen: Sequence[int | None], targets: np.ndarray, classes: int, floor: float) -> np.ndarray:
     """Log-probabilities, float32 [n, classes]: 0 for the chosen and the floor for others."""
     import numpy as np
 
-    from bench.objectives.classes import FLOOR
-
-    found = np.full((len(chosen), classes), FLOOR, dtype=np.float32)
+    found = np.full((len(chosen), classes), floor, dtype=np.float32)
     for row, number in enumerate(chosen):
         if number is None:
             found[row] = -np.log(classes - 1)
-            found[row, targets[row]] = FLOOR
+            found[row, targets[row]] = floor
         else:
             found[row, number] = 0.0
     return found
