@@ -30,13 +30,14 @@ from bench import api, redact
 from bench.cli import main
 from bench.errors import ModelError, SuiteError
 from bench.metrics import accuracy
+from bench.modeling.dialogue import Turn
 from bench.modeling.endpoint import Client, turns
 from bench.modeling.facts import Facts
 from bench.models import endpoint
 from bench.models.endpoint import Parameters
+from bench.objectives import classes
 from bench.probes.clock import Stages
 from bench.probes.memory import PeakMemory
-from bench.objectives import classes
 from bench.runner.lock import split
 from bench.runner.server import Server
 from bench.store import paths, records
@@ -200,7 +201,7 @@ tasks:
     data: {{files: {{train: train.csv, test: test.csv}}}}
     columns: {{document: text, summary: label}}
     decoding: {{max_new_tokens: 4, beams: 2}}
-regimes: {{zero-shot: , linear-probe: , full: }}
+regimes: {{zero-shot: , few-shot: {{k: 2}}, linear-probe: , full: }}
 sizes: [8]
 seeds: 1
 """
@@ -228,10 +229,18 @@ def test_from_a_suite_to_a_report(gate: Gate, bench: Callable[..., Result], serv
     gate.key = KEY
     done = bench("run", "chat.yaml", "--devices", "cpu")
     assert done.exit_code == 0, done.output
-    found = {r["trial"]["names"]["task"]: r for r in records.read(tmp_path / "results/chat").records}
-    assert found.keys() == {"films", "shorten"}
-    assert {r["status"] for r in found.values()} == {"ok"}
+    every = records.read(tmp_path / "results/chat").records
+    assert {r["status"] for r in every} == {"ok"}
+    found, shown = (
+        {r["trial"]["names"]["task"]: r for r in every if r["trial"]["regime"]["kind"] == kind}
+        for kind in ("zero-shot", "few-shot")
+    )
+    assert found.keys() == shown.keys() == {"films", "shorten"}
     _check_records(found, gate)
+    for task, record in shown.items():
+        assert record["facts"]["shots"] == 2
+        assert "validation" not in record["scores"]  # held-out labels are not asked about: it would cost
+        assert record["costs"]["tokens"]["prompt"] > found[task]["costs"]["tokens"]["prompt"]
     _check_answers(found["shorten"], gate, served, tmp_path / "results/chat")
     reasons = {
         (c.names.task, c.names.regime): c.reason for c in api.plan(api.load_suite("chat.yaml")).cells if c.reason
@@ -241,7 +250,18 @@ def test_from_a_suite_to_a_report(gate: Gate, bench: Callable[..., Result], serv
             assert reasons[task, regime] == "it is behind an endpoint, whose weights cannot be trained"
 
     before = len(gate.asked)
-    again = bench("run", "chat.yaml", "--results", "other", "--devices", "cpu", "--only", "task=films")
+    again = bench(
+        "run",
+        "chat.yaml",
+        "--results",
+        "other",
+        "--devices",
+        "cpu",
+        "--only",
+        "task=films",
+        "--only",
+        "regime=zero-shot",
+    )
     assert again.exit_code == 0, again.output
     assert len(gate.asked) == before  # all came from the cache, and cost what they had cost
     (record,) = records.read(tmp_path / "other/chat").records
@@ -273,13 +293,15 @@ def _check_records(found: dict[str, Json], gate: Gate) -> None:
         assert 0 < tokens["completion"] <= 6 * requests
         amount = (1000 * tokens["prompt"] + 3000 * tokens["completion"]) / 1e6
         assert costs["price"] == {"amount": pytest.approx(amount), "currency": "EUR", "input": 1000, "output": 3000}
-    assert films["facts"]["endpoint"]["templates"] == ["{text} It was {label}.", "{text}"]
+    assert films["facts"]["templates"] == ["{text} It was {label}.", "{text}"]
+    assert shorten["facts"]["template"] == "{text}"
     assert "nothing else: good, bad." in films["facts"]["endpoint"]["system"]
     assert "Summarise" in shorten["facts"]["endpoint"]["system"]
     assert "an endpoint is not told the task's decoding: beams" in shorten["facts"]["notes"]
     said = [request["messages"] for request in gate.asked]
+    assert sorted(len(messages) for messages in said) == [2] * 18 + [6] * 18
     assert {messages[0]["content"] for messages in said} == {r["facts"]["endpoint"]["system"] for r in found.values()}
-    assert sum(messages[1]["content"].endswith(" It was ____.") for messages in said) == 6
+    assert sum(messages[1]["content"].endswith(" It was ____.") for messages in said if len(messages) == 2) == 6
     assert set(gate.keys) == {KEY}
 
 
@@ -318,9 +340,11 @@ def order(of: Trial, folder: Path) -> Json:
     return {"trial": of.to_json(), "attempt": "a-1", "results": str(folder), "files": files}
 
 
-def record_of(of: Trial, folder: Path, tick: Any = lambda stage, done, total: None) -> Json:
+def record_of(of: Trial, folder: Path) -> Json:
+    """Its record, of a worker that was given a device, which is left alone."""
     record: Json = {}
-    run(order(of, folder), torch.device("cpu"), 1, tick, record)
+    run(order(of, folder), torch.device("cuda"), 1, lambda stage, done, total: None, record)
+    assert record["environment"]["device"] == "cpu"
     return record
 
 
@@ -357,6 +381,15 @@ def test_shots_are_earlier_turns_and_the_suites_words_come_first(gate: Gate, tmp
         assert [m["content"] for m in earlier] == ["One of good, bad, please.", "a joy", "good", "dull", "bad"]
         assert [m["role"] for m in earlier] == ["system", "user", "assistant", "user", "assistant"]
         assert last["content"] in job.examples("test").inputs
+
+
+def test_a_conversations_own_system_comes_before_the_suites() -> None:
+    said = (Turn("system", "Be brief."), Turn("user", "Hi."), Turn("assistant", "Ho."), Turn("user", "Why?"))
+    found = turns("Answer.", [((Turn("system", "Sing."), Turn("user", "A")), "B"), ("C", "D")], said)
+    assert [(m["role"][0], m["content"]) for m in found] == [
+        ("s", "Be brief."), ("u", "A"), ("a", "B"), ("u", "C"), ("a", "D"), ("u", "Hi."), ("a", "Ho."), ("u", "Why?"),
+    ]  # fmt: skip
+    assert turns("", [], "C") == [{"role": "user", "content": "C"}]
 
 
 def test_a_trial_that_was_cut_short_asks_only_what_is_missing(gate: Gate, tmp_path: Path) -> None:

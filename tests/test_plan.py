@@ -111,6 +111,21 @@ def test_zero_shot_is_one_trial_and_templates_repeat_nothing_else(tmp_path: Path
     assert sum(t.names.regime == "zero-shot" for t in one.values()) == 1
 
 
+def test_few_shot_knows_its_templates_and_other_ids_do_not_change(tmp_path: Path) -> None:
+    found = suite(tmp_path)
+    without = build(found, locked(found, [100, 100]), {}).trials().keys()
+    few = {"{zero-shot: ,": "{zero-shot: , few-shot: ,"}
+    found = suite(tmp_path, **few)
+    one = build(found, locked(found, [100, 100]), {}).trials()
+    assert {one[i].names.regime for i in one.keys() - without} == {"few-shot"}
+    assert without < one.keys()
+    shots = [t for t in one.values() if t.names.regime == "few-shot"]
+    assert {(t.size, t.seed, t.regime["way"]) for t in shots} == {(s, n, "cloze") for s in (5, 40) for n in range(3)}
+    other = suite(tmp_path, **few, **{"labels: [bad, good]": "labels: [bad, good], templates: ['{text} {label}']"})
+    two = build(other, locked(other, [100, 100]), {}).trials()
+    assert {one[i].names.regime for i in one.keys() - two.keys()} == {"zero-shot", "few-shot"}
+
+
 def test_what_trials_load_is_prepared_before_them_tasks_for_forgetting_too() -> None:
     one = factory.trial("m", "t", "full", 64, 0.0, 0, "reported")
     forgets = dataclasses.replace(one, regime={**one.regime, "forgetting": {"other": {}}})

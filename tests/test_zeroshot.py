@@ -137,9 +137,9 @@ def test_likelihood_is_the_mean_over_the_label_s_tokens(family: str, tmp_path: P
 
 def test_a_label_that_merges_with_what_stands_before_it_is_still_scored_whole(tmp_path: Path) -> None:
     tokenizer = bytes_bpe(tmp_path)
-    rows, starts = likelihood._rows(tokenizer, "a go{label}"[:4], ["x"], ["od"])
+    rows, starts = likelihood._rows(tokenizer, "a go{label}"[:4], [("", "x")], ["od"])
     assert tokenizer.decode(rows[0][starts[0] :]).endswith("od")
-    rows, starts = likelihood._rows(tokenizer, "{text} ", [""], ["good"])
+    rows, starts = likelihood._rows(tokenizer, "{text} ", [("", "")], ["good"])
     assert rows[0][0] == tokenizer.bos_token_id
     assert (tokenizer.decode(rows[0][1:]), starts) == ("good", [1])
 

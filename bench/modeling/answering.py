@@ -29,7 +29,8 @@ class Settings:
 
     label_map: {label of the model's own head: label of the task}; batch_size: rows at a time; max_length: tokens, to
     which the text alone is cut; prior: judge a label's likelihood against its likelihood without the text (Zhao et al.
-    2021); autocast: a context manager for mixed precision; tick: told of (done, total).
+    2021); autocast: a context manager for mixed precision; tick: told of (done, total); shots: (example, its label's
+    words), to stand in the prompt before what is asked, by a way that states `SHOTS`.
     """
 
     label_map: Mapping[str, str]
@@ -39,6 +40,7 @@ class Settings:
     prior: bool = False
     autocast: Callable[[], AbstractContextManager[object]] = nullcontext
     tick: Tick = lambda done, total: None
+    shots: Sequence[tuple[Any, str]] = ()
 
 
 @dataclass

@@ -15,11 +15,12 @@ from concurrent import futures
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field, JsonValue, field_validator, model_validator
 
 from bench.errors import ModelError
+from bench.modeling.dialogue import Dialogue, Source, Turn
 from bench.redact import hide, redact_all
 from bench.store.cache import cached
 from bench.suite.parameters import ModelParameters, Strict
@@ -260,15 +261,16 @@ def _line(text: str) -> str:
     return text if len(text) <= 200 else f"{text[:199]}…"
 
 
-Role = Literal["system", "user", "assistant"]
+def turns(told: str, shots: Sequence[tuple[Source, str]], question: Source) -> list[Message]:
+    """A conversation: what the model is told, the examples as if they had been asked and answered, the question.
+
+    A question that is a conversation with a system's turn of its own has that instead of what the model is told.
+    """
+    last = _turns(question)
+    first = [Turn("system", told)] if told and last[0].role != "system" else last[: last[0].role == "system"]
+    earlier = [turn for shot, answer in shots for turn in (*_turns(shot), Turn("assistant", answer))]
+    return [turn._asdict() for turn in (*first, *(turn for turn in (*earlier, *last) if turn.role != "system"))]
 
 
-def turns(system: str, shots: Sequence[tuple[str, str]], question: str) -> list[Message]:
-    """A conversation: what the model is told, the examples as if they had been asked and answered, the question."""
-
-    def turn(role: Role, content: str) -> Message:
-        return {"role": role, "content": content}
-
-    first = [turn("system", system)] if system else []
-    earlier = [turn(role, text) for pair in shots for role, text in zip(("user", "assistant"), pair, strict=True)]  # type: ignore[arg-type]
-    return [*first, *earlier, turn("user", question)]
+def _turns(source: Source) -> Dialogue:
+    return (Turn("user", source),) if isinstance(source, str) else source

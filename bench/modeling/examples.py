@@ -38,11 +38,13 @@ class Labelled(TaskParameters):
 @dataclass
 class Examples:
     """inputs: n texts, pairs of texts, lists of words or images. labels: int64 [n], the classes, or where the task has
-    none what subsets are stratified by. targets: what is to be answered where that is no class."""
+    none what subsets are stratified by. targets: what is to be answered where that is no class. shots: (input, answer),
+    to stand in the prompt before each."""
 
     inputs: Sequence[Any]
     labels: np.ndarray
     targets: Sequence[Any] | None = None
+    shots: Sequence[tuple[Any, str]] = ()
 
 
 def class_words(dataset: Any, column: str, parameters: Labelled, place: str) -> list[str]:

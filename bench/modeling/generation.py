@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
@@ -19,10 +20,11 @@ DEFAULT_NEW_TOKENS = 128
 
 class Written(NamedTuple):
     """texts: n answers, without special tokens or space around them; tokens: int64 [n], generated for each, its end
-    included."""
+    included; decoding: how, the model's own settings and the given ones together."""
 
     texts: list[str]
     tokens: np.ndarray
+    decoding: dict[str, Any]
 
 
 def generate(
@@ -62,7 +64,15 @@ def generate(
     # Marian has a model of pieces for each side, and takes the wrong one by itself
     side = {"use_source_tokenizer": False} if hasattr(tokenizer, "spm_target") else {}
     texts = [tokenizer.decode(row, skip_special_tokens=True, **side).strip() for row in written]
-    return Written(texts, np.array([len(row) for row in written], dtype=np.int64))
+    return Written(texts, np.array([len(row) for row in written], dtype=np.int64), _decoding(config, options))
+
+
+def _decoding(config: Any, options: dict[str, Any]) -> dict[str, Any]:
+    """What `generate` goes by: all that is not transformers' own default, and whether it draws or searches."""
+    used = copy.deepcopy(config)
+    used.update(**options)
+    own = {name: value for name, value in used.to_diff_dict().items() if value is not None and name[0] != "_"}
+    return {"do_sample": False, "num_beams": 1} | {k: v for k, v in own.items() if k != "transformers_version"}
 
 
 def _most(model: Any, data: Pairs, settings: Decoding) -> int:

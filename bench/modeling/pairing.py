@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +11,18 @@ import numpy as np
 
 from bench.errors import ModelError, NotApplicable
 from bench.modeling import prompts
+from bench.modeling.dialogue import Source
 from bench.modeling.facts import Facts
 from bench.modeling.files import configs
 from bench.modeling.pairs import Pairs
+from bench.modeling.prompting import Shot, chats, prompted
 from bench.modeling.text import CHUNK, positions, tokenizer_for
 from bench.modeling.writers import Writer, writer
 
 
 def encode(
     folder: Path,
-    inputs: Sequence[str],
+    inputs: Sequence[Source],
     targets: Sequence[Sequence[str]],
     *,
     target_folder: Path,
@@ -28,29 +30,35 @@ def encode(
     max_target: int,
     template: str = "{text}",
     languages: tuple[str, str] | None = None,
+    shots: Sequence[Shot] = (),
 ) -> None:
-    """Tokenise n inputs and the first of each one's references into `target_folder`, for `pairs.load`.
+    """Tokenise n inputs (texts or conversations) and the first of each one's references into `target_folder`, for
+    `pairs.load`.
 
     max_source, max_target: tokens, the model's own limits where those are less; an input is cut at its end, inside
     the template; a decoder's prompt is also cut so that `max_target` more tokens fit the model's positions.
     template: holds `{text}` once. A decoder answers right after it, or after its chat template's turn of the user
     where it has one; the answer is tokenised on its own, so `{text}\\n` is a good template and one that ends in a
     space is not. languages: source's and target's code, for a tokenizer that marks them (mBART, NLLB, M2M100); a
-    Marian model of many languages takes its `>>code<<` from the template.
+    Marian model of many languages takes its `>>code<<` from the template. shots: (input, answer), to be read before
+    each input and cut as one; the whole may be as long as the model takes, and where it is longer they are cut first.
     Raises ModelError where the model cannot answer with text, NotApplicable where no room is left for the text.
     """
     tokenizer = tokenizer_for(folder)
     how = writer_of(folder)
     longest = min(tokenizer.model_max_length, positions(json.loads((folder / "config.json").read_text())))
     max_target = min(max_target, longest)
-    room = min(max_source, longest - max_target if how == "decoder" else longest)
+    whole = longest - max_target if how == "decoder" else longest
+    room = min(max_source, whole)
     if room < 1:
         raise NotApplicable(f"the model takes {longest} tokens and max_target is {max_target}; lower it")
-    start = _start(tokenizer, languages)
+    start, chat = _start(tokenizer, languages), chats(Facts.from_files(configs(folder, str(folder))), tokenizer)
+    before = [(source, _short(tokenizer, answer, max_target)) for source, answer in shots]
     sources: list[list[int]] = []
     answers: list[list[int]] = []
     for at in range(0, len(inputs), CHUNK):
-        sources += _sources(tokenizer, inputs[at : at + CHUNK], how, template, room)
+        chunk = prompted(tokenizer, inputs[at : at + CHUNK], template, chat, room, before, whole)
+        sources += _sources(tokenizer, chunk, how, chat, whole if shots else room)
         answers += _targets(tokenizer, [references[0] for references in targets[at : at + CHUNK]], how, max_target)
     empty = [i for i, pair in enumerate(zip(sources, answers, strict=True)) if not all(pair)]
     if empty:
@@ -68,12 +76,7 @@ def writer_of(folder: Path) -> Writer:
     return how
 
 
-def _sources(tokenizer: Any, texts: Sequence[str], how: Writer, template: str, room: int) -> list[list[int]]:
-    chat = how == "decoder" and tokenizer.chat_template is not None
-    wrap = _chat(tokenizer, template) if chat else lambda text: template.replace("{text}", text)
-    if tokenizer.is_fast:
-        texts = prompts.cut(tokenizer, texts, wrap, room)
-    filled = [wrap(text) for text in texts]
+def _sources(tokenizer: Any, filled: list[str], how: Writer, chat: bool, room: int) -> list[list[int]]:
     found: list[list[int]] = tokenizer(filled, truncation=True, max_length=room, add_special_tokens=not chat)[
         "input_ids"
     ]
@@ -84,12 +87,8 @@ def _sources(tokenizer: Any, texts: Sequence[str], how: Writer, template: str, r
     return [ids or [end if first is None else first] for ids in found]  # the first token needs something to follow
 
 
-def _chat(tokenizer: Any, template: str) -> Callable[[str], str]:
-    def wrap(text: str) -> str:
-        turn = [{"role": "user", "content": template.replace("{text}", text)}]
-        return str(tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True))
-
-    return wrap
+def _short(tokenizer: Any, answer: str, most: int) -> str:
+    return prompts.cut(tokenizer, [answer], lambda text: text, most)[0] if tokenizer.is_fast else answer
 
 
 def _targets(tokenizer: Any, texts: list[str], how: Writer, most: int) -> list[list[int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from bench.suite.parameters import TaskParameters
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from bench.modeling.dialogue import Source
     from bench.modeling.pairs import Pairs
 
 Length = Annotated[int, Field(ge=4)]
@@ -40,12 +41,16 @@ class Written(TaskParameters):
         return template
 
 
-def examples(dataset: Any, source: str, target: str, place: str) -> Examples:
+def examples(
+    dataset: Any, source: str, target: str, place: str, read: Callable[[Any, str], Source] | None = None
+) -> Examples:
     """The examples of two columns. A list of texts is a text in parts in the source, several references in the target.
 
-    Raises DataError naming the column and the row.
+    read: what makes a source of a value, given the value's place, where that is not `text`. Raises DataError naming
+    the column and the row.
     """
-    sources = [_text(value, f"{place}, row {row}, column '{source}'") for row, value in enumerate(dataset[source])]
+    read = read or text
+    sources = [read(value, f"{place}, row {row}, column '{source}'") for row, value in enumerate(dataset[source])]
     references = [
         _references(value, f"{place}, row {row}, column '{target}'") for row, value in enumerate(dataset[target])
     ]
@@ -65,6 +70,7 @@ def encode(folder: Path, found: Examples, parameters: Written, target: Path) -> 
         max_target=parameters.max_target,
         template=parameters.template,
         languages=parameters.languages,
+        shots=found.shots,
     )
 
 
@@ -75,7 +81,8 @@ def load(target: Path) -> Pairs:
     return pairs.load(target)
 
 
-def _text(value: Any, place: str) -> str:
+def text(value: Any, place: str) -> str:
+    """A text, or its parts with a space between them. Raises DataError."""
     if isinstance(value, Sequence) and not isinstance(value, str) and all(isinstance(part, str) for part in value):
         value = " ".join(value)
     if not isinstance(value, str) or not value.strip():

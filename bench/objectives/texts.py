@@ -71,15 +71,17 @@ def answer(job: Job, model: Any, part: Part) -> list[list[str]]:
     import torch
 
     from bench.modeling.generation import generate
+    from bench.training.seeding import stream
 
     if not torch.stack([p.isfinite().all() for p in model.parameters()]).all():
         raise Diverged("the model's weights are not finite numbers")
+    torch.manual_seed(stream(job.trial.seed, "decoding"))
     written = generate(
         model.backbone, job.tokenizer, job.encoded(part.split), part.indices, device=job.device,
         batch_size=job.evaluation_batch, settings=job.parameters.decoding, autocast=job.autocast,
         tick=lambda done, total: job.tick("predict", done, total),
     )  # fmt: skip
-    job.tokens_written = int(written.tokens.sum())
+    job.tokens_written, job.decoding = int(written.tokens.sum()), written.decoding
     return [written.texts]
 
 

@@ -26,15 +26,21 @@ class Parameters(RegimeParameters):
     prior: bool = Field(default=False, description="likelihood: judge a label against its likelihood without the text")
 
 
-def resolve(facts: Any, question: Any, parameters: Parameters) -> dict[str, Any]:
-    """The way this model answers, for the trial to hold. Raises NotApplicable where it has none."""
+def resolve(facts: Any, question: Any, parameters: Parameters, shots: bool = False) -> dict[str, Any]:
+    """The way this model answers, for the trial to hold; with `shots` one that takes examples in its prompt.
+
+    Raises NotApplicable where it has none.
+    """
     from bench import plugins, zeroshot
 
     if parameters.way is None:
-        way, reason = zeroshot.choose(facts, question.modality, question.labels, question.label_map, question.gives)
+        asked = (question.modality, question.labels, question.label_map, question.gives)
+        way, reason = zeroshot.choose(facts, *asked, shots=shots)
     else:
         way = parameters.way
-        reason = plugins.load("zeroshot", way).applies(facts, question.modality, question.labels, question.label_map)
+        plugin = plugins.load("zeroshot", way)
+        reason = plugin.applies(facts, question.modality, question.labels, question.label_map)
+        reason = reason or zeroshot.refuses(plugin, shots)
     if way is None or reason is not None:
         raise NotApplicable(str(reason))
     return {"way": way, "way_version": plugins.load("zeroshot", way).VERSION}

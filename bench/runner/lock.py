@@ -63,12 +63,13 @@ def task_spec(suite: Suite, task: Task, fingerprint: str) -> Json:
         splits["validation"] = "validation"
     splits |= {name: value for name, value in task.splits.items() if name in splits}
     kind = plugins.load("tasks", task.kind)
+    given = {role for named in task.columns for role in (named, *getattr(kind, "INSTEAD", {}).get(named, ()))}
     return {
         "kind": task.kind,
         "version": kind.VERSION,
         "parameters": task.parameters.model_dump(mode="json"),
         "data": {**_source("data", task.data), "fingerprint": fingerprint},
-        "columns": {role: role for role, needed in kind.COLUMNS.items() if needed} | task.columns,
+        "columns": {role: role for role, needed in kind.COLUMNS.items() if needed and role not in given} | task.columns,
         "splits": splits,
     }
 

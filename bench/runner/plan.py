@@ -176,7 +176,8 @@ class _Pair:
         own = regime.parameters.model_dump(mode="json")
         resolved = module.resolve(facts, question, regime.parameters) if hasattr(module, "resolve") else {}
         if module.LABELS:  # nothing that only zero-shot looks at may change the other regimes' ids
-            spec["parameters"] = {k: v for k, v in spec["parameters"].items() if k not in ("templates", "label_map")}
+            unseen = {"label_map"} | (set() if getattr(module, "PROMPTS", False) else {"templates"})
+            spec["parameters"] = {k: v for k, v in spec["parameters"].items() if k not in unseen}
         overridden = set(TrainedParameters.model_fields) if module.TRAINS else set()
         tuned = {module.TUNED.parameter} if module.TUNED else set()
         forgetting, places = self._forgetting(facts) if module.TRAINS else ({}, {})

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from bench.modeling.dialogue import Source
 from bench.modeling.endpoint import Answer, Client, Endpoint, turns
 from bench.suite.trial import Json
 from bench.training.job import Adapted, Job, Part
@@ -16,7 +17,7 @@ def asked(
     *,
     system: str,
     templates: Sequence[str],
-    question: Callable[[str, Any], str],
+    question: Callable[[str, Any], Source],
     read: Callable[[Part, list[list[str]]], Any],
     max_tokens: int | None = None,
 ) -> Adapted:
@@ -30,7 +31,7 @@ def asked(
     told = (system if endpoint.system is None else endpoint.system).replace("{labels}", ", ".join(job.labels))
     client = Client(endpoint)
     costs: Json = {}
-    facts: Json = {"system": told, "templates": list(templates)}
+    facts: Json = {"system": told}
     every: list[Answer] = []
 
     def predict(part: Part) -> Any:
@@ -43,7 +44,7 @@ def asked(
         )
         every.extend(found)
         costs.update(_costs(every, endpoint))
-        facts.update(_told(every), shots=len(job.shots), requests=len(every), asked=client.asked)
+        facts.update(_told(every), requests=len(every), asked=client.asked)
         size = len(part.indices)
         texts = [answer.text for answer in found]
         return read(part, [texts[t * size : (t + 1) * size] for t in range(len(templates))])

@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -75,7 +75,7 @@ class Job:
 
     parts: `train` and `validation` (both empty for zero-shot) and `test`; labels: the classes' words, empty where the
     task has none; majority: the training pool's most frequent class; examples: a split's name → its texts or images and
-    targets, opened when first asked for; shots: examples and their answers, to be shown before a question.
+    targets, opened when first asked for; shots: (input, answer in words), examples to stand in a prompt.
     """
 
     trial: Trial
@@ -97,11 +97,12 @@ class Job:
     tick: Tick = lambda stage, done, total: None
     fit: Fit | None = None
     notes: list[str] = field(default_factory=list)
-    shots: list[tuple[Any, str]] = field(default_factory=list)
     backbone_parameters: int = 0
     feature_latency: float = 0.0
     shared_seconds: float = 0.0
     tokens_written: int = 0
+    decoding: Json = field(default_factory=dict)
+    shots: list[tuple[Any, str]] = field(default_factory=list)
     _encoded: dict[str, Any] = field(default_factory=dict)
     _feature_seconds: dict[str, float] = field(default_factory=dict)
 
@@ -126,15 +127,16 @@ class Job:
         return tokenizer_for(self.folder)
 
     def encoded(self, split: str) -> Any:
-        """A split as the model takes it: from the cache, or computed and cached."""
+        """A split as the model takes it, the shots before each: from the cache, or computed and cached."""
         if split not in self._encoded:
+
+            def encode(target: Path) -> None:
+                found = replace(self.examples(split), shots=self.shots)
+                self.task.encode(self.folder, found, self.parameters, target)
+
             with self.stages.stage("tokenise"):
                 self.tick("tokenise", 0, None)
-                folder = cached(
-                    "encoded",
-                    self._key(split),
-                    lambda target: self.task.encode(self.folder, self.examples(split), self.parameters, target),
-                )
+                folder = cached("encoded", self._key(split), encode)
                 self._encoded[split] = self.task.load(folder)
         return self._encoded[split]
 
@@ -215,6 +217,7 @@ class Job:
             prior=prior,
             autocast=self.autocast,
             tick=lambda done, total: self.tick("predict", done, total),
+            shots=self.shots,
         )
         answers: np.ndarray = plugin.log_probabilities(
             loaded, inputs, task.words(), task.templates or plugin.TEMPLATES, how
@@ -266,4 +269,5 @@ class Job:
 
     def _key(self, split: str) -> Json:
         """Everything that determines how this model takes this split."""
-        return {"model": self.trial.model, "task": self.trial.task, "split": split, "limits": self.trial.limits}
+        key = {"model": self.trial.model, "task": self.trial.task, "split": split, "limits": self.trial.limits}
+        return key | ({"shots": self.shots} if self.shots else {})

@@ -8,7 +8,8 @@ import numpy as np
 
 
 def stream(seed: int, name: str) -> int:
-    """A 63-bit seed for one named stream (`data`, `noise`, `initialisation`, `order`, `dropout`) of a trial's seed."""
+    """A 63-bit seed for one named stream of a trial's seed: `data`, `noise`, `initialisation`, `order`, `dropout`,
+    `decoding`."""
     return int.from_bytes(hashlib.sha256(f"{name}:{seed}".encode()).digest()[:8], "big") >> 1
 
 

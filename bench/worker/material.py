@@ -16,6 +16,7 @@ from bench.modeling.examples import Examples
 from bench.store.cache import cached
 from bench.suite.trial import Json
 from bench.training.seeding import ranks
+from bench.worker.columns import opened
 
 SMOKE_SEED = 0
 
@@ -65,10 +66,13 @@ def task_of(task: Json) -> tuple[Any, Any]:
 
 
 def open_splits(task: Json, location: Json, place: str) -> Any:
-    """The data set's splits, with the columns the task needs in each that is used. Raises DataError."""
+    """The data set's splits, with the columns the task needs in each that is used, those inside columns too.
+
+    Raises DataError.
+    """
     source = plugins.load("data", task["data"]["source"])
     parameters = source.Parameters.model_validate(task["data"]["parameters"] | location)
-    found = source.fetch(parameters, task["data"]["fingerprint"])
+    found = dict(source.fetch(parameters, task["data"]["fingerprint"]))
     plugin = plugins.load("tasks", task["kind"])
     for role in task["columns"]:
         if role not in plugin.COLUMNS:
@@ -81,12 +85,7 @@ def open_splits(task: Json, location: Json, place: str) -> Any:
                 f"`test` as a fraction of train"
             )
         for role, column in task["columns"].items():
-            if column not in found[name].column_names:
-                known = ", ".join(found[name].column_names)
-                raise DataError(
-                    f"{place}, split {name}: no column '{column}'; it has {known}; say which under columns "
-                    f"(columns: {{{role}: …}})"
-                )
+            found[name] = opened(found[name], role, column, f"{place}, split {name}")
     return found
 
 
@@ -126,9 +125,11 @@ def _fill(task: Json, location: Json, place: str, target: Path) -> None:
 
 
 def _key(value: Any) -> bytes:
-    """A digest of one input: text, a pair of texts, or an image's pixels as models see them."""
+    """A digest of one input: text, several texts, turns of a conversation, or an image's pixels as models see them."""
     if hasattr(value, "convert"):
         content = repr(value.size).encode() + value.convert("RGB").tobytes()
-    else:
+    elif isinstance(value, str) or all(isinstance(part, str) for part in value):
         content = "\0".join([value] if isinstance(value, str) else value).encode()
+    else:
+        content = json.dumps(value, ensure_ascii=False).encode()
     return hashlib.sha256(content).digest()

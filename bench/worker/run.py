@@ -144,13 +144,13 @@ def _measure(job: Job, order: Json, record: Json) -> None:
     _adapted(job, adapted, record)
     artifact: Json = {"curve": {"losses": job.fit.losses, "validations": job.fit.validations} if job.fit else {}}
     with job.memory.stage("inference"):
-        if len(job.parts["validation"].indices):
+        if len(job.parts["validation"].indices) and _is_local(trial):  # nothing is tuned, and each question costs
             answers, targets = _predict(job, adapted, "validation")
             scores["validation"] = evaluation.scores(job.task, metrics, targets, answers)
             scores["validation"]["log_loss"] = job.objective.doubt(targets, answers)
         if trial.purpose == "reported":
             part = job.parts["test"]
-            if module.LABELS and _is_local(trial):
+            if module.LABELS and _is_local(trial) and ("way" not in trial.regime or not job.objective.POOLED):
                 job.encoded(part.split)  # tokenising is a stage of its own
             answers, targets = _predict(job, adapted, "test")
             scores["test"] = evaluation.scores(job.task, metrics, targets, answers)
@@ -162,7 +162,7 @@ def _measure(job: Job, order: Json, record: Json) -> None:
             artifact["predictions"] = evaluation.predictions(job.task, metrics[0], part.indices, targets, answers)
             costs["inference"] = adapted.costs.get("inference") or _inference(job, adapted, part, job.stages)
             costs |= adapted.costs
-            record["facts"] |= adapted.facts
+            record["facts"] |= adapted.facts | ({"decoding": job.decoding} if job.decoding else {})
     with job.stages.stage("save"):
         evaluation.save(paths.artifacts(Path(order["results"]), trial.id, order["attempt"]), artifact)
     if (
@@ -194,10 +194,23 @@ def _adapted(job: Job, adapted: Adapted, record: Json) -> None:
         costs["stored_bytes"] = adapted.stored_bytes
     if job.fit is not None:
         costs |= _training(job, job.fit, record["environment"]["device"])
-    if job.trial.regime["kind"] != "zero-shot" and job.objective.POOLED:
+    way = job.trial.regime.get("way")
+    if way is None and job.objective.POOLED:
         facts["pooling"] = job.pooling
-    if "way" in job.trial.regime:
-        facts["method"] = job.trial.regime["way"]
+    if way is not None:
+        facts["method"] = way
+        facts |= _asked(job, plugins.load("zeroshot", way))
+    if job.shots:
+        facts["shots"] = len(job.shots)
+
+
+def _asked(job: Job, way: Any) -> Json:
+    """What the model was asked with: templates, defaults too, and label words, or what the way says."""
+    if hasattr(way, "used"):
+        found: Json = way.used(job)
+        return found
+    templates = list(getattr(job.parameters, "templates", ()) or way.TEMPLATES)
+    return ({"templates": templates} if templates else {}) | ({"labels": job.labels} if job.labels else {})
 
 
 def _training(job: Job, fit: Fit, device: str) -> Json:

@@ -9,10 +9,11 @@ from bench.modeling.writers import writer
 
 if TYPE_CHECKING:
     from bench.modeling.facts import Facts
-    from bench.training.job import Adapted, Job
+    from bench.training.job import Adapted, Job, Part
 
 VERSION = 1
 GIVES = "texts"
+SHOTS = True
 TEMPLATES = ()
 
 
@@ -23,9 +24,28 @@ def applies(facts: Facts, modality: str, labels: Sequence[str], label_map: Mappi
 
 
 def adapt(job: Job) -> Adapted:
-    """The pretrained model under the objective's own reading."""
+    """The pretrained model under the objective's own reading.
+
+    After examples, a decoder without a chat template answers up to the first blank line: it goes on with examples of
+    its own, unless answers hold blank lines themselves.
+    """
+    from bench.modeling.prompting import ends_at_a_blank_line
+    from bench.modeling.shots import BLANK
     from bench.training.job import Adapted
 
     model = job.model(pretrained=True, frozen=True).eval()
     total = sum(p.numel() for p in model.parameters())
-    return Adapted(lambda part: job.objective.answer(job, model, part), trainable=0, total=total, stored_bytes=0)
+    cut = ends_at_a_blank_line(job.facts, job.tokenizer, job.shots)
+
+    def predict(part: Part) -> Any:
+        written = job.objective.answer(job, model, part)
+        return [[text.partition(BLANK)[0].rstrip() for text in texts] for texts in written] if cut else written
+
+    return Adapted(predict, trainable=0, total=total, stored_bytes=0)
+
+
+def used(job: Job) -> dict[str, Any]:
+    """The template, and whether the model's own for conversations is around it."""
+    from bench.modeling.prompting import chats
+
+    return {"template": job.parameters.template, "chat_template": chats(job.facts, job.tokenizer)}

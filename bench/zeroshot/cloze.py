@@ -5,6 +5,7 @@ Pattern-verbalizer scoring (Schick and Schütze 2021), a label of k tokens in a 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 VERSION = 1
 GIVES = "classes"
+SHOTS = True
 TEMPLATES = ("{text} It was {label}.", "{text} This is {label}.", "{text} In one word: {label}.", "{label}: {text}")
 
 
@@ -54,7 +56,7 @@ def log_probabilities(
     import numpy as np
     import torch
 
-    from bench.modeling import answering, prompts
+    from bench.modeling import answering, prompts, shots
 
     tokenizer = loaded.tokenizer
     mask = tokenizer.mask_token
@@ -63,14 +65,16 @@ def log_probabilities(
     whole = [prompts.with_text(template) for template in templates]
     words = [[_label_ids(tokenizer, template, label) for label in labels] for template in whole]
     longest = [mask * max(len(ids) for ids in row) for row in words]  # every label is judged after the same text
-    cut = [
-        prompts.cut(tokenizer, texts, partial(prompts.fill, template, label=label), loaded.length(how.max_length))
+    examples = [(prompts.plain(example).replace(mask, ""), label) for example, label in how.shots]
+    length, most = loaded.length(how.max_length), loaded.length(sys.maxsize)
+    asked = [
+        shots.ask(tokenizer, examples, template, texts, partial(prompts.fill, template, label=label), length, most)
         for template, label in zip(whole, longest, strict=True)
     ]
     passes = [(t, size) for t, row in enumerate(words) for size in sorted({len(ids) for ids in row})]
     for number, (t, size) in enumerate(passes):
         of_size = [i for i, ids in enumerate(words[t]) if len(ids) == size]
-        filled = [prompts.fill(whole[t], text, mask * size) for text in cut[t]]
+        filled = [before + prompts.fill(whole[t], text, mask * size) for before, text in asked[t]]
         wanted = torch.tensor([words[t][i] for i in of_size], device=how.device)
 
         def forward(batch: dict[str, torch.Tensor], _: np.ndarray, wanted: torch.Tensor = wanted) -> torch.Tensor:

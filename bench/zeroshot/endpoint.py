@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 VERSION = 1
 GIVES = "classes"
+SHOTS = True
 TEMPLATES = ("",)
 BLANK = "____"
 SYSTEM = "Classify the text that the user gives. Answer with exactly one of these labels and nothing else: {labels}."

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 from bench.zeroshot import endpoint
 
 if TYPE_CHECKING:
+    from bench.modeling.dialogue import Source
     from bench.modeling.facts import Facts
     from bench.training.job import Adapted, Job, Part
 
 VERSION = 1
 GIVES = "texts"
+SHOTS = True
 TEMPLATES = ()
 SYSTEM = "Answer the user with the text that is asked for and nothing else."
 """What the model is told where neither the suite nor the task kind (`SYSTEM`) says it."""
@@ -26,15 +28,15 @@ def applies(facts: Facts, modality: str, labels: Sequence[str], label_map: Mappi
 
 def adapt(job: Job) -> Adapted:
     """Ask with the task's template. Of how the task has texts written an endpoint takes `max_new_tokens` alone."""
-    from bench.modeling import prompts
+    from bench.modeling import dialogue
     from bench.training.asked import asked
 
     decoding, languages = job.parameters.decoding, job.parameters.languages
     if others := sorted(decoding.model_dump(exclude_defaults=True).keys() - {"max_new_tokens"}):
         job.notes.append(f"an endpoint is not told the task's decoding: {', '.join(others)}")
 
-    def question(template: str, example: Any) -> str:
-        return template.replace("{text}", prompts.plain(example))
+    def question(template: str, example: Source) -> Source:
+        return dialogue.asking(example, template.replace("{text}", dialogue.asked(example)))
 
     def read(part: Part, texts: list[list[str]]) -> list[list[str]]:
         return [[text.strip() for text in one] for one in texts]
@@ -47,3 +49,8 @@ def adapt(job: Job) -> Adapted:
         read=read,
         max_tokens=decoding.max_new_tokens,
     )
+
+
+def used(job: Job) -> dict[str, Any]:
+    """The template."""
+    return {"template": job.parameters.template}

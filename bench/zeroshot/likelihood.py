@@ -1,11 +1,13 @@
 """A causal language model compares its labels' likelihoods: mean log-probability of the label's tokens after the text.
 
-With `prior`, against the label's prior: minus the same with an empty text (Holtzman et al. 2021).
+With `prior`, against the label's prior: minus the same with an empty text (Holtzman et al. 2021; with examples before
+it, the contextual calibration of Zhao et al. 2021).
 """
 
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 VERSION = 1
 GIVES = "classes"
+SHOTS = True
 TEMPLATES = ("{text} It was {label}.", "{text} This is {label}.", "{text}\nLabel: {label}")
 
 
@@ -51,18 +54,21 @@ def log_probabilities(
     """float32 [templates, examples, labels]. Raises UsageError for a template whose text follows its label."""
     import numpy as np
 
-    from bench.modeling import answering, prompts
+    from bench.modeling import answering, prompts, shots
 
-    texts = [prompts.plain(example) for example in inputs]
+    texts = [prompts.plain(example) for example in inputs] + [""] * how.prior
+    examples = [(prompts.plain(example), label) for example, label in how.shots]
     scores = []
     for number, template in enumerate(templates):
-        stem, _, _ = prompts.with_text(template).partition("{label}")  # what follows the label cannot change its odds
+        whole = prompts.with_text(template)
+        stem, _, _ = whole.partition("{label}")  # what follows the label cannot change its odds
         if "{text}" not in stem:
             raise UsageError(f"the template '{template}' must hold {{text}} before {{label}}: a causal model reads on")
         longest = max(labels, key=lambda label: len(loaded.tokenizer(label)["input_ids"]))
         wrap = partial(prompts.fill, stem + "{label}", label=longest)
-        cut = prompts.cut(loaded.tokenizer, texts, wrap, loaded.length(how.max_length))
-        rows, starts = _rows(loaded.tokenizer, stem, [*cut, ""] if how.prior else cut, labels)
+        length, most = loaded.length(how.max_length), loaded.length(sys.maxsize)
+        asked = shots.ask(loaded.tokenizer, examples, whole, texts, wrap, length, most)
+        rows, starts = _rows(loaded.tokenizer, stem, asked, labels)
         found = answering.run(
             answering.tokens(loaded, {"input_ids": rows}),
             partial(_mean_log_probability, loaded, np.array(starts)),
@@ -73,12 +79,19 @@ def log_probabilities(
     return answering.normalised(np.stack(scores))
 
 
-def _rows(tokenizer: Any, stem: str, texts: Sequence[str], labels: Sequence[str]) -> tuple[list[list[int]], list[int]]:
+def _rows(
+    tokenizer: Any, stem: str, asked: Sequence[tuple[str, str]], labels: Sequence[str]
+) -> tuple[list[list[int]], list[int]]:
     """Token ids of every (text, label), text by text, and where each label starts: after the longest prefix shared
-    with the stem alone, since a label's first letters may be one token with what stands before it."""
+    with the stem alone, since a label's first letters may be one token with what stands before it.
+
+    asked: (what stands before, text).
+    """
     rows, starts = [], []
-    stems = tokenizer([stem.replace("{text}", text).strip() for text in texts])["input_ids"]
-    filled = tokenizer([(stem.replace("{text}", text) + label).strip() for text in texts for label in labels])
+    stems = tokenizer([before + stem.replace("{text}", text).strip() for before, text in asked])["input_ids"]
+    filled = tokenizer(
+        [before + (stem.replace("{text}", text) + label).strip() for before, text in asked for label in labels]
+    )
     for number, ids in enumerate(filled["input_ids"]):
         if ids[-1] == tokenizer.eos_token_id:
             ids = ids[:-1]

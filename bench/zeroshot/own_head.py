@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from bench.modeling.facts import Facts
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import torch
 
     from bench.modeling.answering import Loaded, Settings
+    from bench.training.job import Job
 
 VERSION = 1
 GIVES = "classes"
@@ -68,6 +69,13 @@ def log_probabilities(
     columns = np.array(_columns(loaded.labels, labels, how.label_map))
     summed = [np.logaddexp.reduce(logits[:, columns == i], axis=-1) for i in range(len(labels))]
     return answering.normalised(np.stack(summed, axis=-1))[None]
+
+
+def used(job: Job) -> dict[str, Any]:
+    """Which label of the task each label of the head stands for; those that stand for none are left out."""
+    own = job.facts.labels or ()
+    columns = _columns(own, job.labels, job.parameters.label_map)
+    return {"label_map": {name: job.labels[i] for name, i in zip(own, columns, strict=True) if i >= 0}}
 
 
 def _columns(own: Sequence[str], labels: Sequence[str], label_map: Mapping[str, str]) -> list[int]:
