@@ -250,18 +250,8 @@ def test_from_a_suite_to_a_report(gate: Gate, bench: Callable[..., Result], serv
             assert reasons[task, regime] == "it is behind an endpoint, whose weights cannot be trained"
 
     before = len(gate.asked)
-    again = bench(
-        "run",
-        "chat.yaml",
-        "--results",
-        "other",
-        "--devices",
-        "cpu",
-        "--only",
-        "task=films",
-        "--only",
-        "regime=zero-shot",
-    )
+    only = ["--only", "task=films", "--only", "regime=zero-shot"]
+    again = bench("run", "chat.yaml", "--results", "other", "--devices", "cpu", *only)
     assert again.exit_code == 0, again.output
     assert len(gate.asked) == before  # all came from the cache, and cost what they had cost
     (record,) = records.read(tmp_path / "other/chat").records
@@ -269,6 +259,8 @@ def test_from_a_suite_to_a_report(gate: Gate, bench: Callable[..., Result], serv
     for cost in ("inference", "tokens", "price"):
         assert record["costs"][cost] == found["films"]["costs"][cost]
     assert record["facts"]["endpoint"]["asked"] == 0
+    done = bench("check", "results/chat")
+    assert done.exit_code == 0, done.output
     done = bench("report", "results/chat")
     assert done.exit_code == 0, done.output
     report = (tmp_path / "results/chat/report/report.md").read_text()

@@ -28,6 +28,8 @@ from bench.suite.trial import Json
 
 NO_KEY = "none"
 """What is sent where the suite names no key: else the client would take OPENAI_API_KEY, to whichever address."""
+VERSION = 1
+"""Of what is kept of an answer."""
 OWN_FIELDS = {"model", "messages", "max_tokens", "temperature", "n", "stream"}
 SIGN_OF_LIFE = 1.0
 """Seconds between two ticks while answers are waited for."""
@@ -189,7 +191,7 @@ class Client:
         )
 
     def _cached(self, request: Json) -> Answer:
-        key = {"base_url": self.endpoint.base_url, "request": request}
+        key = {"version": VERSION, "base_url": self.endpoint.base_url, "request": request}
 
         def fill(folder: Path) -> None:
             (folder / "answer.json").write_text(json.dumps(asdict(self.ask(request))))
