@@ -14,6 +14,7 @@ HIDDEN = "[secret]"
 LEAST = 6
 """Characters of a value that counts as a secret: shorter ones stand in ordinary text."""
 _NAME = re.compile(r"TOKEN|KEY|SECRET|PASSW|PASSPHRASE|CREDENTIAL|(^|_)PASS($|_)", re.IGNORECASE)
+_hidden: set[str] = set()
 _ORDINARY = re.compile(r"true|false|enabled|disabled|default|[-+.\d_]{1,15}", re.IGNORECASE)
 """Values that are settings, a switch or a number; so is the path of something that exists."""
 _PARAMETER = r"[\w-]*(?:token|key|secret|passw(?:or)?d|signature|credential|sig)[\w-]*"
@@ -21,8 +22,14 @@ _KNOWN = (
     (re.compile(r"([a-z][a-z0-9+.-]*://)[^/\s?#\"'<>]+@", re.IGNORECASE), rf"\1{HIDDEN}@"),
     (re.compile(rf"([?&]{_PARAMETER}=)[^&#\s\"'<>]+", re.IGNORECASE), rf"\1{HIDDEN}"),
     (re.compile(r"\b(Bearer\s+)[\w.~+/=-]{20,}", re.IGNORECASE), rf"\1{HIDDEN}"),
+    (re.compile(r"\b(?:sk|pk|rk|gsk|xai|pplx|nvapi)[-_](?=[\w-]*\d)[\w-]{20,}"), HIDDEN),
     (re.compile(r"\b(?:(?:hf|gh[oprsu])_[A-Za-z0-9]{16,}|github_pat_\w{20,})"), HIDDEN),
 )
+
+
+def hide(variable: str) -> None:
+    """From now on, in this process, take what this environment variable holds for a secret, whatever its name."""
+    _hidden.add(variable)
 
 
 def redact(text: str) -> str:
@@ -56,7 +63,8 @@ def _secrets() -> list[str]:
     found: set[str] = set()
     for name, value in os.environ.items():
         whole = value.strip()
-        if _NAME.search(name) and not _ORDINARY.fullmatch(whole) and not os.path.exists(whole):
+        secret = _NAME.search(name) and not _ORDINARY.fullmatch(whole) and not os.path.exists(whole)
+        if secret or name in _hidden:
             lines = [line.strip() for line in whole.splitlines()[1:-1]]  # of a key file; its frame is no secret
             found |= {whole, " ".join(whole.split()), quote(whole, safe=""), *lines}
     return sorted((secret for secret in found if len(secret) >= LEAST), key=lambda secret: (-len(secret), secret))

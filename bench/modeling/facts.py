@@ -12,7 +12,7 @@ from bench.errors import ModelError
 Modality = Literal["text", "image", "image-text", "audio"]
 Head = Literal[
     "masked-lm", "causal-lm", "sequence-classification", "image-classification", "seq2seq-lm", "image-text",
-    "token-classification", "question-answering",
+    "token-classification", "question-answering", "endpoint",
 ]  # fmt: skip
 Pooling = Literal["mean", "cls", "last", "pooler"]
 
@@ -31,6 +31,7 @@ _HEADS: tuple[tuple[str, Head], ...] = (
     ("MetaClip2Model", "image-text"),
     ("SiglipModel", "image-text"),
     ("Siglip2Model", "image-text"),
+    ("Endpoint", "endpoint"),  # what the source `endpoint` says of its models, whose files nobody has
 )
 _LABELLED = ("sequence-classification", "image-classification", "token-classification")
 _SEQ2SEQ = ("ForConditionalGeneration", "MTModel", "BartModel", "T5Model")
@@ -155,7 +156,7 @@ def _head(architectures: tuple[str, ...], config: dict[str, Any]) -> Head | None
 def _modality(head: Head | None, config: dict[str, Any], processors: dict[str, Any]) -> Modality | None:
     if head == "image-classification":
         return "image"
-    if head == "sequence-classification" or head == "masked-lm":
+    if head in ("sequence-classification", "masked-lm", "endpoint"):
         return "text"
     keys = config.keys() | processors.keys()
     if keys & _AUDIO_KEYS or "sampling_rate" in str(processors.get("feature_extractor")):

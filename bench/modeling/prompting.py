@@ -59,17 +59,18 @@ def prompted(
 
 
 def wrapped(
-    tokenizer: Any, texts: Sequence[str], around: Sequence[tuple[str, str]], chat: bool, most: int
+    tokenizer: Any, sources: Sequence[Source], around: Sequence[tuple[str, str]], chat: bool, most: int
 ) -> list[str]:
-    """The prompts of texts between others, (before, after); texts are cut so that a prompt has `most` tokens at most."""
+    """The prompts of texts with (before, after) around each; the texts are cut so that a prompt has `most` tokens."""
 
     def wrap(before: str, after: str, text: str) -> str:
         whole = before + text + after
         return _turns(tokenizer, "{text}", (), whole) if chat else whole
 
     wraps = [partial(wrap, before, after) for before, after in around]
-    texts = prompts.cut(tokenizer, texts, wraps, most) if tokenizer.is_fast else texts
-    return [own(text) for own, text in zip(wraps, texts, strict=True)]
+    texts = [dialogue.asked(source) for source in sources]
+    cut = prompts.cut(tokenizer, texts, wraps, most) if tokenizer.is_fast else texts
+    return [own(text) for own, text in zip(wraps, cut, strict=True)]
 
 
 def _cut(tokenizer: Any, sources: Sequence[Source], build: Callable[[Source], str], most: int) -> list[Source]:

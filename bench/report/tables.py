@@ -180,6 +180,9 @@ _COSTS: list[tuple[str, str, Callable[[float], str]]] = [
     ("stored", "stored_bytes", _in("B")),
     ("latency, one example", "latency_seconds", numbers.duration),
     ("inference, examples/s", "inference_examples_per_second", _in("")),
+    ("tokens read", "prompt_tokens", _in("")),
+    ("tokens written", "completion_tokens", _in("")),
+    ("price, as the suite states it", "price", _in("")),
 ]
 
 

@@ -42,16 +42,17 @@ def write(folder: Path, lock: Json) -> None:
 
 
 def split(parameters: BaseModel) -> tuple[Json, Json]:
-    """A source's parameters as (what its content is, where it lies). Paths and branches are places: a trial's id does
-    not depend on them, but on the fingerprint they led to."""
+    """A source's parameters as (what its content is, where it lies). Paths, branches and what the
+    source names in `PLACES` are places: a trial's id does not depend on them, but on the fingerprint they led to."""
     content: Json = {}
     place: Json = {}
     values = parameters.model_dump(mode="json")
+    places = getattr(parameters, "PLACES", ("revision",))
     for name, value in parameters:
         of_paths = isinstance(value, Path) or (
             isinstance(value, dict) and any(isinstance(v, Path) for v in value.values())
         )
-        (place if of_paths or name == "revision" else content)[name] = values[name]
+        (place if of_paths or name in places else content)[name] = values[name]
     return content, place
 
 

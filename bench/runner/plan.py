@@ -190,6 +190,8 @@ class _Pair:
             raise NotApplicable(f"the model takes {facts.modality}, the task is {kind.MODALITY}")
         if hasattr(kind, "refuses") and (refusal := kind.refuses(facts, task.parameters)) is not None:
             raise NotApplicable(refusal)
+        if facts.head == "endpoint" and (module.TRAINS or getattr(module, "POOLED", False)):
+            raise NotApplicable("it is behind an endpoint, whose weights cannot be trained")
         spec = task_spec(self.suite, task, task_lock["fingerprint"])
         if "labels" in spec["parameters"]:
             spec["parameters"]["labels"] = task_lock["labels"]

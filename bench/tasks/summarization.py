@@ -16,6 +16,7 @@ GIVES = "texts"
 METRIC = "rouge-l"
 COLUMNS = {"document": True, "summary": True}
 BASELINE = "lead"
+SYSTEM = "Summarise the text that the user gives. Answer with the summary and nothing else."
 
 
 class Parameters(written.Written):

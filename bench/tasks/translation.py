@@ -16,6 +16,7 @@ GIVES = "texts"
 METRIC = "bleu"
 COLUMNS = {"source": True, "target": True}
 BASELINE = "copy"
+SYSTEM = "Translate the text that the user gives. Answer with the translation and nothing else."
 
 
 class Parameters(written.Written):

@@ -58,17 +58,21 @@ class Adapted:
     """A model made ready for its task by a regime.
 
     predict: a part → answers [templates][n] (one template but for zero-shot), of the form of the task's objective
-    trainable, total: numbers of parameters; stored_bytes: what must be kept beside the pretrained model
+    trainable, total: numbers of parameters; stored_bytes: what must be kept beside the pretrained model; None where
+    nobody here can know
     backbone: what training changed; None where it changed nothing but a head
     model: the whole of it, head and all, where it was trained by gradient
+    costs, facts: for the record, beside or instead of what is measured here; filled while it predicts
     """
 
     predict: Callable[[Part], Any]
-    trainable: int
-    total: int
-    stored_bytes: int
+    trainable: int | None
+    total: int | None
+    stored_bytes: int | None
     backbone: nn.Module | None = None
     model: nn.Module | None = None
+    costs: Json = field(default_factory=dict)
+    facts: Json = field(default_factory=dict)
 
 
 @dataclass

@@ -37,6 +37,10 @@ def run(order: Json, device: Any, threads: int, tick: Tick, record: Json) -> Non
     """
     trial = Trial.from_json(order["trial"])
     training = Training.model_validate(trial.training or {})
+    if not _is_local(trial):  # a device that idles meanwhile would tell of its memory and energy
+        import torch
+
+        device = torch.device("cpu")
     record["started"] = datetime.now(UTC).isoformat(timespec="seconds")
     record["environment"] = environment.describe(device, threads, training.precision)
     halved, energy = 0, Energy(device)
@@ -150,13 +154,13 @@ def _measure(job: Job, order: Json, record: Json, build: Callable[[Trial], Job])
     _adapted(job, adapted, record)
     artifact: Json = {"curve": {"losses": job.fit.losses, "validations": job.fit.validations} if job.fit else {}}
     with job.memory.stage("inference"):
-        if len(job.parts["validation"].indices):
+        if len(job.parts["validation"].indices) and _is_local(trial):  # nothing is tuned, and each question costs
             answers, targets = _predict(job, adapted, "validation")
             scores["validation"] = evaluation.scores(job.task, metrics, targets, answers)
             scores["validation"]["log_loss"] = job.objective.doubt(targets, answers)
         if trial.purpose == "reported":
             part = job.parts["test"]
-            if module.LABELS and ("way" not in trial.regime or not job.objective.POOLED):
+            if module.LABELS and _is_local(trial) and ("way" not in trial.regime or not job.objective.POOLED):
                 job.encoded(part.split)  # tokenising is a stage of its own
             answers, targets = _predict(job, adapted, "test")
             scores["test"] = evaluation.scores(job.task, metrics, targets, answers)
@@ -164,8 +168,9 @@ def _measure(job: Job, order: Json, record: Json, build: Callable[[Trial], Job])
             if len(answers) > 1:
                 scores["templates"] = evaluation.by_template(metrics, targets, answers)
             artifact["predictions"] = evaluation.predictions(job.task, metrics[0], part.indices, targets, answers)
-            costs["inference"] = _inference(job, adapted, part, job.stages)
-            record["facts"] |= {"decoding": job.decoding} if job.decoding else {}
+            costs["inference"] = adapted.costs.get("inference") or _inference(job, adapted, part, job.stages)
+            costs |= adapted.costs
+            record["facts"] |= adapted.facts | ({"decoding": job.decoding} if job.decoding else {})
     if trial.purpose == "reported":  # out of what is measured: nobody's memory
         for name, trivial in job.objective.baselines(job, part).items():
             scores[name] = evaluation.scores(job.task, metrics, targets, trivial)
@@ -196,8 +201,10 @@ def _predict(job: Job, adapted: Adapted, name: str) -> tuple[Any, Any]:
 
 def _adapted(job: Job, adapted: Adapted, record: Json) -> None:
     costs, facts = record["costs"], record["facts"]
-    costs["parameters"] = {"total": adapted.total, "trainable": adapted.trainable}
-    costs["stored_bytes"] = adapted.stored_bytes
+    if adapted.total is not None:
+        costs["parameters"] = {"total": adapted.total, "trainable": adapted.trainable}
+    if adapted.stored_bytes is not None:
+        costs["stored_bytes"] = adapted.stored_bytes
     if job.fit is not None:
         costs |= _training(job, job.fit, record["environment"]["device"])
     way = job.trial.regime.get("way")
@@ -252,6 +259,11 @@ def _inference(job: Job, adapted: Adapted, part: Part, stages: Stages) -> Json:
 def _batches(training: Training, halved: int) -> tuple[int, int]:
     """Examples at a time: the micro-batch, and where nothing trains. Both are halved when the device is full."""
     return -(-training.batch_size // 2**halved), -(-training.evaluation_batch_size // 2**halved)
+
+
+def _is_local(trial: Trial) -> bool:
+    """Whether the model runs here, and not behind an endpoint."""
+    return getattr(plugins.load("models", trial.model["source"]), "LOCAL", True)
 
 
 def _is_device_oom(error: BaseException) -> bool:

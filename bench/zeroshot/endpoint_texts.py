@@ -1,0 +1,56 @@
+"""A model behind an endpoint writes its answer: for translation and other tasks whose answer is a text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from bench.zeroshot import endpoint
+
+if TYPE_CHECKING:
+    from bench.modeling.dialogue import Source
+    from bench.modeling.facts import Facts
+    from bench.training.job import Adapted, Job, Part
+
+VERSION = 1
+GIVES = "texts"
+SHOTS = True
+TEMPLATES = ()
+SYSTEM = "Answer the user with the text that is asked for and nothing else."
+"""What the model is told where neither the suite nor the task kind (`SYSTEM`) says it."""
+FROM_TO = " Its language is {}, the answer's {}."
+
+
+def applies(facts: Facts, modality: str, labels: Sequence[str], label_map: Mapping[str, str]) -> str | None:
+    """None, or why not."""
+    return endpoint.applies(facts, modality, labels, label_map)
+
+
+def adapt(job: Job) -> Adapted:
+    """Ask with the task's template. Of how the task has texts written an endpoint takes `max_new_tokens` alone."""
+    from bench.modeling import dialogue
+    from bench.training.asked import asked
+
+    decoding, languages = job.parameters.decoding, job.parameters.languages
+    if others := sorted(decoding.model_dump(exclude_defaults=True).keys() - {"max_new_tokens"}):
+        job.notes.append(f"an endpoint is not told the task's decoding: {', '.join(others)}")
+
+    def question(template: str, example: Source) -> Source:
+        return dialogue.asking(example, template.replace("{text}", dialogue.asked(example)))
+
+    def read(part: Part, texts: list[list[str]]) -> list[list[str]]:
+        return [[text.strip() for text in one] for one in texts]
+
+    return asked(
+        job,
+        system=getattr(job.task, "SYSTEM", SYSTEM) + (FROM_TO.format(*languages) if languages else ""),
+        templates=[job.parameters.template],
+        question=question,
+        read=read,
+        max_tokens=decoding.max_new_tokens,
+    )
+
+
+def used(job: Job) -> dict[str, Any]:
+    """The template."""
+    return {"template": job.parameters.template}
