@@ -141,10 +141,10 @@ def _fact(attempts: list[Record], key: str) -> float:
     return _mean([(r.get("facts") or {}).get(key) for r in attempts])
 
 
-def _baseline(ok: list[Record], metric: str) -> dict[str, Any]:
-    """The score of what takes no model, and what that is."""
-    found = next((name for name in BASELINES if any(name in r["scores"] for r in ok)), None)
-    values = [(r["scores"].get(found) or {}).get(metric) for r in ok] if found else []
+def baseline(scores: Sequence[dict[str, Any]], metric: str) -> dict[str, Any]:
+    """The score of what takes no model, and what that is. scores: of each record, {baseline: {metric: value}}."""
+    found = next((name for name in BASELINES if any(name in one for one in scores)), None)
+    values = [(one.get(found) or {}).get(metric) for one in scores] if found else []
     return {"baseline": BASELINES.get(str(found), ""), "baseline_score": _mean(values)}
 
 
@@ -188,7 +188,7 @@ def _row(results: Results, place: Place) -> tuple[dict[str, Any], Sample | None]
         "not_distinguishable": False,
         "statuses": statuses,
         "cause": cause,
-        **_baseline(ok, metric),
+        **baseline([r["scores"] for r in ok], metric),
         "test_examples": _fact(ok, "test_examples"),
         "tuned": " ".join(f"{name}={value:g}" for name, value in sorted(cell["tuned"].items())),
         "on_edge": bool(cell["on_edge"]),

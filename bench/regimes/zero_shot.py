@@ -33,8 +33,10 @@ def resolve(facts: Any, question: Any, parameters: Parameters) -> dict[str, Any]
     if parameters.way is None:
         way, reason = zeroshot.choose(facts, question.modality, question.labels, question.label_map, question.gives)
     else:
-        way = parameters.way
-        reason = plugins.load("zeroshot", way).applies(facts, question.modality, question.labels, question.label_map)
+        way, plugin = parameters.way, plugins.load("zeroshot", parameters.way)
+        reason = plugin.applies(facts, question.modality, question.labels, question.label_map)
+        if question.gives != plugin.GIVES:
+            reason = f"'{way}' answers with {plugin.GIVES}, and the task asks for {question.gives}"
     if way is None or reason is not None:
         raise NotApplicable(str(reason))
     return {"way": way, "way_version": plugins.load("zeroshot", way).VERSION}

@@ -46,6 +46,8 @@ class _Scores(_Form):
     copy_of_source: Annotated[Numbers | None, Field(alias="copy")] = None
     lead: Numbers | None = None
     forgetting: dict[str, dict[str, _Change]] | None = None
+    also_test: dict[str, dict[str, Number]] | None = None
+    also_test_baselines: dict[str, dict[str, Numbers]] | None = None
 
 
 class _Costs(_Form):
@@ -62,6 +64,7 @@ class _Facts(_Form):
     train_examples: Number | None = None
     validation_examples: Number | None = None
     test_examples: Number | None = None
+    also_test_examples: dict[str, Number] | None = None
     notes: list[str] | None = None
 
 
