@@ -58,6 +58,10 @@ def _task(order: Json) -> Json:
         labels = kind.label_words(train, task["columns"], asked, place)
     if classes:
         task["parameters"]["labels"] = labels
+    for metric in asked.metrics:
+        module = plugins.load("metrics", metric)
+        if hasattr(module, "check"):
+            module.check()
     found = material.load(task, order["location"], {}, place, also)
     counts = {split: np.bincount(values, minlength=len(labels)).tolist() for split, values in found.labels.items()}
     entry = {"fingerprint": locked["fingerprint"], "labels": labels, "classes": counts, "dropped": found.dropped}
