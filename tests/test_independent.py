@@ -1,4 +1,4 @@
-"""A record's scores are those of the field's own tools on the predictions kept beside it, from trials that really ran."""
+"""A record's scores are those of the field's own tools on the predictions kept beside it, from trials that ran."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ tasks:
   tags: {kind: token-classification, data: {files: tags.jsonl}, splits: {test: 0.4}, max_length: 24}
   text: {kind: translation, data: {files: text.jsonl}, splits: {test: 0.4}, max_source: 24, max_target: 16,
          decoding: {max_new_tokens: 10}, metrics: [bleu, chrf, rouge1, rouge2, rouge-l, meteor],
-         also_test: {more: {data: {files: {test: text.jsonl}}}}}
+         also_test: {more: {data: {files: {test: more.jsonl}}}}}
   chinese: {kind: translation, data: {files: chinese.jsonl}, splits: {test: 0.4}, max_source: 24, max_target: 24,
             decoding: {max_new_tokens: 20}, metrics: [bleu-zh, chrf]}
 regimes: {full: {learning_rate: 0.01}, retrain: {learning_rate: 0.01}}
 sizes: [20]
 seeds: 1
 tuning: null
-budget: {steps: 40}
+budget: {steps: 100}
 training: {batch_size: 8, dropout: 0}
 """
 
@@ -55,12 +55,13 @@ def write(folder: Path) -> None:
     write_texts(folder / "train.csv", 40, 0)
     write_texts(folder / "test.csv", 20, 1)
     words = {"the": "O", "film": "B-film", "long": "I-film", "end": "B-end", "joy": "O"}
-    lines: dict[str, list[dict[str, Any]]] = {"tags": [], "text": [], "chinese": []}
+    lines: dict[str, list[dict[str, Any]]] = {"tags": [], "text": [], "more": [], "chinese": []}
     for i in range(50):
         row = [list(words)[(i * k + k) % 5] for k in (1, 2, 3, i % 4 + 1)]
         lines["tags"].append({"tokens": [*row, str(i)], "tags": [*(words[word] for word in row), "O"]})
         lines["text"].append({"source": f"{i} good", "target": f"the film is a joy from start to end {i % 3}"})
-        lines["chinese"].append({"source": f"{i} good", "target": "今天好，电影" if i % 2 else "今天不好"})
+        lines["more"].append({"source": f"more {i}", "target": f"the film is dull {i % 3}"})
+        lines["chinese"].append({"source": f"{i} good", "target": f"今天很好 {i % 2}"})
     for name, found in lines.items():
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in found))
     (folder / "s.yaml").write_text(SUITE)

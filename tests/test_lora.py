@@ -43,9 +43,10 @@ def build(family: str, folder: Path) -> None:
     elif family in ("marian", "t5", "bart", "mbart"):
         tiny_seq2seq(family, folder)
     elif family == "qwen2":
-        end = bytes_bpe(folder).eos_token_id
-        options = SMALL | {"num_key_value_heads": 1, "bos_token_id": end, "eos_token_id": end, "vocab_size": 330}
-        _save(transformers.Qwen2Config(**options, max_position_embeddings=128), folder, "AutoModelForCausalLM")
+        tokenizer = bytes_bpe(folder)
+        end, options = tokenizer.eos_token_id, SMALL | {"num_key_value_heads": 1, "max_position_embeddings": 128}
+        config = transformers.Qwen2Config(**options, vocab_size=len(tokenizer) + 8, bos_token_id=end, eos_token_id=end)
+        _save(config, folder, "AutoModelForCausalLM")
     else:
         kind, options = ENCODERS["bert" if family == "bert2bert" else family]
         config = getattr(transformers, kind)(
@@ -93,8 +94,8 @@ def fresh(of: Job, backbone: Any, trained: Any) -> Any:
     return found
 
 
-@pytest.mark.filterwarnings("ignore:fan_in_fan_out is set to False")
-@pytest.mark.parametrize(("family", "answers"), CASES, ids="-".join)
+@pytest.mark.filterwarnings("ignore:fan_in_fan_out is set to False", "ignore:Version v4.12.0:FutureWarning")
+@pytest.mark.parametrize(("family", "answers"), CASES, ids=["-".join(case) for case in CASES])
 def test_lora_trains_saves_and_merges(
     family: str, answers: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
