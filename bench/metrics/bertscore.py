@@ -86,7 +86,7 @@ def _embedded(texts: list[str]) -> dict[str, Any]:
 
     model, tokenizer, layer = _model(_name())
     longest = min(tokenizer.model_max_length, model.config.max_position_embeddings - 2)  # RoBERTa counts from 2
-    found = {}
+    found: dict[str, Any] = {}
     for begin in range(0, len(texts), BATCH):
         part = texts[begin : begin + BATCH]
         batch = tokenizer(part, padding=True, truncation=True, max_length=longest, return_tensors="pt",
