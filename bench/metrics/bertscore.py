@@ -102,6 +102,6 @@ def _embedded(texts: list[str]) -> dict[str, Any]:
 def _f1(reference: Any, answer: Any) -> float:
     if not len(reference) or not len(answer):
         return 0.0
-    cosines = reference @ answer.T
+    cosines = (reference @ answer.T).clamp(-1, 1)  # rounding goes beyond
     recall, precision = float(cosines.max(dim=1).values.mean()), float(cosines.max(dim=0).values.mean())
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
