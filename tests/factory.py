@@ -96,9 +96,13 @@ class Factory:
         environment: dict[str, Any] = ENVIRONMENT,
         costs: dict[str, Any] | None = None,
         also: dict[str, Any] | None = None,
+        further: tuple[str, ...] = (),
         **more: Any,
     ) -> dict[str, Any]:
-        """Write one attempt at a trial, with predictions of about `score`, and `also` beside it, where it is `ok`."""
+        """Write one attempt at a trial, with predictions of about `score`, and `also` beside it, where it is `ok`.
+
+        further: names of up to three further test sets, each a part of the test split.
+        """
         self._attempts += 1
         attempt = f"a{self._attempts}"
         record: dict[str, Any] = {
@@ -112,29 +116,26 @@ class Factory:
             shared = np.random.default_rng(7).random(self.examples)
             outcome = (0.7 * shared + 0.3 * random.random(self.examples) < score).astype(np.float32)
             value = float(outcome.mean())
+            elsewhere = {name: outcome[self.examples * k // 4 :] for k, name in enumerate(further, start=1)}
             scores: dict[str, Any] = {"metric": metric, "majority": {metric: 0.508}, **(also or {})}
             if of.size:
                 scores["tf-idf"] = {metric: 0.65 if of.size == "all" else 0.55 + of.size / 20_000}
             scores["validation" if of.purpose == "tuning" else "test"] = {metric: value}
+            if elsewhere:
+                scores["also_test"] = {name: {metric: float(part.mean())} for name, part in elsewhere.items()}
+                scores["also_test_baselines"] = {name: {"majority": {metric: 0.503}} for name in elsewhere}
             record["scores"] = scores
             if artifacts:
-                self._artifacts(of, attempt, outcome)
+                self._artifacts(of, attempt, outcome, elsewhere)
         else:
             record["cause"] = "CUDA out of memory: tried to allocate 2 GiB"
         record.update(more)
         self.writer.append(record)
         return record
 
-    def _artifacts(self, of: Trial, attempt: str, outcome: Any) -> None:
-        count = len(outcome)
-        columns = {
-            "example": np.arange(count),
-            "template": np.zeros(count, dtype=np.int64),
-            "label": np.zeros(count, dtype=np.int64),
-            "outcome": outcome,
-            "log_probabilities": [np.array([-0.5, -1.0], dtype=np.float32)] * count,
-        }
-        predictions = {"predictions": columns} if of.purpose == "reported" else {}
+    def _artifacts(self, of: Trial, attempt: str, outcome: Any, further: dict[str, Any]) -> None:
+        own = {"predictions": _columns(outcome), "also_test": {name: _columns(o) for name, o in further.items()}}
+        predictions = own if of.purpose == "reported" else {}
         evaluation.save(paths.artifacts(self.folder, of.id, attempt), {"curve": {}, **predictions})
 
     def finish(self) -> Path:
@@ -142,6 +143,17 @@ class Factory:
         self.writer.close()
         atomic.write_json(paths.plan(self.folder), self.plan)
         return self.folder
+
+
+def _columns(outcome: Any) -> dict[str, Any]:
+    count = len(outcome)
+    return {
+        "example": np.arange(count),
+        "template": np.zeros(count, dtype=np.int64),
+        "label": np.zeros(count, dtype=np.int64),
+        "outcome": outcome,
+        "log_probabilities": [np.array([-0.5, -1.0], dtype=np.float32)] * count,
+    }
 
 
 def forgotten(accuracy: float, loss: float) -> dict[str, Any]:
@@ -171,6 +183,7 @@ def example(folder: Path, models: tuple[str, ...] = ("large_&<b>",), tasks: tupl
         for task in tasks:
             names: dict[str, Any] = {"model": model, "task": task, "costs": costs}
             templates = {"templates": {"accuracy": [0.73, 0.76, 0.73]}}
+            names["further"] = ("imdb", "yelp")
             factory.cell("zero-shot", 0, 0.66 + bonus, seeds=1, also=templates, **names)
             for noise in (0.0, 0.2):
                 for step, size in enumerate((64, 256, 1024, "all")):

@@ -72,18 +72,25 @@ def _artifacts(folder: Path, record: Record) -> Iterator[str]:
     except (OSError, ValueError, RecursionError) as error:
         yield f"{curve}: {_why(error)}, and its record is ok"
     if record["trial"].get("purpose") == "reported":
-        try:
-            outcome = pq.read_table(predictions)["outcome"]
-        except (OSError, ValueError, KeyError) as error:  # pyarrow's errors are among these
-            yield f"{predictions}: {_why(error)}, and its record is ok"
-            return
-        yield from _agreement(predictions, record, pc.mean(outcome).as_py())
+        yield from _predictions(predictions, record, record["scores"].get("test") or {})
+        for name, scores in (record["scores"].get("also_test") or {}).items():
+            try:
+                place = paths.predictions(folder, trial, attempt, name)
+            except StoreError as error:
+                yield f"trial {trial}: {error}"
+                continue
+            yield from _predictions(place, record, scores)
 
 
-def _agreement(path: Path, record: Record, mean: float | None) -> Iterator[str]:
+def _predictions(path: Path, record: Record, found: Json) -> Iterator[str]:
     """The mean outcome is the score, where the metric is a mean over examples; elsewhere there are no outcomes."""
-    scores = record.get("scores") or {}
-    score = (scores.get("test") or {}).get(scores.get("metric"))
+    try:
+        mean = pc.mean(pq.read_table(path)["outcome"]).as_py()
+    except (OSError, ValueError, KeyError) as error:  # pyarrow's errors are among these
+        yield f"{path}: {_why(error)}, and its record is ok"
+        return
+    scores = record["scores"]
+    score = found.get(scores.get("metric"))
     if mean is not None and (score is None or not agree(mean, score)):
         yield f"{path}: gives {scores.get('metric')} {mean:.6g}, its record says {score}"
 

@@ -157,20 +157,20 @@ def baselines(frame: pd.DataFrame) -> list[tuple[str, str]]:
     return [(name, BASELINES.get(name.removeprefix(BASELINE), name.removeprefix(BASELINE))) for name in columns]
 
 
-def _baselines(ok: list[Record], metric: str) -> dict[str, float]:
-    """The mean score of each baseline."""
-    names = {name: None for r in ok for name in r["scores"] if name not in form.SCORES}
-    return {name: _mean([(r["scores"].get(name) or {}).get(metric) for r in ok]) for name in names}
+def baseline_means(scores: Sequence[dict[str, Any]], metric: str) -> dict[str, float]:
+    """The mean score of each baseline. scores: of each record, {baseline: {metric: value}}, and what is no baseline."""
+    names = {name: None for one in scores for name in one if name not in form.SCORES}
+    return {name: _mean([(one.get(name) or {}).get(metric) for one in scores]) for name in names}
 
 
-def _spread(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def spread(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Rows with a column for each baseline that one of them has, where `baselines` stood."""
     known = {name for row in rows for name in row["baselines"]}
     order = [name for name in BASELINES if name in known] + sorted(known - BASELINES.keys())
     for row in rows:
         found = row["baselines"]
-        spread = {BASELINE + name: found.get(name, math.nan) for name in order}
-        yield {k: v for key, value in row.items() for k, v in (spread if key == "baselines" else {key: value}).items()}
+        values = {BASELINE + name: found.get(name, math.nan) for name in order}
+        yield {k: v for key, value in row.items() for k, v in (values if key == "baselines" else {key: value}).items()}
 
 
 def _templates(ok: list[Record], metric: str) -> dict[str, float]:
@@ -213,7 +213,7 @@ def _row(results: Results, place: Place) -> tuple[dict[str, Any], Sample | None]
         "not_distinguishable": False,
         "statuses": statuses,
         "cause": cause,
-        "baselines": _baselines(ok, metric),
+        "baselines": baseline_means([r["scores"] for r in ok], metric),
         "test_examples": _fact(ok, "test_examples"),
         "tuned": " ".join(f"{name}={value:g}" for name, value in sorted(cell["tuned"].items())),
         "on_edge": bool(cell["on_edge"]),
@@ -278,4 +278,4 @@ def cells(results: Sequence[Results]) -> pd.DataFrame:
     """
     rows = [entry for one in results for entry in _rows(one)]
     _compare(rows)
-    return pd.DataFrame(_spread([row for row, _ in rows]))
+    return pd.DataFrame(spread([row for row, _ in rows]))

@@ -61,10 +61,16 @@ class Sample:
         return paired_difference(self.outcomes[mine], other.outcomes[theirs])
 
 
-def _outcomes(folder: Path, record: Record, score: float) -> tuple[NDArray[np.int64], Floats] | None:
+def scores_on(record: Record, on: str = "") -> dict[str, float]:
+    """{metric: score} on the test split, or on the further test set of a name."""
+    scores = record["scores"]
+    return (scores.get("also_test") or {}).get(on) or {} if on else scores["test"]
+
+
+def _outcomes(folder: Path, record: Record, score: float, on: str) -> tuple[NDArray[np.int64], Floats] | None:
     """Test examples in order and each one's outcome, averaged over templates; None where there are none to trust."""
     try:
-        path = paths.predictions(folder, record["trial"]["id"], str(record.get("attempt")))
+        path = paths.predictions(folder, record["trial"]["id"], str(record.get("attempt")), on)
         table = pq.read_table(path, columns=["example", "outcome"])
     except (OSError, ValueError, KeyError, StoreError):  # absent, torn or foreign: pyarrow's errors are among these
         return None
@@ -81,12 +87,15 @@ def agree(mean: float, score: float) -> bool:
     return bool(abs(mean - score) < AGREE * max(1.0, abs(score)))
 
 
-def collect(folder: Path, records: Sequence[Record], metric: str, labelled: bool) -> Sample:
-    """The sample of one cell's `ok` records, by seed. Falls back to scores alone where predictions do not line up."""
+def collect(folder: Path, records: Sequence[Record], metric: str, labelled: bool, on: str = "") -> Sample:
+    """The sample of one cell's `ok` records, by seed. Falls back to scores alone where predictions do not line up.
+
+    on: the name of a further test set; empty: the test split.
+    """
     records = sorted(records, key=lambda r: int(r["trial"]["seed"]))
     seeds = tuple(int(r["trial"]["seed"]) for r in records)
-    scores = np.array([r["scores"]["test"][metric] for r in records], dtype=np.float64)
-    found = [_outcomes(folder, r, s) for r, s in zip(records, scores, strict=True)]
+    scores = np.array([scores_on(r, on)[metric] for r in records], dtype=np.float64)
+    found = [_outcomes(folder, r, s, on) for r, s in zip(records, scores, strict=True)]
     whole = [f for f in found if f is not None]
     if len(whole) < len(found) or any(not np.array_equal(whole[0][0], examples) for examples, _ in whole):
         return Sample(seeds, scores, None, None, labelled)

@@ -14,7 +14,8 @@
 Bytes are NaN where a masked model told hidden tokens, which are no text. A metric further states `VERSION`,
 `HIGHER_IS_BETTER`, `RANGE` (the lowest and the highest score there can be, which may be infinite) and `PER_EXAMPLE`;
 where that is true, also `outcomes`, float32 [n], whose mean is the score. Where a library or its settings decide the
-value, `signature() -> str` names them. n is at least 1.
+value, `signature() -> str` names them; where a metric needs what may not be at hand, `check()` says so before anything
+is trained. n is at least 1.
 """
 
 from __future__ import annotations

@@ -34,7 +34,8 @@ def adapt(job: Job, parameters: Parameters) -> Adapted:
 
     part = job.parts["train"]
     width = job.features(part.split).shape[1]
-    for name in ("validation", "test") if job.trial.purpose == "reported" else ("validation",):
+    further = [name for name in job.parts if name not in ("train", "validation", "test")]
+    for name in (*further, "validation", "test") if job.trial.purpose == "reported" else ("validation",):
         job.features(job.parts[name].split)  # now, so that their stages time the probe alone
     scaler = StandardScaler()
     with job.stages.stage("train"):

@@ -14,7 +14,9 @@ from bench.store import atomic
 if TYPE_CHECKING:
     from bench.analysis.frame import Results
 
-STALE = re.compile(r"tables/table-\d+\.tex|(learning-curves|label-noise)(-\d+)?(-[A-Z]|-E\d+)?\.(png|pdf)")
+STALE = re.compile(
+    r"also_test\.csv|tables/table-\d+\.tex|(learning-curves|label-noise)(-\d+)?(-[A-Z]|-E\d+)?\.(png|pdf)"
+)
 """Files of an earlier report that this one may not need: the records say how many there are."""
 
 

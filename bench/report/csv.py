@@ -19,6 +19,12 @@ def escape(value: object) -> object:
 
 
 def render(sections: Sequence[Section]) -> dict[str, bytes]:
-    """`cells.csv`."""
-    frame = pd.concat([section.frame for section in sections])
-    return {"cells.csv": frame.map(escape).to_csv(index=False, lineterminator="\n").encode()}
+    """`cells.csv`, and `also_test.csv` where there are further test sets."""
+    frames = {"cells.csv": [section.frame for section in sections]}
+    further = [section.further for section in sections if len(section.further)]
+    if further:
+        frames["also_test.csv"] = further
+    return {
+        name: pd.concat(frame).map(escape).to_csv(index=False, lineterminator="\n").encode()
+        for name, frame in frames.items()
+    }

@@ -41,6 +41,7 @@ def _section(section: Section) -> Iterator[str]:
     yield f"\n{escape(section.headline)}"
     parts = {
         "Scores": section.scores,
+        "Further test sets": section.also_test,
         "Costs": section.costs,
         "Forgetting": section.forgetting,
         "After another task": section.sequences,

@@ -9,6 +9,7 @@ from typing import Literal
 
 import pandas as pd
 
+from bench.analysis.also_test import also_test
 from bench.analysis.failures import failures, left_out
 from bench.analysis.forgetting import forgetting
 from bench.analysis.frame import Results, size_order
@@ -32,12 +33,14 @@ class Figure:
 
 @dataclass(frozen=True)
 class Section:
-    """What a report says about one suite."""
+    """What a report says about one suite. frame: its cells; further: its scores on further test sets."""
 
     name: str
     headline: str
     frame: pd.DataFrame
+    further: pd.DataFrame
     scores: list[Table]
+    also_test: list[Table]
     costs: list[Table]
     forgetting: list[Table]
     sequences: list[Table]
@@ -48,7 +51,9 @@ class Section:
     @property
     def tables(self) -> list[Table]:
         """All tables, in the order they are shown."""
-        return [*self.scores, *self.costs, *self.forgetting, *self.sequences, *self.failures]
+        return [
+            *self.scores, *self.also_test, *self.costs, *self.forgetting, *self.sequences, *self.failures
+        ]  # fmt: skip
 
 
 def _headline(of: Overview) -> str:
@@ -88,6 +93,13 @@ def _scores(frame: pd.DataFrame, letters: dict[str, str]) -> Iterator[Table]:
         for noise in sorted(rows["noise"].unique()):
             wrong = f", {numbers.percent(noise)} of the labels wrong" if noise else ""
             yield tables.scores(rows[rows["noise"] == noise], title + wrong)
+
+
+def _also_test(frame: pd.DataFrame, letters: dict[str, str]) -> Iterator[Table]:
+    for title, rows in _places(frame, letters):
+        noise = rows["noise"].min()
+        wrong = f", {numbers.percent(noise)} of the labels wrong" if noise else ""
+        yield tables.also_test(rows[rows["noise"] == noise], title + wrong)
 
 
 def _costs(frame: pd.DataFrame, letters: dict[str, str]) -> Iterator[Table]:
@@ -143,7 +155,7 @@ def sections(results: Sequence[Results]) -> list[Section]:
         letters = {
             name: string.ascii_uppercase[i] if i < 26 else f"E{i + 1}" for i, name in enumerate(one.environments)
         }
-        suite = overview(one)
+        suite, further = overview(one), also_test(one)
         states = own["state"].ne("not_applicable").groupby([own["task"], own["model"]])
         possible = own[states.transform("any")]
         remarks = (f"Of {count} trial{'s' * (count > 1)}: {note}." for note, count in suite.remarks.most_common())
@@ -152,7 +164,9 @@ def sections(results: Sequence[Results]) -> list[Section]:
                 name=one.name,
                 headline=_headline(suite),
                 frame=own,
+                further=further,
                 scores=list(_scores(possible, letters)),
+                also_test=list(_also_test(further, letters)),
                 costs=list(_costs(possible, letters)),
                 forgetting=[tables.forgetting(rows, title) for title, rows in _largest(forgetting(one), letters)],
                 sequences=[tables.sequence(rows, title) for title, rows in _largest(sequence(one), letters)],

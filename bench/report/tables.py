@@ -64,14 +64,20 @@ def _score(rows: pd.DataFrame) -> Cell:
     row = rows.iloc[0]
     if not row["seeds"]:
         return Cell(state(row["state"]))
+    text = _mean(row, seeds=row["labels"] != 0)
+    marks = NOT_DISTINGUISHABLE * bool(row["not_distinguishable"]) + ON_EDGE * bool(row["on_edge"])
+    return Cell(text, bool(row["best"]), marks)
+
+
+def _mean(row: pd.Series, seeds: bool) -> str:
+    """A mean, half of its interval where there is one, and if asked the number of seeds."""
     text = numbers.score(row["mean"])
     if row["low"] == row["low"]:
         text += f" ± {numbers.score((row['high'] - row['low']) / 2)}"
-    if row["labels"] != 0:
+    if seeds:
         whole = row["seeds"] >= row["seeds_planned"]
         text += f" ({row['seeds']})" if whole else f" ({row['seeds']} of {row['seeds_planned']})"
-    marks = NOT_DISTINGUISHABLE * bool(row["not_distinguishable"]) + ON_EDGE * bool(row["on_edge"])
-    return Cell(text, bool(row["best"]), marks)
+    return text
 
 
 def _baseline(rows: pd.DataFrame, column: str) -> Cell:
@@ -94,18 +100,23 @@ def _on(group: pd.DataFrame, basis: str) -> Iterator[str]:
     for regime, of in group[group["interval"] != ""].groupby("regime", sort=False):
         sizes = of.loc[of["interval"] == basis, "size"]
         if len(sizes):
-            yield str(regime) if len(sizes) == len(of) else f"{regime} at {' and '.join(map(str, sizes))}"
+            yield str(regime) if len(sizes) == len(of) else f"{regime} at {' and '.join(map(str, sizes.unique()))}"
 
 
-def _notes(group: pd.DataFrame, rows: list[list[Cell]]) -> list[str]:
+def _intervals(group: pd.DataFrame) -> list[str]:
+    """What the intervals cover."""
     bases = [
         f"{words}: {', '.join(_on(group, basis))}"
         for basis, words in _BASES.items()
         if (group["interval"] == basis).any()
     ]
+    return [f"95 % intervals {'; '.join(bases)}."] if bases else []
+
+
+def _notes(group: pd.DataFrame, rows: list[list[Cell]]) -> list[str]:
     marks = "".join(cell.marks for row in rows for cell in row)
     templates = group[group["templates"] > 1].drop_duplicates("regime")
-    notes = [f"95 % intervals {'; '.join(bases)}."] if bases else []
+    notes = _intervals(group)
     if group["best"].any():
         best = "lowest" if group["lower_is_better"].any() else "highest"
         notes.append(f"Bold: the {best} mean of its column, of those over the same seeds.")
@@ -245,6 +256,30 @@ def _change(row: pd.Series | None, before: str = "before", after: str = "after")
     if row is None:
         return Cell(numbers.NONE)
     return Cell(f"{numbers.score(row[before])} → {numbers.score(row[after])} ({row['seeds']})")
+
+
+def also_test(group: pd.DataFrame, title: str) -> Table:
+    """Regimes and sizes × test sets, the task's own first, of one task, model, noise rate and environment."""
+    sets = list(group["on"].unique())
+    rows = []
+    for (regime, size), of in group.groupby(["regime", "size"], sort=False):
+        found = {row["on"]: row for _, row in of.iterrows()}
+        scores = [_mean(found[on], seeds=size != 0) if on in found else numbers.NONE for on in sets]
+        rows.append(cells(regime, size or "none", *scores))
+    metric = " or ".join(group["metric"].unique())
+    lower = " (lower is better)" if group["lower_is_better"].any() else ""
+    return Table(
+        caption=f"{metric}{lower} of the same models, trained for {title}, on further test sets: mean ± half-width of "
+        "the 95 % interval (number of seeds).",
+        head=["regime", "labels", *(on or "own test split" for on in sets)],
+        align="ll" + "r" * len(sets),
+        rows=rows,
+        foot=[
+            [Cell(name), Cell(numbers.NONE), *(_baseline(group[group["on"] == on], column) for on in sets)]
+            for column, name in baselines(group)
+        ],
+        notes=_intervals(group),
+    )
 
 
 def failures(frame: pd.DataFrame) -> Table | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
 
 from bench import plugins
 from bench.errors import DataError, StoreError
@@ -74,16 +75,32 @@ def task_spec(suite: Suite, task: Task, fingerprint: str) -> Json:
     }
 
 
+def also_spec(task: Task, fingerprints: Json) -> Json:
+    """What a trial's task holds beside `task_spec` where it has further test sets, else nothing."""
+    found = {}
+    needed = {role: role for role, needed in plugins.load("tasks", task.kind).COLUMNS.items() if needed}
+    for name, entry in task.also_test.items():
+        data = {**_source("data", entry.data), "fingerprint": fingerprints.get(name, "")}
+        labels = {} if entry.labels is None else {"labels": to_jsonable_python(entry.labels)}
+        found[name] = {"data": data, "columns": needed | entry.columns, "split": entry.split, **labels}
+    return {"also_test": found} if found else {}
+
+
+def also_places(task: Task) -> Json:
+    """Where the data of the further test sets lie."""
+    return {name: split(entry.data.parameters)[1] for name, entry in task.also_test.items()}
+
+
 def orders(suite: Suite, lock: Json) -> Iterator[tuple[str, str, bool, Json]]:
     """For every model, every task and every regime that has something to check: (section, name, whether it is locked as
     the suite asks, the worker's order)."""
     for name, model in suite.models.items():
         yield _order(lock, "models", name, model.source, model.parameters, _source("models", model))
     for name, task in suite.tasks.items():
-        spec = task_spec(suite, task, "")
+        spec = {**task_spec(suite, task, ""), **also_spec(task, {})}
         _, location = split(task.data.parameters)
         found = _order(lock, "tasks", name, task.data.source, task.data.parameters, spec)
-        found[3].update(task=spec, location=location)
+        found[3].update(task=spec, location=location, also_test=also_places(task))
         yield found
     for name, regime in suite.regimes.items():
         if not hasattr(plugins.load("regimes", regime.kind), "check"):
@@ -94,20 +111,24 @@ def orders(suite: Suite, lock: Json) -> Iterator[tuple[str, str, bool, Json]]:
 
 def verify(suite: Suite, lock: Json) -> None:
     """Check that local files are still what was locked. Raises DataError naming the way out."""
-    for section, entries in (("models", suite.models), ("data", {n: t.data for n, t in suite.tasks.items()})):
-        for name, source in entries.items():
-            plugin = plugins.load(section, source.source)
-            locked = lock["tasks" if section == "data" else section].get(name)
-            if (
-                locked
-                and hasattr(plugin, "fingerprint")
-                and plugin.fingerprint(source.parameters) != locked["fingerprint"]
-            ):
-                kind = "model" if section == "models" else "task"
-                raise DataError(
-                    f"{kind} {name}: its files have changed since they were locked; put them back, or accept them with "
-                    f"`bench lock {suite.path} --update` (their trials then run anew)"
-                )
+    for section, kind, name, source, locked in _locked(suite, lock):
+        plugin = plugins.load(section, source.source)
+        if locked and hasattr(plugin, "fingerprint") and plugin.fingerprint(source.parameters) != locked:
+            raise DataError(
+                f"{kind} {name}: its files have changed since they were locked; put them back, or accept them with "
+                f"`bench lock {suite.path} --update` (their trials then run anew)"
+            )
+
+
+def _locked(suite: Suite, lock: Json) -> Iterator[tuple[str, str, str, Source, str | None]]:
+    """All that the suite names: (its plugin's folder, what it is for, that one's name, it, its fingerprint)."""
+    for name, model in suite.models.items():
+        yield "models", "model", name, model, lock["models"].get(name, {}).get("fingerprint")
+    for name, task in suite.tasks.items():
+        entry = lock["tasks"].get(name, {})
+        yield "data", "task", name, task.data, entry.get("fingerprint")
+        for also, further in task.also_test.items():
+            yield "data", "task", f"{name}, also_test {also}", further.data, entry.get("also_test", {}).get(also)
 
 
 def _order(

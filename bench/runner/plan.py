@@ -14,7 +14,7 @@ from bench import plugins, zeroshot
 from bench.errors import NotApplicable
 from bench.modeling.facts import Facts
 from bench.modeling.writers import writer
-from bench.runner.lock import SECTIONS, orders, split, task_spec
+from bench.runner.lock import SECTIONS, also_places, also_spec, orders, split, task_spec
 from bench.suite.parameters import Budget, TrainedParameters, Training
 from bench.suite.schema import FIRST_TUNING_SEED, Regime, Size, Suite, Task
 from bench.suite.trial import SCHEMA, Json, Names, Trial
@@ -193,6 +193,7 @@ class _Pair:
         if facts.head == "endpoint" and (module.TRAINS or getattr(module, "POOLED", False)):
             raise NotApplicable("it is behind an endpoint, whose weights cannot be trained")
         spec = task_spec(self.suite, task, task_lock["fingerprint"])
+        spec |= also_spec(task, task_lock.get("also_test", {}))
         if "labels" in spec["parameters"]:
             spec["parameters"]["labels"] = task_lock["labels"]
         objective = plugins.load("objectives", kind.GIVES)
@@ -224,7 +225,8 @@ class _Pair:
             "validation": self.suite.validation,
             "budget": budget, "training": training,
             "limits": {"examples": SMOKE["examples"]} if self.smoke else {},
-            "locations": {"model": model_place, "data": data_place, "forgetting": places},
+            "locations": {"model": model_place, "data": data_place, "forgetting": places,
+                          "also_test": also_places(task)},
             "names": self.names,
         }  # fmt: skip
 

@@ -58,6 +58,8 @@ class _Scores(_Form):
     signatures: dict[str, str] | None = None
     forgetting: dict[str, dict[str, _Change]] | None = None
     after: _After | None = None
+    also_test: dict[str, dict[str, Number]] | None = None
+    also_test_baselines: dict[str, dict[str, Numbers]] | None = None
 
 
 SCORES = frozenset(_Scores.model_fields)
@@ -78,6 +80,7 @@ class _Facts(_Form):
     train_examples: Number | None = None
     validation_examples: Number | None = None
     test_examples: Number | None = None
+    also_test_examples: dict[str, Number] | None = None
     notes: list[str] | None = None
 
 

@@ -47,9 +47,10 @@ def artifacts(folder: Path, trial: str, attempt: str) -> Path:
     return folder / "artifacts" / _component(trial) / _component(attempt)
 
 
-def predictions(folder: Path, trial: str, attempt: str) -> Path:
-    """One row per test example and template."""
-    return artifacts(folder, trial, attempt) / "predictions.parquet"
+def predictions(folder: Path, trial: str, attempt: str, on: str = "") -> Path:
+    """One row per test example and template, of the test split or of the further test set of a name."""
+    name = f"also-{_component(on)}" if on else "predictions"
+    return artifacts(folder, trial, attempt) / f"{name}.parquet"
 
 
 def curve(folder: Path, trial: str, attempt: str) -> Path:

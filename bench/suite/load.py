@@ -20,7 +20,7 @@ from pydantic_core import to_jsonable_python
 
 from bench.errors import did_you_mean
 from bench.suite.messages import explain, show
-from bench.suite.schema import Regime, Schemas, Size, Source, Suite, SuiteKeys, Task, TaskKeys
+from bench.suite.schema import AlsoTest, Regime, Schemas, Size, Source, Suite, SuiteKeys, Task, TaskKeys
 from bench.suite.trial import canonical
 from bench.suite.yaml import Document, Path, read
 
@@ -152,6 +152,7 @@ class _Loader:
             return None
         parameters = self._validate(self.schemas.tasks[kind], rest, path, known=TaskKeys.model_fields)
         self._metrics(rest.get("metrics"), kind, path)
+        also = self._also_test(keys, kind, parameters, path) if keys and parameters else {}
         if keys is None or data is None or parameters is None:
             return None
         sizes: Iterable[Size] = keys.sizes or (suite.sizes if suite else None) or ()
@@ -159,8 +160,9 @@ class _Loader:
         splits = keys.splits.model_dump(exclude_none=True)
         chosen = {axis: self._chosen(axis, getattr(keys, axis), known, path) for axis, known in axes.items()}
         return Task(
-            kind, parameters, data, keys.columns, splits, tuple(sizes), tuple(noise), **chosen, after=keys.after
-        )
+            kind, parameters, data, keys.columns, splits, tuple(sizes), tuple(noise), **chosen,
+            after=keys.after, also_test=also,
+        )  # fmt: skip
 
     def _chosen(self, axis: str, wanted: list[str] | None, known: list[str], path: Path) -> tuple[str, ...]:
         """Which of the suite's models or regimes a task is run with, in the suite's order."""
@@ -194,6 +196,23 @@ class _Loader:
 
     def _modality(self, task: Task) -> str | None:
         return self.schemas.modalities.get(task.kind)
+
+    def _also_test(self, keys: TaskKeys, kind: str, parameters: BaseModel, path: Path) -> dict[str, AlsoTest]:
+        found = {}
+        for name, entry in keys.also_test.items():
+            place = (*path, "also_test", name)
+            if entry.labels is not None and not hasattr(parameters, "words"):
+                self.document.report((*place, "labels"), f"{kind} has no labels")
+            words: list[str] = parameters.words() if hasattr(parameters, "words") else []
+            for word in _words(entry.labels) if words else ():
+                if word not in words:
+                    problem = f"{show(word)} is none of the task's labels{did_you_mean(word, words)}"
+                    self.document.report((*place, "labels"), problem)
+            data = self._source(entry.data, (*place, "data"), self.schemas.data)
+            own = keys.splits.test if isinstance(keys.splits.test, str) else "test"
+            if data is not None:
+                found[name] = AlsoTest(data, {**keys.columns, **entry.columns}, entry.split or own, entry.labels)
+        return found
 
     def _metrics(self, metrics: Any, kind: str, path: Path) -> None:
         gives, known = self.schemas.gives[kind], self.schemas.metrics
@@ -249,6 +268,11 @@ def _trials(entry: Source | Task | Regime) -> Iterable[object]:
     if math.prod(map(len, axes)) > MAX_TRIALS // 100:  # a grid to be refused is not walked through
         return [content]
     return itertools.product([content], *axes)
+
+
+def _words(labels: tuple[str, ...] | dict[str, str] | None) -> Iterable[str]:
+    """The classes that labels name."""
+    return labels.values() if isinstance(labels, dict) else labels or ()
 
 
 def _mappings(value: Any) -> list[tuple[str, dict[str, Any]]]:

@@ -57,6 +57,20 @@ class SplitKeys(Strict):
     validation: str | None = None
 
 
+class AlsoTestKeys(Strict):
+    """One of `also_test:` of a task. labels: where its data's values differ from those of the task's own data."""
+
+    data: Any
+    columns: dict[str, str] = Field(default={})
+    split: str | None = None
+    labels: Annotated[tuple[str, ...], Field(min_length=1)] | Annotated[dict[str, str], Field(min_length=1)] | None = (
+        None
+    )
+
+
+FileName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+
+
 class TaskKeys(Strict):
     """The keys of every task; all others belong to its kind."""
 
@@ -64,6 +78,7 @@ class TaskKeys(Strict):
     data: Any
     columns: dict[str, str] = Field(default={})
     splits: SplitKeys = SplitKeys()
+    also_test: dict[FileName, AlsoTestKeys] = Field(default={})
     sizes: Sizes | None = None
     label_noise: Noise | None = None
     models: Chosen | None = None
@@ -116,6 +131,16 @@ class Source:
 
 
 @dataclass(frozen=True)
+class AlsoTest:
+    """A further test set of a task: its data, columns where they differ, split, and what its values mean, if given."""
+
+    data: Source
+    columns: dict[str, str]
+    split: str
+    labels: tuple[str, ...] | dict[str, str] | None
+
+
+@dataclass(frozen=True)
 class Task:
     """A task with its axes resolved. `splits["test"]` is a split's name or the fraction of train to carve out; `models`
     and `regimes` are the names of those it is run with, in the suite's order. after: the task that a model is adapted
@@ -131,6 +156,7 @@ class Task:
     models: tuple[str, ...]
     regimes: tuple[str, ...]
     after: str | None = None
+    also_test: dict[str, AlsoTest] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

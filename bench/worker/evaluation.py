@@ -58,10 +58,13 @@ def predictions(task: ModuleType, metric: str, indices: np.ndarray, targets: Any
 
 
 def save(folder: Path, artifact: Json) -> None:
-    """Write curve.json and, where there are predictions, predictions.parquet: both or neither. Raises StoreError."""
+    """Write curve.json and, where there are predictions, predictions.parquet and one file for each further test set:
+    all or none. Raises StoreError."""
     files = {"curve.json": json.dumps(artifact["curve"]).encode()}
     if "predictions" in artifact:
         files["predictions.parquet"] = _parquet(artifact["predictions"])
+    for name, columns in artifact.get("also_test", {}).items():
+        files[f"also-{name}.parquet"] = _parquet(columns)
     atomic.write_folder(folder, files)
 
 

@@ -16,6 +16,7 @@ from bench.modeling.examples import Examples
 from bench.store.cache import cached
 from bench.suite.trial import Json
 from bench.training.seeding import ranks
+from bench.worker import further
 from bench.worker.columns import opened
 
 SMOKE_SEED = 0
@@ -24,30 +25,38 @@ SMOKE_SEED = 0
 @dataclass
 class Material:
     """labels: {split: int64 [n]}, clean; rows: {split: row numbers in the data set}; dropped: training examples that
-    also stand in the test split and are left out."""
+    also stand in the test split, or in a further test set, and are left out; also: where further sets' data lie."""
 
     task: Json
     location: Json
+    also: Json
     labels: dict[str, np.ndarray]
     rows: dict[str, np.ndarray]
     dropped: int
-    _splits: dict[str, Any] | None = None
+    _opened: dict[str, Any] = field(default_factory=dict)
     _examples: dict[str, Examples] = field(default_factory=dict)
 
     def examples(self, split: str) -> Examples:
         """A split's texts or images, and targets; the data set is opened, and read, when first asked for."""
-        if self._splits is None:
-            self._splits = open_splits(self.task, self.location, "the task's data")
         if split not in self._examples:
-            plugin, parameters = task_of(self.task)
-            dataset = self._splits[_source_split(self.task, split)].select(self.rows[split])
-            self._examples[split] = plugin.examples(dataset, self.task["columns"], parameters, "the task's data")
+            asked, location = further.source(self.task, self.location, self.also, split)
+            origin = "" if asked is self.task else split
+            if origin not in self._opened:
+                self._opened[origin] = open_splits(asked, location, "the task's data")
+            dataset = self._opened[origin][_source_split(asked, split)].select(self.rows[split])
+            self._examples[split] = _examples(self.task, split, dataset, asked["columns"], "the task's data")
         return self._examples[split]
 
 
-def load(task: Json, location: Json, limits: Json, place: str = "the task's data") -> Material:
-    """The material of a trial's task; what is costly about it is computed once. Raises DataError."""
-    folder = cached("splits", task, lambda target: _fill(task, location, place, target))
+def load(
+    task: Json, location: Json, limits: Json, place: str = "the task's data", also: Json | None = None
+) -> Material:
+    """The material of a trial's task; what is costly about it is computed once. Raises DataError.
+
+    also: {name of a further test set: where its data lie}.
+    """
+    also = also or {}
+    folder = cached("splits", task, lambda target: _fill(task, location, also, place, target))
     facts = json.loads((folder / "facts.json").read_text())
     rows = {split: np.load(folder / f"{split}-rows.npy") for split in facts["splits"]}
     labels = {split: np.load(folder / f"{split}-labels.npy") for split in facts["splits"]}
@@ -56,7 +65,7 @@ def load(task: Json, location: Json, limits: Json, place: str = "the task's data
             most = limits["examples"] * (4 if split == "train" else 1)
             kept = np.sort(np.argsort(ranks(SMOKE_SEED, f"limit-{split}", len(rows[split])))[:most])
             rows[split], labels[split] = rows[split][kept], labels[split][kept]
-    return Material(task, location, labels, rows, facts["dropped"])
+    return Material(task, location, also, labels, rows, facts["dropped"])
 
 
 def task_of(task: Json) -> tuple[Any, Any]:
@@ -80,10 +89,8 @@ def open_splits(task: Json, location: Json, place: str) -> Any:
     for split in task["splits"]:
         name = _source_split(task, split)
         if name not in found:
-            raise DataError(
-                f"{place}: no split '{name}'; the data has {', '.join(found)}; name one under splits, or give "
-                f"`test` as a fraction of train"
-            )
+            way = "splits, or give `test` as a fraction of train" if "train" in task["splits"] else "split"
+            raise DataError(f"{place}: no split '{name}'; the data has {', '.join(found)}; name one under {way}")
         for role, named in task["columns"].items():
             whole = role not in getattr(plugin, "SEVERAL", ()) or named in found[name].column_names
             for column in [named] if whole else [part.strip() for part in named.split(",")]:
@@ -96,25 +103,35 @@ def _source_split(task: Json, split: str) -> str:
     return str(task["splits"]["train"] if isinstance(name, float) else name)
 
 
-def _fill(task: Json, location: Json, place: str, target: Path) -> None:
+def _examples(task: Json, split: str, dataset: Any, columns: Json, place: str) -> Examples:
     plugin, parameters = task_of(task)
-    found = open_splits(task, location, place)
+    if split in task["splits"]:
+        return plugin.examples(dataset, columns, parameters, place)  # type: ignore[no-any-return]
+    return further.examples(plugin, dataset, columns, parameters, further.labels_of(task, split), place)
+
+
+def _fill(task: Json, location: Json, also: Json, place: str, target: Path) -> None:
     examples, rows = {}, {}
-    for split in task["splits"]:
-        dataset = found[_source_split(task, split)]
-        where = f"{place}, split {_source_split(task, split)}"
-        if len(dataset) == 0:
-            raise DataError(f"{where}: it has no examples")
-        examples[split] = plugin.examples(dataset, task["columns"], parameters, where)
-        rows[split] = np.arange(len(dataset))
+    for origin, names in (("", list(task["splits"])), *((split, [split]) for _, split in further.splits(task))):
+        asked, own_location = further.source(task, location, also, origin)
+        where = f"{place}, {further.title(origin)}" if origin else place
+        found = open_splits(asked, own_location, where)
+        for split in names:
+            dataset = found[_source_split(asked, split)]
+            here = f"{where}, split {_source_split(asked, split)}"
+            if len(dataset) == 0:
+                raise DataError(f"{here}: it has no examples")
+            examples[split] = _examples(task, split, dataset, asked["columns"], here)
+            rows[split] = np.arange(len(dataset))
     keys = {split: [_key(value) for value in found.inputs] for split, found in examples.items()}
     fraction = task["splits"]["test"]
     if isinstance(fraction, float):  # by content, so that equal examples fall on one side
         share = np.array([int.from_bytes(key[:8], "big") / 2**64 for key in keys["train"]])
         rows["train"], rows["test"] = np.flatnonzero(share >= fraction), np.flatnonzero(share < fraction)
-    tested = {keys["test"][row] for row in rows["test"]}
+    judged = {"test", *(split for _, split in further.splits(task))}
+    tested = {keys[split][row] for split in judged for row in rows[split]}
     dropped = 0
-    for split in set(rows) - {"test"}:
+    for split in set(rows) - judged:
         fresh = np.array([row for row in rows[split] if keys[split][row] not in tested], dtype=np.int64)
         dropped += len(rows[split]) - len(fresh)
         rows[split] = fresh

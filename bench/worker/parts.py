@@ -8,15 +8,20 @@ from bench.suite.trial import Trial
 from bench.training.job import Part
 from bench.training.noise import corrupt, mismatch
 from bench.training.subsets import draw
+from bench.worker import further
 from bench.worker.material import Material
 
 
 def parts_of(trial: Trial, found: Material, classes: int) -> dict[str, Part]:
-    """The `train` and `validation` parts, empty where the trial sees no label, and `test`, whose labels stay clean.
+    """The `train` and `validation` parts, empty where the trial sees no label, `test`, whose labels stay clean, and
+    one of each further test set.
 
     classes: how many there are; 0 where an example's target is no class but a row of the split.
     """
-    parts = {"test": _part(found, "test", np.arange(len(found.labels["test"])), 0.0, classes, trial.seed)}
+    parts = {
+        split: _part(found, split, np.arange(len(found.labels[split])), 0.0, classes, trial.seed)
+        for split in ("test", *(split for _, split in further.splits(trial.task)))
+    }
     if trial.size == 0:
         empty = np.empty(0, dtype=np.int64)
         return {"train": Part("train", empty, empty), "validation": Part("train", empty, empty), **parts}

@@ -13,7 +13,7 @@ import numpy as np
 from bench import plugins
 from bench.modeling.facts import Facts
 from bench.suite.trial import Json
-from bench.worker import material
+from bench.worker import further, material
 
 
 def prepare(order: Json) -> Json:
@@ -42,18 +42,35 @@ def _task(order: Json) -> Json:
     place = f"task {order['name']}"
     task: Json = order["task"]
     task["data"]["fingerprint"] = locked["fingerprint"]
+    also = order.get("also_test", {})
+    further_locked = dict((order["locked"] or {}).get("also_test", {}))
+    for name, asked_also in task.get("also_test", {}).items():
+        further_locked[name] = further_locked.get(name) or _fingerprint(asked_also["data"], also[name])
+        asked_also["data"]["fingerprint"] = further_locked[name]
     kind, asked = material.task_of(task)
     classes = "labels" in kind.Parameters.model_fields
     labels: Any = asked.model_dump(mode="json")["labels"] if classes else []
     splits = material.open_splits(task, order["location"], place)  # here now, whatever of it is cached: no trial waits
+    for _, split in further.splits(task):
+        material.open_splits(*further.source(task, order["location"], also, split), f"{place}, {further.title(split)}")
     if classes and not labels:
         train = splits[task["splits"]["train"]]
         labels = kind.label_words(train, task["columns"], asked, place)
     if classes:
         task["parameters"]["labels"] = labels
-    found = material.load(task, order["location"], {}, place)
+    for metric in asked.metrics:
+        module = plugins.load("metrics", metric)
+        if hasattr(module, "check"):
+            module.check()
+    found = material.load(task, order["location"], {}, place, also)
     counts = {split: np.bincount(values, minlength=len(labels)).tolist() for split, values in found.labels.items()}
-    return {"fingerprint": locked["fingerprint"], "labels": labels, "classes": counts, "dropped": found.dropped}
+    entry = {"fingerprint": locked["fingerprint"], "labels": labels, "classes": counts, "dropped": found.dropped}
+    return entry | ({"also_test": further_locked} if further_locked else {})
+
+
+def _fingerprint(data: Json, location: Json) -> str:
+    plugin = plugins.load("data", data["source"])
+    return plugin.lock(plugin.Parameters.model_validate(data["parameters"] | location))["fingerprint"]  # type: ignore[no-any-return]
 
 
 def _regime(order: Json) -> Json:

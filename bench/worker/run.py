@@ -24,7 +24,7 @@ from bench.suite.trial import Json, Trial
 from bench.training.checkpoint import Checkpoint, until_it_ends
 from bench.training.job import Adapted, Job, Part, Tick
 from bench.training.standing import Fit
-from bench.worker import environment, evaluation, forgetting, material, sequence
+from bench.worker import environment, evaluation, forgetting, further, material, sequence
 from bench.worker.parts import parts_of
 
 
@@ -107,7 +107,8 @@ def _job(
         tick("load", 0, None)
         origin = source.Parameters.model_validate(trial.model["parameters"] | trial.locations["model"])
         folder = source.fetch(origin, trial.model["fingerprint"])
-        found = material.load(trial.task, trial.locations["data"], trial.limits)
+        also = trial.locations.get("also_test", {})
+        found = material.load(trial.task, trial.locations["data"], trial.limits, also=also)
     task, parameters = material.task_of(trial.task)
     labels = parameters.words() if hasattr(parameters, "words") else []
     classes = len(labels) if plugins.load("objectives", task.GIVES).TARGETS == "classes" else 0
@@ -117,7 +118,8 @@ def _job(
         if missing := classes - len(np.unique(parts[name].labels)):
             notes.append(f"{missing} of {classes} classes have no {name} example")
     if found.dropped:
-        notes.append(f"{found.dropped} examples that also stand in the test split were left out of training")
+        tested = "the test split or a further test set" if "also_test" in trial.task else "the test split"
+        notes.append(f"{found.dropped} examples that also stand in {tested} were left out of training")
     record["facts"] = {
         "train_examples": len(parts["train"].indices),
         "validation_examples": len(parts["validation"].indices),
@@ -169,6 +171,7 @@ def _measure(job: Job, order: Json, record: Json, build: Callable[[Trial], Job])
                 scores["templates"] = evaluation.by_template(metrics, targets, answers)
             artifact["predictions"] = evaluation.predictions(job.task, metrics[0], part.indices, targets, answers)
             costs["inference"] = adapted.costs.get("inference") or _inference(job, adapted, part, job.stages)
+            artifact["also_test"] = further.measure(job, adapted, metrics, record)
             costs |= adapted.costs
             record["facts"] |= adapted.facts | ({"decoding": job.decoding} if job.decoding else {})
     if trial.purpose == "reported":  # out of what is measured: nobody's memory

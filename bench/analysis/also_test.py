@@ -1,0 +1,49 @@
+"""The scores of further test sets (`also_test`) beside the task's own, with the same statistics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from bench.analysis.frame import Results, baseline_means, lower_is_better, places, spread
+from bench.analysis.sample import collect, scores_on
+
+CELL = ["task", "model", "regime", "size", "noise"]
+COLUMNS = ["suite", *CELL, "environment", "on", "metric", "lower_is_better", "mean", "low", "high", "seed_sd",
+           "interval", "seeds", "seeds_planned"]  # fmt: skip
+
+
+def also_test(results: Results) -> pd.DataFrame:
+    """One row per cell, environment and test set, of the metric that is compared. `on` names a further set; it is empty
+    for the task's own test split, which has a row wherever a further set has."""
+    rows: list[dict[str, Any]] = []
+    for cell, environment, attempts, _ in places(results):
+        ok = [r for r in attempts if r["status"] == "ok" and r["scores"].get("test") and r["scores"].get("also_test")]
+        metric = str(ok[0]["scores"]["metric"]) if ok else ""
+        for on in ("", *dict.fromkeys(name for r in ok for name in r["scores"]["also_test"])):
+            own = [r for r in ok if metric in scores_on(r, on)]
+            if not own:
+                continue
+            sample = collect(results.folder, own, metric, labelled=cell["size"] != 0, on=on)
+            found = sample.interval()
+            rows.append(
+                {
+                    "suite": results.name,
+                    **{key: cell[key] for key in CELL},
+                    "environment": environment,
+                    "on": on,
+                    "metric": metric,
+                    "lower_is_better": lower_is_better(metric),
+                    **{"mean": found.mean, "low": found.low, "high": found.high, "seed_sd": found.seed_sd},
+                    "interval": sample.basis,
+                    "seeds": len(own),
+                    "seeds_planned": cell["seeds"],
+                    "baselines": baseline_means([_baselines(r["scores"], on) for r in own], metric),
+                }
+            )
+    return pd.DataFrame(list(spread(rows))) if rows else pd.DataFrame(columns=COLUMNS)
+
+
+def _baselines(scores: dict[str, Any], on: str) -> dict[str, Any]:
+    return (scores.get("also_test_baselines") or {}).get(on, {}) if on else scores

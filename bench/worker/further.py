@@ -1,0 +1,104 @@
+"""Further test sets (`also_test` of a task): other data for the same labels, answered by the same trained model.
+
+Each is one more split of the task's material, called `also-NAME`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from bench.errors import DataError, did_you_mean
+from bench.modeling.examples import Examples
+from bench.suite.trial import Json
+from bench.training.job import Adapted, Job
+from bench.worker import evaluation
+
+PREFIX = "also-"
+
+
+def splits(task: Json) -> Iterator[tuple[str, str]]:
+    """(name, split) of every further test set of a trial's task."""
+    for name in task.get("also_test", {}):
+        yield name, PREFIX + name
+
+
+def title(split: str) -> str:
+    """What the suite calls it."""
+    return f"also_test {split.removeprefix(PREFIX)}"
+
+
+def source(task: Json, location: Json, also: Json, split: str) -> tuple[Json, Json]:
+    """The task, and the place of the data, that a split is of; a further set's data stand in it for the task's own.
+
+    also: {name of a further set: its place}.
+    """
+    if not split.startswith(PREFIX):
+        return task, location
+    name = split.removeprefix(PREFIX)
+    entry = task["also_test"][name]
+    return {**task, "data": entry["data"], "columns": entry["columns"], "splits": {split: entry["split"]}}, also[name]
+
+
+def labels_of(task: Json, split: str) -> Any:
+    """What the suite says of a split's labels where they are not as in the task's own data, else None."""
+    return task["also_test"][split.removeprefix(PREFIX)].get("labels") if split.startswith(PREFIX) else None
+
+
+def examples(kind: Any, dataset: Any, columns: Json, parameters: Any, given: Any, place: str) -> Examples:
+    """The examples of a further set, their labels by the task's numbers.
+
+    given: the set's own labels, as under `labels` of a task, each of them one of the task's words; None where its data
+    are read as the task's are. Several values may mean one class, and a class may be missing. Raises DataError.
+    """
+    own = given or _tag_names(kind, dataset, columns)
+    if not own:
+        return kind.examples(dataset, columns, parameters, place)  # type: ignore[no-any-return]
+    words = parameters.words()
+    meant = list(own.values()) if isinstance(own, dict) else list(own)
+    for word in meant if given else ():
+        if word not in words:
+            raise DataError(f"{place}: label '{word}' is none of the task's{did_you_mean(word, words)}")
+    own = own if isinstance(own, dict) else tuple(own)
+    found: Examples = kind.examples(dataset, columns, parameters.model_copy(update={"labels": own}), place)
+    numbers = np.array([words.index(word) if word in words else -1 for word in meant])
+    if kind.GIVES == "classes":
+        return Examples(found.inputs, numbers[found.labels], found.targets)
+    targets = [numbers[target] for target in found.targets or ()]
+    for row, target in enumerate(targets):
+        if (target < 0).any():
+            word = meant[int(found.targets[row][target < 0][0])]  # type: ignore[index]
+            raise DataError(f"{place}, row {row}: label '{word}' is none of the task's{did_you_mean(word, words)}")
+    return Examples(found.inputs, found.labels, targets)
+
+
+def _tag_names(kind: Any, dataset: Any, columns: Json) -> list[str] | None:
+    """The names of a data set's numbered tags, which may stand in another order than the task's."""
+    if kind.GIVES != "tags":
+        return None
+    return getattr(getattr(dataset.features[columns["tags"]], "feature", None), "names", None)
+
+
+def measure(job: Job, adapted: Adapted, metrics: list[str], record: Json) -> Json:
+    """Score every further set into `record`; {name: columns of its predictions file}."""
+    found: Json = {}
+    for name, split in splits(job.trial.task):
+        part = job.parts[split]
+        if job.trial.size != 0:
+            job.encoded(split)  # tokenising is a stage of its own
+        with job.stages.stage("also_test"):
+            answers = adapted.predict(part)
+        job.charge("also_test", part)
+        targets = job.objective.targets(job, part)
+        scores, facts = record["scores"], record["facts"]
+        facts.setdefault("also_test_examples", {})[name] = len(part.indices)
+        scores.setdefault("also_test", {})[name] = evaluation.scores(job.task, metrics, targets, answers)
+        baselines = scores.setdefault("also_test_baselines", {}).setdefault(name, {})
+        for what, trivial in job.objective.baselines(job, part).items():
+            baselines[what] = evaluation.scores(job.task, metrics, targets, trivial)
+        if job.objective.constant(answers):
+            job.notes.append(f"every example of {name} got the same answer")
+        found[name] = evaluation.predictions(job.task, metrics[0], part.indices, targets, answers)
+    return found
