@@ -12,21 +12,9 @@ from bench.suite.yaml import read
 
 FOLDER = Path(__file__).parent.parent / "suites"
 FILES = sorted(FOLDER.glob("*.yaml"))
-LATER = {
-    "articles",
-    "chatgpt",
-    "glue-lora",
-    "nlp",
-    "nlp-small",
-    "zh",
-}  # what they name is being written on other branches
-PLANNED = [
-    pytest.param(f, id=f.stem, marks=[pytest.mark.xfail(strict=True, reason="kinds to come")] * (f.stem in LATER))
-    for f in FILES
-]
 
 
-@pytest.mark.parametrize("file", PLANNED)
+@pytest.mark.parametrize("file", FILES, ids=[f.stem for f in FILES])
 def test_it_can_be_planned(file: Path, tmp_path: Path) -> None:
     suite = api.load_suite(file)
     plan = api.plan(suite, tmp_path)
