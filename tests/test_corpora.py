@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from bench.corpora import digits, python_docs
+from bench.corpora import digits, python_docs, python_docs_next
 from bench.data import builtin
 from bench.errors import DataError
 
@@ -92,6 +92,19 @@ def test_an_installation_without_sources(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.setattr(python_docs.sysconfig, "get_path", lambda name: str(tmp_path))
     with pytest.raises(DataError, match="too few source files about concurrency"):
         python_docs.load()
+
+
+def test_the_next_sentence_has_enough_examples_and_no_test_sentence_in_train() -> None:
+    found = python_docs_next.load()[1]
+    assert [len(found[split]) > fewest for split, fewest in (("train", 2000), ("test", 200))] == [True, True]
+    train, test = (
+        {words(s) for row in found[split] for s in (row["context"], *row["choices"])} for split in ("train", "test")
+    )
+    assert train.isdisjoint(test)
+    for split in ("train", "test"):
+        counts = collections.Counter(found[split]["label"][:])
+        assert sorted(counts) == [0, 1, 2, 3]
+        assert max(counts.values()) < 0.4 * len(found[split])
 
 
 def test_digits_are_stratified_and_whole() -> None:
