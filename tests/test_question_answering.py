@@ -190,6 +190,15 @@ def test_rows_that_do_not_fit_are_named(question: str, found: Any, said: str) ->
         kind.examples(data, columns, kind.Parameters(), "here")
 
 
+def test_answers_that_are_null_are_none() -> None:
+    columns = {role: role for role in kind.COLUMNS}
+    null = {"text": None, "answer_start": None, "more": 1}
+    data = Columns(question=["who", "who"], context=["a joy", "a joy"], answers=[null, answers("a joy", 2, 5)])
+    found = kind.examples(data, columns, kind.Parameters(unanswerable=True), "here")
+    assert found.targets == [NONE, answers("a joy", 2, 5)]
+    assert found.labels.tolist() == [1, 0]
+
+
 def test_a_template_holds_context_and_question() -> None:
     with pytest.raises(ValueError, match=r"must hold {context} once and {question} once"):
         kind.Parameters(template="{text}")

@@ -66,6 +66,7 @@ def examples(dataset: Any, columns: dict[str, str], parameters: Parameters, plac
         _check(found, context, where)
         if not found["text"] and not parameters.unanswerable:
             raise DataError(f"{where}: no answer; set `unanswerable: true`, or leave the row out")
+    answers = [{key: found[key] or [] for key in ("text", "answer_start")} for found in answers]
     none = np.array([not found["text"] for found in answers], dtype=np.int64)
     return Examples(list(zip(questions, contexts, strict=True)), none, answers)
 
