@@ -81,12 +81,13 @@ def _tag_names(kind: Any, dataset: Any, columns: Json) -> list[str] | None:
     return getattr(getattr(dataset.features[columns["tags"]], "feature", None), "names", None)
 
 
-def measure(job: Job, adapted: Adapted, metrics: list[str], record: Json) -> Json:
-    """Score every further set into `record`; {name: columns of its predictions file}."""
+def measure(job: Job, adapted: Adapted, metrics: list[str], record: Json, *, encoded: bool) -> Json:
+    """Score every further set into `record`; {name: columns of its predictions file}. encoded: whether the model is
+    given the split in tokens or pixels."""
     found: Json = {}
     for name, split in splits(job.trial.task):
         part = job.parts[split]
-        if job.trial.size != 0:
+        if encoded:
             job.encoded(split)  # tokenising is a stage of its own
         with job.stages.stage("also_test"):
             answers = adapted.predict(part)

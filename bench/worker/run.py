@@ -162,7 +162,8 @@ def _measure(job: Job, order: Json, record: Json, build: Callable[[Trial], Job])
             scores["validation"]["log_loss"] = job.objective.doubt(targets, answers)
         if trial.purpose == "reported":
             part = job.parts["test"]
-            if module.LABELS and _is_local(trial) and ("way" not in trial.regime or not job.objective.POOLED):
+            encoded = module.LABELS and _is_local(trial) and ("way" not in trial.regime or not job.objective.POOLED)
+            if encoded:
                 job.encoded(part.split)  # tokenising is a stage of its own
             answers, targets = _predict(job, adapted, "test")
             scores["test"] = evaluation.scores(job.task, metrics, targets, answers)
@@ -171,7 +172,7 @@ def _measure(job: Job, order: Json, record: Json, build: Callable[[Trial], Job])
                 scores["templates"] = evaluation.by_template(metrics, targets, answers)
             artifact["predictions"] = evaluation.predictions(job.task, metrics[0], part.indices, targets, answers)
             costs["inference"] = adapted.costs.get("inference") or _inference(job, adapted, part, job.stages)
-            artifact["also_test"] = further.measure(job, adapted, metrics, record)
+            artifact["also_test"] = further.measure(job, adapted, metrics, record, encoded=encoded)
             costs |= adapted.costs
             record["facts"] |= adapted.facts | ({"decoding": job.decoding} if job.decoding else {})
     if trial.purpose == "reported":  # out of what is measured: nobody's memory
