@@ -19,8 +19,9 @@ from tiny_tasks import write_images, write_texts
 from bench import api
 from bench.cli import main
 from bench.errors import DataError
+from bench.runner import lock
 from bench.store import paths, records
-from bench.tasks import token_classification
+from bench.tasks import multi_label_classification, token_classification
 from bench.worker import further
 
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")
@@ -255,6 +256,36 @@ def test_numbered_tags_are_read_by_their_names() -> None:
     assert [target.tolist() for target in found.targets or ()] == [[1, 0]]
     with pytest.raises(DataError, match="here, row 0: label 'B-y' is none of the task's"):
         further.examples(token_classification, tags("O", "B-y"), columns, parameters, None, "here")
+    named = {"one": "B-x", "none": "O"}
+    found = further.examples(token_classification, tags("none", "one"), columns, parameters, named, "here")
+    assert [target.tolist() for target in found.targets or ()] == [[0, 1]]
+    plain = datasets.Dataset.from_dict({"tokens": [["a", "b"], ["c"]], "tags": [[3, 1], [3]]})
+    found = further.examples(token_classification, plain, columns, parameters, {"1": "O", "3": "B-x"}, "here")
+    assert [target.tolist() for target in found.targets or ()] == [[1, 0], [1]]
+    with pytest.raises(DataError, match="here, row 0: label '3' is none of the task's"):
+        further.examples(token_classification, plain, columns, parameters, {"1": "O", "4": "B-x"}, "here")
+
+
+@pytest.mark.parametrize(
+    ("labels", "given"),
+    [([["c", "b"], [], ["d"]], {"d": "red", "b": "blue", "c": "red"}), ([[2, 1], [], [0]], ["red", "blue", "red"])],
+)
+def test_sets_of_labels_are_read_as_the_tasks_own(labels: Any, given: Any) -> None:
+    data = datasets.Dataset.from_dict({"text": ["x", "y", "z"], "labels": labels})
+    parameters = multi_label_classification.Parameters(labels=("blue", "green", "red"))
+    columns = {"text": "text", "labels": "labels"}
+    found = further.examples(multi_label_classification, data, columns, parameters, given, "here")
+    assert [target.tolist() for target in found.targets or ()] == [[1, 0, 1], [0, 0, 0], [0, 0, 1]]
+
+
+def test_whole_conversations_stand_for_prompt_and_answer_there_too(tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text(
+        "name: s\nmodels: {m: org/m}\nregimes: {zero-shot: }\nsizes: [8]\ntasks:\n  talk:\n"
+        "    kind: text-generation\n    data: org/talk\n    columns: {messages: turns}\n"
+        "    also_test: {other: {data: org/other}}\n"
+    )
+    found = api.load_suite(tmp_path / "s.yaml").tasks["talk"]
+    assert lock.also_spec(found, {})["also_test"]["other"]["columns"] == {"messages": "turns"}
 
 
 def test_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from tiny_tasks import adapt, job, order, text_task, trial
 
 from bench import plugins
 from bench.errors import NotApplicable
+from bench.modeling.dialogue import Turn
 from bench.modeling.facts import Facts
 from bench.modeling.files import configs
 from bench.runner.plan import Question
@@ -86,7 +87,7 @@ def test_it_reads_every_text_of_the_training_split_and_no_other(tmp_path: Path) 
     read = continued.texts(found)
     assert len(read) == len(found.examples("train").inputs) > 40
     assert not set(read) & set(found.examples("test").inputs)
-    assert list(continued._parts(("a", ["b", {"c": "d"}]))) == ["a", "b", "d"]
+    assert list(continued._parts(("a", ["b", Turn("user", "c")]))) == ["a", "b", "c"]
 
 
 def test_trials_that_differ_in_what_follows_share_it_and_its_cost(tmp_path: Path, pretrainings: list[int]) -> None:

@@ -13,7 +13,7 @@ from test_continued import continuing
 from tiny_models import tiny_bert, tiny_causal, tiny_image
 from tiny_tasks import adapt, image_task, job, order, text_task, trial
 
-from bench import api
+from bench import api, plugins
 from bench.errors import NotApplicable, SuiteError
 from bench.runner import lock as locks
 from bench.runner.plan import Cell, Plan, build
@@ -121,6 +121,29 @@ def test_images_too_and_tasks_that_differ_in_their_answers(tmp_path: Path) -> No
     first, second = (of(tmp_path / "gpt2", task, "full") for task in (classes, (written, classes[1])))
     for one, other in ((first, second), (second, first)):
         found = record_of(after(other, one), tmp_path / "results")["scores"]["after"]
+        assert found["before"].keys() == found["after"].keys() != found["without"].keys()
+
+
+@pytest.mark.parametrize("kind", ["language-modeling", "question-answering"])
+def test_what_an_encoder_read_it_can_classify_and_the_other_way_round(kind: str, bert: Path, tmp_path: Path) -> None:
+    classes = texts(tmp_path / "a", 44)
+    if kind == "language-modeling":
+        own: Json = {"columns": {"text": "text"}, "parameters": {"max_length": 16, "stride": 8}}
+        other = {**classes[0], "kind": kind, **own}, classes[1]
+    else:
+        rows = [f"the film was a {word} end {i}" for i in range(40) for word in ("good", "dull")]
+        lines = [{"question": f"what film is {i}", "context": text,
+                  "answers": {"text": [text.split()[4]], "answer_start": [15]}} for i, text in enumerate(rows)]  # fmt: skip
+        (tmp_path / "qa.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        files = {name: str(tmp_path / "qa.jsonl") for name in ("train", "test")}
+        columns = {role: role for role in ("question", "context", "answers")}
+        own = {"columns": columns, "splits": {"train": "train", "test": 0.3}, "parameters": {"max_length": 32}}
+        source = plugins.load("data", "files")
+        locked = source.lock(source.Parameters.model_validate({"files": files}))
+        other = {**classes[0], "kind": kind, **own, "data": classes[0]["data"] | locked}, {"files": files}
+    first, second = (of(bert, task, "full") for task in (classes, other))
+    for one, then in ((first, second), (second, first)):
+        found = record_of(after(then, one), tmp_path / "results")["scores"]["after"]
         assert found["before"].keys() == found["after"].keys() != found["without"].keys()
 
 
@@ -246,6 +269,25 @@ def test_what_cannot_follow_says_why(tmp_path: Path) -> None:
     assert (found.state, found.reason) == (
         "not_applicable", "on first, which comes first: the training split has only 100 labelled examples",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["question-answering", "language-modeling"])
+def test_an_encoder_that_writes_nothing_may_classify_after_it(kind: str, tmp_path: Path) -> None:
+    first = "first: {kind: text-classification, data: {hub: org/a}, labels: [bad, good], label_noise: [0.2]}"
+    changes = {**AFTER, first: f"first: {{kind: {kind}, data: {{hub: org/a}}}}", "forgetting: [first]": ""}
+    assert cell(planned(tmp_path, changes), "second", "fixed").state == "planned"
+    t5 = json.dumps({"model_type": "t5", "is_encoder_decoder": True, "architectures": ["T5ForConditionalGeneration"]})
+    assert cell(planned(tmp_path, changes, config=t5), "second", "fixed").state == "not_applicable"
+
+
+def test_further_test_sets_of_the_first_task_are_where_they_were(tmp_path: Path) -> None:
+    more = "label_noise: [0.2], also_test: {more: {data: {files: {test: more.csv}}}}"
+    plan = planned(tmp_path, {**AFTER, "label_noise: [0.2]": more})
+    before, second = cell(plan, "first", "fixed").reported[0], cell(plan, "second", "fixed").reported[0]
+    found = sequence.first_of(second)
+    assert found.task == before.task
+    for place in ("data", "also_test"):
+        assert found.locations[place] == before.locations[place] != {}
 
 
 @pytest.mark.parametrize(

@@ -63,26 +63,30 @@ def task_spec(suite: Suite, task: Task, fingerprint: str) -> Json:
     if suite.validation == "full":
         splits["validation"] = "validation"
     splits |= {name: value for name, value in task.splits.items() if name in splits}
-    kind = plugins.load("tasks", task.kind)
-    given = {role for named in task.columns for role in (named, *getattr(kind, "INSTEAD", {}).get(named, ()))}
     return {
         "kind": task.kind,
-        "version": kind.VERSION,
+        "version": plugins.load("tasks", task.kind).VERSION,
         "parameters": task.parameters.model_dump(mode="json"),
         "data": {**_source("data", task.data), "fingerprint": fingerprint},
-        "columns": {role: role for role, needed in kind.COLUMNS.items() if needed and role not in given} | task.columns,
+        "columns": _columns(task, task.columns),
         "splits": splits,
     }
+
+
+def _columns(task: Task, named: Json) -> Json:
+    """A column for each role: those named, and for what is needed besides, one of that name."""
+    kind = plugins.load("tasks", task.kind)
+    given = {role for name in named for role in (name, *getattr(kind, "INSTEAD", {}).get(name, ()))}
+    return {role: role for role, needed in kind.COLUMNS.items() if needed and role not in given} | named
 
 
 def also_spec(task: Task, fingerprints: Json) -> Json:
     """What a trial's task holds beside `task_spec` where it has further test sets, else nothing."""
     found = {}
-    needed = {role: role for role, needed in plugins.load("tasks", task.kind).COLUMNS.items() if needed}
     for name, entry in task.also_test.items():
         data = {**_source("data", entry.data), "fingerprint": fingerprints.get(name, "")}
         labels = {} if entry.labels is None else {"labels": to_jsonable_python(entry.labels)}
-        found[name] = {"data": data, "columns": needed | entry.columns, "split": entry.split, **labels}
+        found[name] = {"data": data, "columns": _columns(task, entry.columns), "split": entry.split, **labels}
     return {"also_test": found} if found else {}
 
 

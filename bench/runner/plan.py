@@ -13,7 +13,7 @@ import numpy as np
 from bench import plugins, zeroshot
 from bench.errors import NotApplicable
 from bench.modeling.facts import Facts
-from bench.modeling.writers import writer
+from bench.modeling.writers import extracts, writer
 from bench.runner.lock import SECTIONS, also_places, also_spec, orders, split, task_spec
 from bench.suite.parameters import Budget, TrainedParameters, Training
 from bench.suite.schema import FIRST_TUNING_SEED, Regime, Size, Suite, Task
@@ -26,8 +26,6 @@ GOOD = frozenset({"ok", "not_applicable"})
 RERUN = ("missing", "failed", "all")
 """What to run: what has no result of its own; that, and what failed; everything."""
 SMOKE = {"size": 32, "examples": 16, "steps": 2}
-WHOLE = ("texts", "likelihoods")
-"""Answers for which an encoder-decoder is trained, and not its encoder alone."""
 State = Literal["planned", "waiting", "failed", "not_applicable", "unresolved"]
 
 
@@ -173,9 +171,8 @@ class _Pair:
             raise NotApplicable(f"it trains no weights that {task.after} could change for this task")
         if not getattr(module, "PRETRAINED", True):
             raise NotApplicable(f"it starts from random weights, so nothing of {task.after} would be left")
-        kinds = (task.kind, self.suite.tasks[task.after].kind)
-        answers = {plugins.load("objectives", plugins.load("tasks", kind).GIVES).ANSWERS for kind in kinds}
-        if writer(facts) in ("encoder-decoder", "joined") and len({each in WHOLE for each in answers}) > 1:
+        one, other = (_writes(each.kind, facts) for each in (task, self.suite.tasks[task.after]))
+        if one != other and writer(facts) in ("encoder-decoder", "joined"):
             raise NotApplicable(f"one of it and {task.after} trains an encoder alone, the other a decoder too")
         cells = replace(self, names=replace(self.names, task=task.after)).cells()
         return [cell for cell in cells if cell.noise == cells[0].noise][-1]
@@ -342,7 +339,14 @@ def _follow(base: dict[str, Any], first: Cell) -> None:
     one = first.reported[0]
     regime = {key: value for key, value in one.regime.items() if key != "forgetting"}
     base["regime"]["after"] = {"task": one.task, "regime": regime, "size": one.size, "tuned": one.tuned}
-    base["locations"]["after"] = {"data": one.locations["data"], "name": first.names.task}
+    places = {key: one.locations[key] for key in ("data", "also_test")}
+    base["locations"]["after"] = {**places, "name": first.names.task}
+
+
+def _writes(kind: str, facts: Facts) -> bool:
+    """Whether a model answers a kind of task with text that it writes, and not by words of what it read."""
+    gives = plugins.load("tasks", kind).GIVES
+    return not extracts(facts) if gives == "spans" else plugins.load("objectives", gives).ANSWERS == "texts"
 
 
 def _question(task: Task, spec: Json) -> Question:

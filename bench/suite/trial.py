@@ -47,7 +47,7 @@ class Trial:
     budget, training: as in `bench.suite.parameters`; empty where nothing is trained by gradient
     limits: {} or what --smoke cuts: {"examples": most test examples}
     locations: {"model": …, "data": …}: parameters that say where content lies (a path, a branch), not what it is;
-    "after": {"data", "name"} of a task that comes first
+    "also_test": {name of a further test set: …}; "after": {"data", "also_test", "name"} of a task that comes first
     """
 
     model: Json

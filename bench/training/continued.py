@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from bench.errors import NotApplicable
+from bench.modeling.dialogue import Turn
 from bench.modeling.encoded import Tokens, send
 from bench.modeling.loading import building, leave_masks_unread, set_dropout
 from bench.modeling.text import tokenise
@@ -74,8 +75,8 @@ def texts(job: Job) -> list[str]:
 def _parts(value: Any) -> Iterable[str]:
     if isinstance(value, str):
         yield value
-    elif isinstance(value, dict):
-        yield from _parts(list(value.values()))
+    elif isinstance(value, Turn):
+        yield value.content
     elif isinstance(value, Iterable):
         for part in value:
             yield from _parts(part)

@@ -53,19 +53,22 @@ def examples(kind: Any, dataset: Any, columns: Json, parameters: Any, given: Any
     given: the set's own labels, as under `labels` of a task, each of them one of the task's words; None where its data
     are read as the task's are. Several values may mean one class, and a class may be missing. Raises DataError.
     """
-    own = given or _tag_names(kind, dataset, columns)
+    own = given if kind.GIVES != "tags" else _tags(dataset.features[columns["tags"]], given)
     if not own:
         return kind.examples(dataset, columns, parameters, place)  # type: ignore[no-any-return]
     words = parameters.words()
-    meant = list(own.values()) if isinstance(own, dict) else list(own)
-    for word in meant if given else ():
+    for word in _words(given or ()):
         if word not in words:
             raise DataError(f"{place}: label '{word}' is none of the task's{did_you_mean(word, words)}")
+    meant = _words(own)
     own = own if isinstance(own, dict) else tuple(own)
     found: Examples = kind.examples(dataset, columns, parameters.model_copy(update={"labels": own}), place)
     numbers = np.array([words.index(word) if word in words else -1 for word in meant])
     if kind.GIVES == "classes":
         return Examples(found.inputs, numbers[found.labels], found.targets)
+    if kind.GIVES == "label-sets":
+        among = np.eye(len(words), dtype=np.int8)[numbers]  # [own labels, the task's]
+        return Examples(found.inputs, found.labels, [(target @ among > 0).astype(np.int8) for target in found.targets])  # type: ignore[union-attr]
     targets = [numbers[target] for target in found.targets or ()]
     for row, target in enumerate(targets):
         if (target < 0).any():
@@ -74,11 +77,18 @@ def examples(kind: Any, dataset: Any, columns: Json, parameters: Any, given: Any
     return Examples(found.inputs, found.labels, targets)
 
 
-def _tag_names(kind: Any, dataset: Any, columns: Json) -> list[str] | None:
-    """The names of a data set's numbered tags, which may stand in another order than the task's."""
-    if kind.GIVES != "tags":
-        return None
-    return getattr(getattr(dataset.features[columns["tags"]], "feature", None), "names", None)
+def _words(labels: Any) -> list[str]:
+    return list(labels.values()) if isinstance(labels, dict) else list(labels)
+
+
+def _tags(feature: Any, given: Any) -> Any:
+    """What tags are called, in the order of their numbers where they have some, which may not be the task's order."""
+    inner = getattr(feature, "feature", None)
+    names = getattr(inner, "names", None)
+    if not isinstance(given, dict) or getattr(inner, "dtype", None) == "string":
+        return given or names
+    most = max((int(key) for key in given if key.isdecimal()), default=0)
+    return [given.get(key, key) for key in names or map(str, range(most + 1))]
 
 
 def measure(job: Job, adapted: Adapted, metrics: list[str], record: Json, *, encoded: bool) -> Json:

@@ -62,14 +62,15 @@ def measure(job: Job, adapted: Adapted, before: Path, build: Build) -> Json:
 
 def first_of(trial: Trial) -> Trial:
     """The trial on the first task."""
-    place = trial.locations["after"]
+    place = dict(trial.locations["after"])
+    name = place.pop("name")
     return dataclasses.replace(
         trial,
         **trial.regime["after"],
         noise=0.0,
         purpose="reported",
-        locations={"model": trial.locations["model"], "data": place["data"]},
-        names=dataclasses.replace(trial.names, task=place["name"]),
+        locations={"model": trial.locations["model"], **place},
+        names=dataclasses.replace(trial.names, task=name),
     )
 
 
