@@ -19,8 +19,9 @@ from tiny_tasks import _task, adapt, trial
 from tiny_tasks import job as job_of
 from torch.nn.functional import cross_entropy
 
+from bench import plugins
 from bench.cli import main
-from bench.errors import NotApplicable, TrialError
+from bench.errors import Diverged, NotApplicable, TrialError
 from bench.metrics import bits_per_byte, perplexity
 from bench.modeling.language import language_model
 from bench.modeling.text import tokenizer_for
@@ -28,6 +29,7 @@ from bench.objectives import likelihoods
 from bench.store import records
 from bench.training.job import Part
 from bench.training.loop import Step
+from bench.worker import evaluation
 
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")  # PEFT asks transformers so
 CPU = torch.device("cpu")
@@ -51,6 +53,13 @@ def recipe(model: Any, tokenizer: Any, text: str, max_length: int, stride: int) 
         if end == input_ids.size(1):
             break
     return math.exp(total / count)
+
+
+def test_a_perplexity_that_is_no_finite_number_is_no_score() -> None:
+    with pytest.raises(Diverged, match="perplexity is no finite number"):
+        evaluation.scores(
+            plugins.load("tasks", "language-modeling"), ["perplexity"], None, np.array([[[1e6, 1.0, 1.0]]])
+        )
 
 
 def by_hand(model: Any, ids: list[int], max_length: int, stride: int) -> list[float]:

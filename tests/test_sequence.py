@@ -132,8 +132,10 @@ def test_what_an_encoder_read_it_can_classify_and_the_other_way_round(kind: str,
         other = {**classes[0], "kind": kind, **own}, classes[1]
     else:
         rows = [f"the film was a {word} end {i}" for i in range(40) for word in ("good", "dull")]
-        lines = [{"question": f"what film is {i}", "context": text,
-                  "answers": {"text": [text.split()[4]], "answer_start": [15]}} for i, text in enumerate(rows)]  # fmt: skip
+        lines = [
+            {"question": "what film", "context": row, "answers": {"text": [row.split()[4]], "answer_start": [15]}}
+            for row in rows
+        ]
         (tmp_path / "qa.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
         files = {name: str(tmp_path / "qa.jsonl") for name in ("train", "test")}
         columns = {role: role for role in ("question", "context", "answers")}

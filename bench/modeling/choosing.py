@@ -44,10 +44,11 @@ class Choices:
         return none.masked_scatter(there, scores.float())
 
 
-def spread(scores: np.ndarray, inputs: Sequence[Sequence[str]], most: int) -> np.ndarray:
-    """One score a pair, [pairs], as float32 [n, most], -inf where an example has no such choice."""
-    found = np.full((len(inputs), most), -np.inf, dtype=np.float32)
-    found[np.arange(most) < np.diff(offsets_of(inputs))[:, None]] = scores
+def spread(scores: np.ndarray, inputs: Sequence[Sequence[str]]) -> np.ndarray:
+    """One score a pair, [pairs], as float32 [n, most choices], -inf where an example has fewer."""
+    counts = np.diff(offsets_of(inputs))
+    found = np.full((len(inputs), counts.max()), -np.inf, dtype=np.float32)
+    found[np.arange(counts.max()) < counts[:, None]] = scores
     return found
 
 

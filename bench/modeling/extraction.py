@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from torch.nn.functional import pad
 
 from bench.errors import ModelError, NotApplicable
 from bench.modeling.encoded import Tokens, send
-from bench.modeling.text import CHUNK, positions, tokenizer_for
+from bench.modeling.text import CHUNK, longest, tokenizer_for
 from bench.modeling.text import load as load_tokens
 from bench.modeling.text import save as save_tokens
 
@@ -96,7 +95,7 @@ def encode(
             f"context; it needs a fast one (tokenizer.json)"
         )
     tokenizer.truncation_side = "right"
-    length = min(max_length, tokenizer.model_max_length, positions(json.loads((folder / "config.json").read_text())))
+    length = longest(folder, tokenizer, max_length)
     asked = min(QUESTION, length // 4)
     stride = min(stride, (length - tokenizer.num_special_tokens_to_add(pair=True) - asked) // 2)
     if stride < 1:

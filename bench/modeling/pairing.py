@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from bench.modeling.facts import Facts
 from bench.modeling.files import configs
 from bench.modeling.pairs import Pairs
 from bench.modeling.prompting import Shot, chats, prompted, wrapped
-from bench.modeling.text import CHUNK, positions, tokenizer_for
+from bench.modeling.text import CHUNK, longest, tokenizer_for
 from bench.modeling.writers import Writer, writer
 
 
@@ -47,12 +46,12 @@ def encode(
     """
     tokenizer = tokenizer_for(folder)
     how = writer_of(folder)
-    longest = min(tokenizer.model_max_length, positions(json.loads((folder / "config.json").read_text())))
-    max_target = min(max_target, longest)
-    whole = longest - max_target if how == "decoder" else longest
+    most = longest(folder, tokenizer)
+    max_target = min(max_target, most)
+    whole = most - max_target if how == "decoder" else most
     room = min(max_source, whole)
     if room < 1:
-        raise NotApplicable(f"the model takes {longest} tokens and max_target is {max_target}; lower it")
+        raise NotApplicable(f"the model takes {most} tokens and max_target is {max_target}; lower it")
     start, chat = _start(tokenizer, languages), chats(Facts.from_files(configs(folder, str(folder))), tokenizer)
     before = [(source, _short(tokenizer, answer, max_target)) for source, answer in shots]
     sources: list[list[int]] = []

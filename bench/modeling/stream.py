@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from bench.errors import ModelError
-from bench.modeling.text import positions, tokenizer_for
+from bench.modeling.text import longest, tokenizer_for
 
 _FLAT = ("ids", "rows", "sizes")
 
@@ -74,9 +74,9 @@ def encode(folder: Path, texts: Sequence[str], separator: str, max_length: int, 
     arrays: dict[str, np.ndarray] = {"ids": ids[first:last], "rows": rows, "sizes": np.diff(before[ends], prepend=0)}
     for name, array in arrays.items():
         np.save(target / f"{name}.npy", array)
-    longest = min(max_length, tokenizer.model_max_length, positions(json.loads((folder / "config.json").read_text())))
-    rest = {"prefix": ids[:first].tolist(), "suffix": ids[last:].tolist(), "vocabulary": len(tokenizer)}
-    (target / "stream.json").write_text(json.dumps({**rest, "longest": longest}))
+    around = {"prefix": ids[:first].tolist(), "suffix": ids[last:].tolist()}
+    numbers = {"vocabulary": len(tokenizer), "longest": longest(folder, tokenizer, max_length)}
+    (target / "stream.json").write_text(json.dumps({**around, **numbers}))
 
 
 def load(target: Path) -> Stream:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from torch import Tensor, nn
 from bench.errors import ModelError
 from bench.modeling.classifier import width
 from bench.modeling.encoded import Tokens, send
-from bench.modeling.text import CHUNK, positions, tokenizer_for
+from bench.modeling.text import CHUNK, longest, tokenizer_for
 from bench.modeling.text import load as load_tokens
 from bench.modeling.text import save as save_tokens
 
@@ -60,7 +59,7 @@ def encode(folder: Path, inputs: Sequence[Sequence[str]], max_length: int, targe
         raise ModelError(f"{folder}: its tokenizer does not tell words apart; it needs a fast one (tokenizer.json)")
     if getattr(tokenizer, "add_prefix_space", None) is False:
         tokenizer = type(tokenizer).from_pretrained(folder, add_prefix_space=True, local_files_only=True)
-    length = min(max_length, tokenizer.model_max_length, positions(json.loads((folder / "config.json").read_text())))
+    length = longest(folder, tokenizer, max_length)
     ids: list[list[int]] = []
     types: list[list[int]] = []
     words: list[int] = []

@@ -33,7 +33,7 @@ def tokenizer_for(folder: Path) -> Any:
 def tokenise(folder: Path, inputs: Sequence[str] | Sequence[tuple[str, str]], max_length: int) -> Tokens:
     """Tokenise texts or pairs of texts, cut to `max_length` tokens or to what the model can take if that is less."""
     tokenizer = tokenizer_for(folder)
-    length = min(max_length, tokenizer.model_max_length, positions(json.loads((folder / "config.json").read_text())))
+    length = longest(folder, tokenizer, max_length)
     ids: list[np.ndarray] = []
     types: list[np.ndarray] = []
     for start in range(0, len(inputs), CHUNK):
@@ -48,6 +48,12 @@ def tokenise(folder: Path, inputs: Sequence[str] | Sequence[tuple[str, str]], ma
             f"{folder}: its tokenizer gives no token at all for example {int(np.argmin(np.diff(offsets)))}"
         )
     return Tokens(np.concatenate(ids), np.concatenate(types) if types else None, offsets, tokenizer.pad_token_id or 0)
+
+
+def longest(folder: Path, tokenizer: Any, max_length: int = sys.maxsize) -> int:
+    """`max_length` tokens, or what the folder's model can take if that is less."""
+    config = json.loads((folder / "config.json").read_text())
+    return int(min(max_length, tokenizer.model_max_length, positions(config)))
 
 
 def positions(config: Mapping[str, Any]) -> int:

@@ -32,21 +32,7 @@ def applies(facts: Facts) -> str | None:
 
 def build(job: Job, pretrained: bool, frozen: bool) -> Classifier:
     """A classifier with one output."""
-    from bench.modeling.loading import classifier
-    from bench.training.seeding import stream
-
-    parameters = job.trial.model["parameters"]
-    return classifier(
-        job.folder,
-        classes=1,
-        pooling=job.pooling,
-        modality=job.task.MODALITY,
-        pretrained=pretrained,
-        seed=stream(job.trial.seed, "initialisation"),
-        dropout=job.trial.training.get("dropout"),
-        dtype=parameters["dtype"] if frozen else "float32",
-        trust_remote_code=parameters.get("trust_remote_code", False),
-    )
+    return classes.build(job, pretrained, frozen, outputs=1)
 
 
 def goal(job: Job, part: Part) -> Goal:

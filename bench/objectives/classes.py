@@ -32,24 +32,18 @@ def applies(facts: Facts) -> str | None:
 def build(job: Job, pretrained: bool, frozen: bool, outputs: int = 0) -> Classifier:
     """A classifier; its head, and a random backbone, come from the initialisation stream.
 
-    outputs: how many numbers the head answers with; 0: one for each of the task's labels.
     frozen: the pretrained weights will not train, and are held in the model's `dtype`; else in fp32.
-    outputs: of its head; None for one a class.
+    outputs: how many numbers the head answers with; 0: one for each of the task's labels.
     """
     from bench.modeling.loading import classifier
-    from bench.training.seeding import stream
 
-    parameters = job.trial.model["parameters"]
     return classifier(
         job.folder,
         classes=outputs or len(job.labels),
         pooling=job.pooling,
         modality=job.task.MODALITY,
         pretrained=pretrained,
-        seed=stream(job.trial.seed, "initialisation"),
-        dropout=job.trial.training.get("dropout"),
-        dtype=parameters["dtype"] if frozen else "float32",
-        trust_remote_code=parameters.get("trust_remote_code", False),
+        **job.loading(frozen),
     )
 
 
@@ -87,29 +81,33 @@ def outputs(job: Job, model: Classifier, part: Part, read: Callable[[Tensor], Te
 
 def solve(job: Job, part: Part, features: Any, C: float, iterations: int) -> Solved:
     """A logistic regression with an L2 penalty: log-probabilities, float32 [1, n, classes]."""
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
-
-    solver, remarks = LogisticRegression(C=C, max_iter=iterations), []
-    several = len(np.unique(part.labels)) > 1
-    if several:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            solver.fit(features, part.labels)
-        if solver.n_iter_.max() >= iterations:
-            remarks.append(f"the solver stopped at {iterations} iterations before it converged")
-    else:
+    solver, remarks = logistic(features, part.labels, C, iterations), []
+    if solver is None:
         remarks.append("all training labels are alike: the probe answers that class")
+    elif solver.n_iter_.max() >= iterations:
+        remarks.append(f"the solver stopped at {iterations} iterations before it converged")
 
     def answers(rows: Any) -> np.ndarray:
         found = np.full((rows.shape[0], len(job.labels)), FLOOR, dtype=np.float32)
-        if several:
+        if solver is not None:
             found[:, solver.classes_] = np.maximum(solver.predict_log_proba(rows), FLOOR)
         else:
             found[:, part.labels[0]] = 0.0
         return found[None]
 
     return answers, remarks
+
+
+def logistic(features: Any, labels: np.ndarray, C: float, iterations: int) -> Any:
+    """scikit-learn's logistic regression, fitted; None where all labels are alike."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    if len(np.unique(labels)) < 2:
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return LogisticRegression(C=C, max_iter=iterations).fit(features, labels)
 
 
 def targets(job: Job, part: Part) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,16 +48,8 @@ def answer(job: Job, model: Any, part: Part) -> np.ndarray:
 
 def solve(job: Job, part: Part, features: Any, C: float, iterations: int) -> Solved:
     """A logistic regression for each label against its absence: probabilities, float32 [1, n, labels]."""
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
-
-    wanted, solvers, remarks = targets(job, part), [], []
-    for column in wanted.T:
-        solvers.append(LogisticRegression(C=C, max_iter=iterations) if len(np.unique(column)) > 1 else None)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            if solvers[-1] is not None:
-                solvers[-1].fit(features, column)
+    wanted, remarks = targets(job, part), []
+    solvers = [classes.logistic(features, column, C, iterations) for column in wanted.T]
     stopped = sum(solver is not None and solver.n_iter_.max() >= iterations for solver in solvers)
     if stopped:
         remarks.append(f"the solver stopped at {iterations} iterations before it converged for {stopped} labels")

@@ -40,17 +40,12 @@ def applies(facts: Facts) -> str | None:
 def build(job: Job, pretrained: bool, frozen: bool) -> Backbone:
     """The model and its language-modelling head under `backbone`. Raises NotApplicable for a head without weights."""
     from bench.modeling.language import language_model
-    from bench.training.seeding import stream
 
-    parameters = job.trial.model["parameters"]
     return language_model(
         job.folder,
         masked=reader(job.facts) == "masked",
         pretrained=pretrained,
-        seed=stream(job.trial.seed, "initialisation"),
-        dropout=job.trial.training.get("dropout"),
-        dtype=parameters["dtype"] if frozen else "float32",
-        trust_remote_code=parameters.get("trust_remote_code", False),
+        **job.loading(frozen),
     )
 
 

@@ -30,16 +30,11 @@ def applies(facts: Facts) -> str | None:
 def build(job: Job, pretrained: bool, frozen: bool) -> Any:
     """The model under `backbone`, its random weights from the initialisation stream."""
     from bench.modeling.writing import Backbone, generator
-    from bench.training.seeding import stream
 
-    parameters = job.trial.model["parameters"]
     model = generator(
         job.folder,
         pretrained=pretrained,
-        seed=stream(job.trial.seed, "initialisation"),
-        dropout=job.trial.training.get("dropout"),
-        dtype=parameters["dtype"] if frozen else "float32",
-        trust_remote_code=parameters.get("trust_remote_code", False),
+        **job.loading(frozen),
     )
     return Backbone(model)
 

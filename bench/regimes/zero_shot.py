@@ -10,9 +10,7 @@ from bench.errors import NotApplicable
 from bench.suite.parameters import RegimeParameters
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from bench.training.job import Adapted, Job, Part
+    from bench.training.job import Adapted, Job
 
 VERSION = 1
 TUNED = None
@@ -46,18 +44,10 @@ def resolve(facts: Any, question: Any, parameters: Parameters, shots: bool = Fal
 def adapt(job: Job, parameters: Parameters) -> Adapted:
     """Load the model with its own head; every template answers, and the scores are means over templates."""
     from bench import plugins
-    from bench.training.job import Adapted
 
     way = job.trial.regime["way"]
     plugin = plugins.load("zeroshot", way)
     if hasattr(plugin, "adapt"):
         adapted: Adapted = plugin.adapt(job)
         return adapted
-    loaded = job.whole_model(way)
-
-    def predict(part: Part) -> np.ndarray:
-        inputs = job.examples(part.split).inputs
-        return job.ask(way, loaded, [inputs[int(i)] for i in part.indices], job.parameters, prior=parameters.prior)
-
-    total = sum(p.numel() for p in loaded.model.parameters())
-    return Adapted(predict, trainable=0, total=total, stored_bytes=0)
+    return job.unlearnt(lambda loaded, inputs, _: job.ask(way, loaded, inputs, job.parameters))

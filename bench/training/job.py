@@ -74,6 +74,11 @@ class Adapted:
     costs: Json = field(default_factory=dict)
     facts: Json = field(default_factory=dict)
 
+    @classmethod
+    def as_is(cls, predict: Callable[[Part], Any], model: nn.Module) -> Adapted:
+        """A model of which nothing was trained."""
+        return cls(predict, trainable=0, total=sum(p.numel() for p in model.parameters()), stored_bytes=0)
+
 
 @dataclass
 class Job:
@@ -163,6 +168,16 @@ class Job:
         built: nn.Module = model.to(self.device)
         return built
 
+    def loading(self, frozen: bool) -> Json:
+        """How objectives have models built: the seed of random weights, dropout, dtype, whether their code may run."""
+        parameters = self.trial.model["parameters"]
+        return {
+            "seed": stream(self.trial.seed, "initialisation"),
+            "dropout": self.trial.training.get("dropout"),
+            "dtype": parameters["dtype"] if frozen else "float32",
+            "trust_remote_code": parameters.get("trust_remote_code", False),
+        }
+
     def train(self, model: nn.Module) -> None:
         """Train what is trainable in `model`, on the train part, within the trial's budget."""
         budget = Budget.model_validate(self.trial.budget)
@@ -219,34 +234,35 @@ class Job:
             )
             return loaded
 
-    def unlearnt(self, way: str, answer: Callable[[Loaded, list[Any], Settings], Any]) -> Adapted:
-        """The model with its own head, in a way of zero-shot. answer: (model, inputs, how) → [templates][n]."""
-        loaded = self.whole_model(way)
+    def unlearnt(self, answer: Callable[[Loaded, list[Any], Settings], Any]) -> Adapted:
+        """The model with its own head, as the trial's way of zero-shot asks it. answer: (model, inputs, how) →
+        [templates][n]."""
+        loaded = self.whole_model(self.trial.regime["way"])
 
         def predict(part: Part) -> Any:
             inputs = self.examples(part.split).inputs
             return answer(loaded, [inputs[row] for row in part.indices.tolist()], self.settings(self.parameters))
 
-        return Adapted(predict, trainable=0, total=sum(p.numel() for p in loaded.model.parameters()), stored_bytes=0)
+        return Adapted.as_is(predict, loaded.model)
 
-    def settings(self, task: Any, *, prior: bool = False) -> Settings:
+    def settings(self, task: Any) -> Settings:
         """How a way of zero-shot asks the model. task: the task kind's parameters."""
         return Settings(
             label_map=getattr(task, "label_map", {}),
             device=self.device,
             batch_size=self.evaluation_batch,
             max_length=getattr(task, "max_length", 0),
-            prior=prior,
+            prior=bool(self.trial.regime["parameters"].get("prior")),
             autocast=self.autocast,
             tick=lambda done, total: self.tick("predict", done, total),
             shots=self.shots,
         )
 
-    def ask(self, way: str, loaded: Loaded, inputs: Sequence[Any], task: Any, *, prior: bool = False) -> np.ndarray:
+    def ask(self, way: str, loaded: Loaded, inputs: Sequence[Any], task: Any) -> np.ndarray:
         """A way of zero-shot's log-probabilities, float32 [templates, n, classes]. task: the task kind's parameters."""
         plugin = plugins.load("zeroshot", way)
         answers: np.ndarray = plugin.log_probabilities(
-            loaded, inputs, task.words(), task.templates or plugin.TEMPLATES, self.settings(task, prior=prior)
+            loaded, inputs, task.words(), task.templates or plugin.TEMPLATES, self.settings(task)
         )
         return answers
 

@@ -19,12 +19,16 @@ from bench.suite.trial import Json, Trial
 def scores(task: ModuleType, metrics: list[str], targets: Any, answers: Any) -> Json:
     """{metric: its mean over templates}. answers: [templates][n].
 
-    Raises Diverged where an example's answer is none: outputs that are not finite numbers.
+    Raises Diverged where an example's answer or a score is none: no finite number.
     """
     lost = plugins.load("objectives", task.GIVES).lost(answers)
     if lost.any():
         raise Diverged(f"the model's outputs are not finite numbers for {lost.sum()} of {len(lost)} examples")
-    return {metric: float(np.mean(values)) for metric, values in by_template(metrics, targets, answers).items()}
+    found = {metric: float(np.mean(values)) for metric, values in by_template(metrics, targets, answers).items()}
+    for metric, value in found.items():
+        if not np.isfinite(value):
+            raise Diverged(f"{metric} is no finite number")
+    return found
 
 
 def metrics_of(trial: Trial, task: Any) -> list[str]:

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from bench.errors import Diverged, NotApplicable
-from bench.modeling import answering
+from bench.modeling import answering, prompts
 from bench.modeling.loading import tower
 from bench.store.cache import cached
 from bench.suite.trial import Json
@@ -59,7 +59,7 @@ def _scores(job: Job, named: Json, asked: material.Material, weights: Json | Non
     answers = job.ask(named["way"], loaded, [inputs[i] for i in range(len(labels))], parameters)
     scores: dict[str, float] = evaluation.scores(kind, list(parameters.metrics) or [kind.METRIC], labels, answers)
     if named["way"] in OBJECTIVES:
-        texts = [text if isinstance(text, str) else " ".join(text) for text in inputs]
+        texts = [prompts.plain(text) for text in inputs]
         scores |= OBJECTIVES[named["way"]](loaded, texts, parameters.max_length, job)
     return scores
 

@@ -34,14 +34,13 @@ def adapt(job: Job) -> Adapted:
     from bench.training.job import Adapted
 
     model = job.model(pretrained=True, frozen=True).eval()
-    total = sum(p.numel() for p in model.parameters())
     cut = ends_at_a_blank_line(job.facts, job.tokenizer, job.shots)
 
     def predict(part: Part) -> Any:
         written = job.objective.answer(job, model, part)
         return [[text.partition(BLANK)[0].rstrip() for text in texts] for texts in written] if cut else written
 
-    return Adapted(predict, trainable=0, total=total, stored_bytes=0)
+    return Adapted.as_is(predict, model)
 
 
 def used(job: Job) -> dict[str, Any]:

@@ -40,5 +40,4 @@ def adapt(job: Job) -> Adapted:
     def score(batch: dict[str, Any]) -> Any:
         return loaded.model(**{name: tensor.unsqueeze(1) for name, tensor in batch.items()}).logits
 
-    total = sum(p.numel() for p in loaded.model.parameters())
-    return Adapted(lambda part: job.objective.answer(job, score, part), trainable=0, total=total, stored_bytes=0)
+    return Adapted.as_is(lambda part: job.objective.answer(job, score, part), loaded.model)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from bench.modeling.answering import Loaded, Settings
-    from bench.training.job import Adapted, Job, Part
+    from bench.training.job import Adapted, Job
 
 __all__ = ["applies", "load"]
 
@@ -29,25 +29,12 @@ PLAIN = ("{text} {label}",)
 
 def adapt(job: Job) -> Adapted:
     """Every template answers."""
-    from bench.training.job import Adapted
-
-    loaded = job.whole_model(job.trial.regime["way"])
-    prior = bool(job.trial.regime["parameters"].get("prior"))
-
-    def predict(part: Part) -> np.ndarray:
-        inputs = job.examples(part.split).inputs
-        asked, most = [inputs[i] for i in part.indices], max(map(len, inputs)) - 1
-        templates = job.parameters.templates or PLAIN
-        return compare(loaded, asked, templates, job.settings(job.parameters, prior=prior), most)
-
-    total = sum(p.numel() for p in loaded.model.parameters())
-    return Adapted(predict, trainable=0, total=total, stored_bytes=0)
+    templates = job.parameters.templates or PLAIN
+    return job.unlearnt(lambda loaded, inputs, how: compare(loaded, inputs, templates, how))
 
 
-def compare(
-    loaded: Loaded, inputs: Sequence[Sequence[str]], templates: Sequence[str], how: Settings, most: int
-) -> np.ndarray:
-    """float32 [templates, examples, most], -inf where an example has fewer choices. inputs: (context, choice, …).
+def compare(loaded: Loaded, inputs: Sequence[Sequence[str]], templates: Sequence[str], how: Settings) -> np.ndarray:
+    """float32 [templates, examples, most choices], -inf where an example has fewer. inputs: (context, choice, …).
 
     Raises UsageError for a template whose context follows its choice.
     """
@@ -64,7 +51,7 @@ def compare(
         found = _means(loaded, stem, inputs, how, part)
         if how.prior:
             found -= _means(loaded, stem, [("", *choices) for _, *choices in inputs], how, (part[0] + 1, part[1]))
-        scores.append(choosing.spread(found, inputs, most))
+        scores.append(choosing.spread(found, inputs))
     return answering.normalised(np.stack(scores))
 
 

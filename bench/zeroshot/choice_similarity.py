@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bench.zeroshot.similarity import SCALE, applies, embeddings, load
@@ -10,7 +11,8 @@ from bench.zeroshot.similarity import SCALE, applies, embeddings, load
 if TYPE_CHECKING:
     import numpy as np
 
-    from bench.training.job import Adapted, Job, Part
+    from bench.modeling.answering import Loaded, Settings
+    from bench.training.job import Adapted, Job
 
 __all__ = ["applies", "load"]
 
@@ -21,21 +23,16 @@ TEMPLATES = ()
 
 def adapt(job: Job) -> Adapted:
     """Contexts and choices are embedded apart."""
+    return job.unlearnt(_compared)
+
+
+def _compared(loaded: Loaded, inputs: list[Sequence[str]], how: Settings) -> np.ndarray:
+    """float32 [1, n, most choices], -inf where an example has fewer."""
     import numpy as np
 
     from bench.modeling import answering, choosing
-    from bench.training.job import Adapted
 
-    loaded = job.whole_model(job.trial.regime["way"])
-
-    def predict(part: Part) -> np.ndarray:
-        inputs = job.examples(part.split).inputs
-        asked, most = [inputs[i] for i in part.indices], max(map(len, inputs)) - 1
-        texts = [text for one in asked for text in one]
-        found = embeddings(loaded, texts, job.settings(job.parameters))
-        begins = np.cumsum([0, *map(len, asked)])
-        cosines = [found[i + 1 : j] @ found[i] for i, j in itertools.pairwise(begins)]
-        return answering.normalised(choosing.spread(SCALE * np.concatenate(cosines), asked, most)[None])
-
-    total = sum(p.numel() for p in loaded.model.parameters())
-    return Adapted(predict, trainable=0, total=total, stored_bytes=0)
+    found = embeddings(loaded, [text for one in inputs for text in one], how)
+    begins = np.cumsum([0, *map(len, inputs)])
+    cosines = [found[i + 1 : j] @ found[i] for i, j in itertools.pairwise(begins)]
+    return answering.normalised(choosing.spread(SCALE * np.concatenate(cosines), inputs)[None])

@@ -23,7 +23,7 @@ COLUMNS = ("text_pair",)
 
 def adapt(job: Job) -> Adapted:
     """Between -1 and 1, whatever the task's unit: rank correlation does not mind."""
-    return job.unlearnt("cosine", _cosines)
+    return job.unlearnt(_cosines)
 
 
 def _cosines(loaded: Loaded, inputs: list[tuple[str, str]], how: Settings) -> np.ndarray:

@@ -45,7 +45,7 @@ def adapt(job: Job) -> Adapted:
         found: np.ndarray = expit(judged[..., yes] - judged[..., no])
         return found
 
-    return job.unlearnt("entailment-each", answer)
+    return job.unlearnt(answer)
 
 
 def _opposite(names: Sequence[str]) -> int | None:

@@ -44,4 +44,4 @@ def adapt(job: Job) -> Adapted:
         found = expit(own_head.logits(loaded, inputs, how))
         return np.stack([found[:, meant == label].max(axis=1) for label in range(len(job.labels))], axis=-1)[None]
 
-    return job.unlearnt("own-labels", answer)
+    return job.unlearnt(answer)

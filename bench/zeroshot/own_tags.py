@@ -62,5 +62,4 @@ def adapt(job: Job) -> Adapted:
         none = torch.full_like(own[..., 0], -torch.inf)
         return torch.stack([one.amax(-1) if one.shape[-1] else none for one in each], dim=-1)
 
-    total = sum(p.numel() for p in loaded.model.parameters())
-    return Adapted(lambda part: job.objective.answer(job, logits, part), trainable=0, total=total, stored_bytes=0)
+    return Adapted.as_is(lambda part: job.objective.answer(job, logits, part), loaded.model)

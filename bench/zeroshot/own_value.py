@@ -28,6 +28,4 @@ def applies(facts: Facts, modality: str, labels: Sequence[str], label_map: Mappi
 
 def adapt(job: Job) -> Adapted:
     """In the unit that the model was trained in: rank correlation does not mind."""
-    return job.unlearnt(
-        "own-value", lambda loaded, inputs, how: own_head.logits(loaded, inputs, how).astype("float64").T
-    )
+    return job.unlearnt(lambda loaded, inputs, how: own_head.logits(loaded, inputs, how).astype("float64").T)
