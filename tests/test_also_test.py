@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import datasets
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner, Result
 from pyarrow import parquet
 from sklearn.metrics import accuracy_score
 from tiny_models import tiny_bert, tiny_image
-from tiny_tasks import write_images, write_texts
+from tiny_tasks import order, write_images, write_texts
 
 from bench import api
 from bench.cli import main
 from bench.errors import DataError
+from bench.objectives import classes
+from bench.probes.memory import PeakMemory
 from bench.runner import lock
 from bench.store import paths, records
 from bench.tasks import multi_label_classification, token_classification
 from bench.worker import further
+from bench.worker.run import run
 
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")
 
@@ -171,6 +177,30 @@ def test_smoke_cuts_them_too(home: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert done.exit_code == 0, done.output
     found = records.read(home / "r/s-smoke").records
     assert {tuple(r["facts"]["also_test_examples"].values()) for r in found} == {(16, 12)}
+
+
+def test_baselines_are_in_nobodys_memory(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    within: list[str] = []
+    stage, original = PeakMemory.stage, classes.baselines
+
+    @contextlib.contextmanager
+    def noted(self: PeakMemory, name: str) -> Iterator[None]:
+        within.append(name)
+        with stage(self, name):
+            yield
+        within.remove(name)
+
+    def baselines(job: Any, part: Any) -> Any:
+        assert not within
+        return original(job, part)
+
+    monkeypatch.setattr(PeakMemory, "stage", noted)
+    monkeypatch.setattr(classes, "baselines", baselines)
+    planned = api.plan(api.load_suite(home / "s.yaml"), home / "r").trials().values()
+    of = next(t for t in planned if (t.names.task, t.names.regime) == ("films", "linear-probe"))
+    record: dict[str, Any] = {}
+    run(order(of, tmp_path / "results"), torch.device("cpu"), 1, lambda *_: None, record)
+    assert set(record["scores"]["also_test_baselines"]["stars"]) == {"majority", "tf-idf"}
 
 
 def test_check_finds_them_whole_or_says_what_is_missing(home: Path, ran: list[dict[str, Any]]) -> None:

@@ -14,6 +14,7 @@ from bench import plugins
 from bench.errors import Diverged
 from bench.store import atomic
 from bench.suite.trial import Json, Trial
+from bench.training.job import Job, Part
 
 
 def scores(task: ModuleType, metrics: list[str], targets: Any, answers: Any) -> Json:
@@ -29,6 +30,12 @@ def scores(task: ModuleType, metrics: list[str], targets: Any, answers: Any) -> 
         if not np.isfinite(value):
             raise Diverged(f"{metric} is no finite number")
     return found
+
+
+def baselines(job: Job, metrics: list[str], part: Part) -> Json:
+    """{baseline: {metric: its score on a part}}."""
+    targets, found = job.objective.targets(job, part), job.objective.baselines(job, part)
+    return {name: scores(job.task, metrics, targets, answers) for name, answers in found.items()}
 
 
 def metrics_of(trial: Trial, task: Any) -> list[str]:

@@ -106,9 +106,6 @@ def measure(job: Job, adapted: Adapted, metrics: list[str], record: Json, *, enc
         scores, facts = record["scores"], record["facts"]
         facts.setdefault("also_test_examples", {})[name] = len(part.indices)
         scores.setdefault("also_test", {})[name] = evaluation.scores(job.task, metrics, targets, answers)
-        baselines = scores.setdefault("also_test_baselines", {}).setdefault(name, {})
-        for what, trivial in job.objective.baselines(job, part).items():
-            baselines[what] = evaluation.scores(job.task, metrics, targets, trivial)
         if job.objective.constant(answers):
             job.notes.append(f"every example of {name} got the same answer")
         found[name] = evaluation.predictions(job.task, metrics[0], part.indices, targets, answers)

@@ -176,8 +176,9 @@ def _measure(job: Job, order: Json, record: Json, build: Callable[[Trial], Job])
             costs |= adapted.costs
             record["facts"] |= adapted.facts | ({"decoding": job.decoding} if job.decoding else {})
     if trial.purpose == "reported":  # out of what is measured: nobody's memory
-        for name, trivial in job.objective.baselines(job, part).items():
-            scores[name] = evaluation.scores(job.task, metrics, targets, trivial)
+        scores |= evaluation.baselines(job, metrics, part)
+        if also := {name: job.parts[split] for name, split in further.splits(trial.task)}:
+            scores["also_test_baselines"] = {n: evaluation.baselines(job, metrics, other) for n, other in also.items()}
     with job.stages.stage("save"):
         evaluation.save(paths.artifacts(Path(order["results"]), trial.id, order["attempt"]), artifact)
     if trial.purpose == "reported" and before is not None:
