@@ -227,7 +227,7 @@ def _asked(job: Job, way: Any) -> Json:
     if hasattr(way, "used"):
         found: Json = way.used(job)
         return found
-    templates = list(getattr(job.parameters, "templates", ()) or way.TEMPLATES)
+    templates = list(getattr(job.parameters, "templates", ()) or way.TEMPLATES) if way.TEMPLATES else []
     return ({"templates": templates} if templates else {}) | ({"labels": job.labels} if job.labels else {})
 
 

@@ -33,6 +33,11 @@ def adapt(job: Job) -> Adapted:
     return job.unlearnt(lambda loaded, inputs, how: compare(loaded, inputs, templates, how))
 
 
+def used(job: Job) -> dict[str, Any]:
+    """The templates."""
+    return {"templates": list(job.parameters.templates or PLAIN)}
+
+
 def compare(loaded: Loaded, inputs: Sequence[Sequence[str]], templates: Sequence[str], how: Settings) -> np.ndarray:
     """float32 [templates, examples, most choices], -inf where an example has fewer. inputs: (context, choice, …).
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bench.zeroshot import own_head
-from bench.zeroshot.own_head import load
+from bench.zeroshot.own_head import load, used
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bench.modeling.facts import Facts
     from bench.training.job import Adapted, Job
 
-__all__ = ["load"]
+__all__ = ["load", "used"]
 
 VERSION = 1
 GIVES = "label-sets"

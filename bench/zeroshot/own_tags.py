@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.zeroshot.own_head import meant
+from bench.zeroshot.own_head import meant, used
 
 if TYPE_CHECKING:
     import torch
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from bench.modeling.answering import Loaded
     from bench.modeling.facts import Facts
     from bench.training.job import Adapted, Job
+
+__all__ = ["used"]
 
 VERSION = 1
 GIVES = "tags"
