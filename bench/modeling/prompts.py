@@ -6,6 +6,7 @@ compares the label's sentence with the text on its own leaves `{text}` out of it
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -26,8 +27,8 @@ def with_text(template: str) -> str:
 
 
 def fill(template: str, text: str, label: str) -> str:
-    """The filled template, without space around it. The text goes in last, so braces in it mean nothing."""
-    return template.replace("{label}", label).replace("{text}", text).strip()
+    """The filled template, without space around it. Braces in the text or the label mean nothing."""
+    return re.sub(r"\{(text|label)\}", lambda found: text if found[1] == "text" else label, template).strip()
 
 
 def statement(template: str, label: str) -> str:
