@@ -57,6 +57,11 @@ def cut(
                 raise NotApplicable(
                     f"'{wraps[i]('')}' alone takes {max_length + extra} tokens and max_length is {max_length}; raise it"
                 )
+            if not tokenizer.is_fast:
+                raise NotApplicable(
+                    f"a text takes {max_length + extra} tokens with its template, of {max_length} that there is room "
+                    "for, and only a fast tokenizer (tokenizer.json) tells where to cut it"
+                )
             spans = tokenizer(short[i], add_special_tokens=False, return_offsets_mapping=True, verbose=False)
             ends = [end for _, end in spans["offset_mapping"]]
             stop = ends[-extra - 1] if len(ends) > extra else 0

@@ -22,7 +22,7 @@ __all__ = ["applies"]
 VERSION = 1
 GIVES = "choices"
 SHOTS = True
-TEMPLATES = ("{text}",)
+TEMPLATES = ("",)
 SYSTEM = "Answer with the letter of the right choice, or of the one that goes on best, and nothing else."
 LETTERS = string.ascii_uppercase
 
