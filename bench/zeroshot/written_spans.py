@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 from bench.modeling.writers import extracts
 from bench.zeroshot import as_is
-from bench.zeroshot.as_is import adapt
+from bench.zeroshot.as_is import adapt, used
 
 if TYPE_CHECKING:
     from bench.modeling.facts import Facts
 
-__all__ = ["adapt"]
+__all__ = ["adapt", "used"]
 
 VERSION = 1
 GIVES = "spans"
+SHOTS = True
 TEMPLATES = ()
 
 
