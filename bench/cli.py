@@ -320,7 +320,7 @@ def list_(kind: str | None, as_json: bool) -> None:
     for folder, entries in found.items():
         click.secho(folder, bold=True)
         for entry in entries:
-            click.echo(f"  {entry['name']:22}{entry['summary']}")
+            click.echo(f"  {entry['name']:28}{entry['summary']}")
             for parameter in entry["parameters"]:
                 default = f" = {json.dumps(parameter['default'])}" if "default" in parameter else " (required)"
                 note = f"  # {parameter['description']}" if parameter["description"] else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import socket
@@ -24,9 +25,9 @@ import torch
 from click.testing import CliRunner, Result
 from pyarrow import parquet
 from tiny_models import tiny_causal
-from tiny_tasks import text_task, trial, write_texts
+from tiny_tasks import _task, text_task, trial, write_texts
 
-from bench import api, redact
+from bench import api, plugins, redact
 from bench.cli import main
 from bench.errors import ModelError, SuiteError
 from bench.metrics import accuracy
@@ -375,6 +376,65 @@ def test_shots_are_earlier_turns_and_the_suites_words_come_first(gate: Gate, tmp
         assert last["content"] in job.examples("test").inputs
 
 
+def told(gate: Gate, folder: Path, kind: str, rows: list[Json], answers: list[str], shots: Any, **own: Any) -> Any:
+    """A way's answers to the rows, and its notes, where the endpoint says just these."""
+    files = {"train": str(folder / "train.jsonl"), "test": str(folder / "test.jsonl")}
+    for name, end in (("train", " then"), ("test", "")):
+        lines = [json.dumps({**row, "context": row["context"] + end}) + "\n" for row in rows]
+        Path(files[name]).write_text("".join(lines))
+    task, location = _task(kind, "files", {"files": files}, [], own)
+    del task["parameters"]["labels"]
+    of = tried(gate, folder, concurrency=1)
+    of = replace(of, task=task, locations=of.locations | {"data": location})
+    record: Json = {"environment": {"id": "here", "device": "cpu"}}
+    device = torch.device("cpu")
+    job = _job(of, order(of, folder), device, Stages(), PeakMemory(device), 0, lambda *_: None, record)
+    job.shots = shots
+    chosen, _ = choose(job.facts, "text", [], {}, job.task.GIVES, shots=True)
+    message = {"object": "chat.completion", "id": "1", "created": 1, "model": NAME}
+    gate.faults = [(200, {}, message | {"choices": [{"index": 0, "finish_reason": "stop", "message": {
+        "role": "assistant", "content": text}}]}) for text in answers]  # fmt: skip
+    return plugins.load("zeroshot", str(chosen)).adapt(job).predict(job.parts["test"]), job.notes
+
+
+def test_words_of_the_context_are_asked_for(gate: Gate, tmp_path: Path) -> None:
+    none: Json = {"text": [], "answer_start": []}
+    contexts = ["a joy", "the {question} end", "a film", "a plot"]
+    rows = [{"context": context, "question": "is {context} it", "answers": none} for context in contexts]
+    answers = [" joy. \nIt says so.", "**Unanswerable.**", "unanswerable film", ""]
+    shots = [(("who", "dull"), ""), (("what", "a start"), "start")]
+    found, notes = told(
+        gate, tmp_path, "question-answering", rows, answers, shots,
+        unanswerable=True, decoding={"max_new_tokens": 5, "beams": 2},
+    )  # fmt: skip
+    assert found == [["joy.", "", "unanswerable film", ""]]
+    assert "an endpoint is not told the task's decoding: beams" in notes
+    system, *earlier, last = gate.asked[1]["messages"]
+    assert system["content"].endswith("nothing else. Where the context does not answer it, say: unanswerable")
+    assert [m["content"] for m in earlier] == [
+        "Context: dull\nQuestion: who\nAnswer:", "unanswerable", "Context: a start\nQuestion: what\nAnswer:", "start",
+    ]  # fmt: skip
+    assert last["content"] == "Context: the {question} end\nQuestion: is {context} it\nAnswer:"
+    assert gate.asked[1]["max_tokens"] == 5
+
+
+def test_the_letter_of_a_choice_is_asked_for(gate: Gate, tmp_path: Path) -> None:
+    lists = [["good", "bad"], ["x", "y", "z"], ["{text}", "no"], ["x", "y", "z"], ["x", "y"]]
+    rows = [{"context": f"c{i}", "choices": own, "label": 1} for i, own in enumerate(lists)]
+    answers = ["(b)", "B. y", "C", "a.", ""]
+    shots = [(("it", "is", "was"), "was")]
+    found, notes = told(gate, tmp_path, "multiple-choice", rows, answers, shots, templates=["So {text} = {label}"])
+    assert found.shape == (1, 5, 3)
+    assert found[0].argmax(-1).tolist() == [1, 0, 0, 0, 0]
+    assert np.exp(found[0]).sum(-1) == pytest.approx(1, abs=1e-5)
+    assert np.isneginf(found[0, [0, 2, 4], 2]).all()
+    assert notes == ["3 of 5 answers to test examples named no choice and count as wrong"]
+    system, *earlier, last = gate.asked[2]["messages"]
+    assert "letter of the right choice" in system["content"]
+    assert [m["content"] for m in earlier] == ["So it = ____\nA. is\nB. was", "B"]
+    assert last["content"] == "So c2 = ____\nA. {text}\nB. no"
+
+
 def test_a_conversations_own_system_comes_before_the_suites() -> None:
     said = (Turn("system", "Be brief."), Turn("user", "Hi."), Turn("assistant", "Ho."), Turn("user", "Why?"))
     found = turns("Answer.", [((Turn("system", "Sing."), Turn("user", "A")), "B"), ("C", "D")], said)
@@ -438,7 +498,11 @@ def test_the_lock_says_what_is_wrong_and_what_to_do(gate: Gate, monkeypatch: pyt
     assert choose(facts, "text", ["a", "b"], {}) == ("endpoint", None)
     assert choose(facts, "text", [], {}, "texts") == ("endpoint-texts", None)
     assert choose(facts, "image", ["a", "b"], {})[0] is None
-    assert choose(facts, "text", [], {}, "tags") == (None, "nothing answers with tags without training")
+    assert choose(facts, "text", [], {}, "spans") == ("endpoint-spans", None)
+    assert choose(facts, "text", [], {}, "choices") == ("endpoint-choices", None)
+    for gives, shots in itertools.product(("tags", "values", "label-sets", "likelihoods"), (False, True)):
+        reason = f"a model behind an endpoint is not asked for {gives}"
+        assert choose(facts, "text", ["a", "b"], {}, gives, shots=shots) == (None, reason)
     assert locked == endpoint.lock(parameters(gate, base_url=f"{gate.address}/", timeout=9))
     with pytest.raises(ModelError, match=r"failed \(500: .*; did you mean 'tiny/chat'\?"):
         endpoint.lock(parameters(gate, endpoint="tiny/chats", retries=0))

@@ -112,6 +112,10 @@ def test_a_way_that_takes_no_examples_is_passed_over() -> None:
         resolve(sorts, question._replace(gives="texts"), Parameters(way="likelihood"))
     with pytest.raises(NotApplicable, match="nothing answers with songs"):
         resolve(sorts, question._replace(gives="songs"), Parameters())
+    for gives, way in (("tags", "own-tags"), ("values", "own-value"), ("label-sets", "own-labels"),
+                       ("likelihoods", "as-is-lm")):  # fmt: skip
+        with pytest.raises(NotApplicable, match=rf"\(.*{way}: it takes no examples in a prompt[;)]"):
+            resolve(sorts, question._replace(gives=gives), Parameters())
     assert resolve(_facts(architectures=["GPT2LMHeadModel"], model_type="gpt2"), question, Parameters()) == {
         "way": "likelihood", "way_version": likelihood.VERSION,
     }  # fmt: skip

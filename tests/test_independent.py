@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.stats
 import seqeval.metrics
 import sklearn.metrics
 from click.testing import CliRunner
@@ -37,6 +38,9 @@ tasks:
          also_test: {more: {data: {files: {test: more.jsonl}}}}}
   chinese: {kind: translation, data: {files: chinese.jsonl}, splits: {test: 0.4}, max_source: 24, max_target: 24,
             decoding: {max_new_tokens: 20}, metrics: [bleu-zh, chrf]}
+  question: {kind: question-answering, data: {files: question.jsonl}, splits: {test: 0.4}, max_length: 32, stride: 8,
+             metrics: [token-f1, exact-match]}
+  number: {kind: text-regression, data: {files: number.jsonl}, splits: {test: 0.4}, metrics: [spearman, pearson]}
 regimes: {full: {learning_rate: 0.01}, retrain: {learning_rate: 0.01}}
 sizes: [20]
 seeds: 1
@@ -55,13 +59,18 @@ def write(folder: Path) -> None:
     write_texts(folder / "train.csv", 40, 0)
     write_texts(folder / "test.csv", 20, 1)
     words = {"the": "O", "film": "B-film", "long": "I-film", "end": "B-end", "joy": "O"}
-    lines: dict[str, list[dict[str, Any]]] = {"tags": [], "text": [], "more": [], "chinese": []}
+    names = ("tags", "text", "more", "chinese", "question", "number")
+    lines: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     for i in range(50):
         row = [list(words)[(i * k + k) % 5] for k in (1, 2, 3, i % 4 + 1)]
         lines["tags"].append({"tokens": [*row, str(i)], "tags": [*(words[word] for word in row), "O"]})
         lines["text"].append({"source": f"{i} good", "target": f"the film is a joy from start to end {i % 3}"})
         lines["more"].append({"source": f"more {i}", "target": f"the film is dull {i % 3}"})
         lines["chinese"].append({"source": f"{i} good", "target": f"今天很好 {i % 2}"})
+        said = f"{row[0]} film is a joy {i}"
+        answers = {"text": ["a joy", "film is a joy"], "answer_start": [said.index("a joy"), said.index("film is")]}
+        lines["question"].append({"question": "what is it", "context": said, "answers": answers})
+        lines["number"].append({"text": " ".join([*row, str(i)]), "value": row.count("film") + len(row) / 10})
     for name, found in lines.items():
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in found))
     (folder / "s.yaml").write_text(SUITE)
@@ -128,6 +137,27 @@ def entities(table: Table, folder: Path) -> float:
     return float(report["micro avg"]["f1-score"])
 
 
+def squad(metric: str) -> Callable[[Table, Path], float]:
+    """torchmetrics' port of SQuAD's own script, which counts in hundredths."""
+
+    def run(table: Table, folder: Path) -> float:
+        from torchmetrics.functional.text import squad
+
+        answers = [{"id": str(i), "prediction_text": text} for i, text in enumerate(table["answer"])]
+        wanted = [
+            {"id": str(i), "answers": {"text": texts, "answer_start": [0] * len(texts)}}
+            for i, texts in enumerate(table["references"])
+        ]
+        return float(squad(answers, wanted)[metric]) / 100
+
+    return run
+
+
+def correlated(score: Callable[..., Any]) -> Callable[[Table, Path], float]:
+    """SciPy's."""
+    return lambda table, _: float(score(table["value"], table["answer"]).statistic)
+
+
 def chosen(score: Callable[..., float], **options: Any) -> Callable[[Table, Path], float]:
     """scikit-learn's on the likeliest classes."""
     return lambda table, _: float(score(table["label"], np.argmax(table["log_probabilities"], axis=1), **options))
@@ -152,6 +182,10 @@ JUDGES: list[tuple[str, str, Callable[[Table, Path], float]]] = [
     ("text", "meteor", meteor),
     ("chinese", "bleu-zh", sacrebleu("bleu", "--tokenize", "zh")),
     ("chinese", "chrf", sacrebleu("chrf")),
+    ("question", "token-f1", squad("f1")),
+    ("question", "exact-match", squad("exact_match")),
+    ("number", "spearman", correlated(scipy.stats.spearmanr)),
+    ("number", "pearson", correlated(scipy.stats.pearsonr)),
 ]
 """A row a metric: (task, metric, what another tool says of its predictions)."""
 

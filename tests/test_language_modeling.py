@@ -37,8 +37,12 @@ HUB = Path(__file__).parents[2] / "shared" / "hub"
 ROWS = [" \n", "the film", "", "dull 🤖 dull", *TEXTS, "", "ünïcode joy", *TEXTS[::-1], "a good end"]
 
 
-def recipe(model: Any, tokenizer: Any, text: str, max_length: int, stride: int) -> float:
-    """Perplexity as transformers' page on models of fixed length documents it, one window at a time."""
+def recipe(model: Any, tokenizer: Any, text: str, max_length: int, stride: int, uncounted: int = 1) -> float:
+    """Perplexity as transformers' page on models of fixed length documents it, one window at a time.
+
+    It weights every window by one token less than it scores, as only the first should be: that moves the fifth digit
+    where windows are long. uncounted: 0 weights them by what they score.
+    """
     input_ids = tokenizer(text, return_tensors="pt", verbose=False).input_ids
     total, count, scored = 0.0, 0, 0
     for begin in range(0, input_ids.size(1), stride):
@@ -48,7 +52,7 @@ def recipe(model: Any, tokenizer: Any, text: str, max_length: int, stride: int) 
         labels[:, : -(end - scored)] = -100
         with torch.no_grad():
             loss = model(window, labels=labels).loss
-        tokens = int((labels != -100).sum()) - 1
+        tokens = int((labels != -100).sum()) - (uncounted if begin else 1)
         total, count, scored = total + float(loss) * tokens, count + tokens, end
         if end == input_ids.size(1):
             break
@@ -131,9 +135,9 @@ def test_perplexity_is_the_documented_recipes(tmp_path: Path) -> None:
     model = likelihoods.build(found, True, True).eval().backbone
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        expected = recipe(model, tokenizer_for(tmp_path / "model"), "\n\n".join(ROWS * 5), 64, 32)
+        expected = recipe(model, tokenizer_for(tmp_path / "model"), "\n\n".join(ROWS * 5), 64, 32, uncounted=0)
     score = perplexity.score(None, adapted.predict(found.parts["test"])[0])
-    assert score == pytest.approx(expected, rel=1e-4)
+    assert score == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.hub

@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import transformers
 from click.testing import CliRunner
+from test_few_shot import _longer
 from tiny_models import pad_on, tiny_bert, tiny_causal
 from tiny_tasks import _task, adapt, trial
 
 from bench.cli import main
 from bench.corpora import python_docs, python_docs_next
-from bench.errors import DataError
+from bench.errors import DataError, NotApplicable
 from bench.metrics import accuracy
 from bench.modeling.facts import Facts
 from bench.objectives import choices as objective
@@ -98,6 +100,40 @@ def test_likelihood_is_the_mean_over_the_choices_tokens(family: str, prior: bool
         found = asked(tmp_path, task, "choice-likelihood", size, prior=prior)
         assert found.shape == (2, len(ROWS), 4)
         check(found[0], expected)
+
+
+@pytest.mark.parametrize("prior", [False, True])
+@torch.inference_mode()
+def test_likelihood_reads_the_shots_first(prior: bool, tmp_path: Path) -> None:
+    """Two of the train part, each with its right choice, before every context, and before the empty one too."""
+    task = made(tmp_path, "gpt2", max_length=60, templates=["so {text} = {label}."])
+    _, tokenizer = tiny_causal("gpt2", tmp_path / "model")
+    model = _longer(transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "model"), tmp_path / "model")
+    one = trial(tmp_path / "model", task, "few-shot", {"k": 2, "prior": prior}, size=12)
+    one.regime.update({"way": "choice-likelihood", "way_version": 1})
+    found, adapted = adapt(one, tmp_path / "out")
+    right = {f"{context} then": choices[label] for context, choices, label in ROWS}
+    assert len(found.shots) == 2
+    assert all(answer == right[context] for (context, *_), answer in found.shots)
+    before = "".join(f"so {context} = {right[context]}.\n\n" for (context, *_), _ in found.shots)
+
+    def score(context: str, choice: str) -> float:
+        ids, own = tokenizer(f"{before}so {context} =")["input_ids"], tokenizer(f" {choice}")["input_ids"]
+        each = model(torch.tensor([ids + own])).logits[0].log_softmax(-1)
+        return float(np.mean([each[len(ids) + i - 1, token].item() for i, token in enumerate(own)]))
+
+    expected = [[score(context, choice) - (score("", choice) if prior else 0) for choice in choices]
+                for context, choices, _ in ROWS]  # fmt: skip
+    check(adapted.predict(found.parts["test"])[0], expected)
+
+
+def test_choices_that_leave_no_room_for_shots_say_so(tmp_path: Path) -> None:
+    task = made(tmp_path, "gpt2", max_length=40)
+    one = trial(tmp_path / "model", task, "few-shot", {"k": 12}, size=16)
+    one.regime.update({"way": "choice-likelihood", "way_version": 1})
+    found, adapted = adapt(one, tmp_path / "out")
+    with pytest.raises(NotApplicable, match="lower k"):
+        adapted.predict(found.parts["test"])
 
 
 @torch.inference_mode()

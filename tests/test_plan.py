@@ -11,6 +11,7 @@ import factory
 import pytest
 
 from bench import api
+from bench.errors import SuiteError
 from bench.runner import lock as locks
 from bench.runner.plan import Plan, build
 from bench.suite.schema import Suite
@@ -111,9 +112,13 @@ def test_zero_shot_is_one_trial_and_templates_repeat_nothing_else(tmp_path: Path
     assert sum(t.names.regime == "zero-shot" for t in one.values()) == 1
 
 
-def test_forgetting_names_only_tasks_that_are_asked_for_classes(tmp_path: Path) -> None:
+def test_forgetting_is_measured_on_tasks_of_classes(tmp_path: Path) -> None:
     more = "{tasks: \n  who: {kind: question-answering, data: {hub: org/who}}\n  "
-    found = suite(tmp_path, **{"tasks: {mood:": f"forgetting: [who, mood]\n{more[1:]}mood:", "good]}}": "good]}"})
+    with pytest.raises(
+        SuiteError, match=r"forgetting\[0\]: forgetting is measured on tasks of classes; 'who' gives texts"
+    ):
+        suite(tmp_path, **{"tasks: {mood:": f"forgetting: [who, mood]\n{more[1:]}mood:", "good]}}": "good]}"})
+    found = suite(tmp_path, **{"tasks: {mood:": "forgetting: [mood]\ntasks: {mood:"})
     lock = locked(found, [100, 100])
     for head, forgotten in (("MaskedLM", {"mood"}), ("QuestionAnswering", set())):
         config = {"model_type": "bert", "vocab_size": 9, "architectures": [f"BertFor{head}"]}

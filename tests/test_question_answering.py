@@ -18,12 +18,14 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
+from test_dialogue import CHATML, chat_model
 from tiny_models import TEXTS, tiny_bert, tiny_causal, tiny_roberta, tiny_seq2seq, wordpiece
 
 from bench import api, plugins
 from bench.cli import main
 from bench.errors import DataError, ModelError, NotApplicable
 from bench.modeling import extraction
+from bench.modeling.examples import Examples
 from bench.modeling.extraction import Windows, best
 from bench.modeling.facts import Facts
 from bench.modeling.text import tokenizer_for
@@ -244,11 +246,13 @@ tasks:
     unanswerable: true
     max_length: 16
     stride: 4
+    template: "{context} {question}:"
     max_source: 40
     max_target: 8
     decoding: {max_new_tokens: 8}
 regimes:
   zero-shot:
+  few-shot: {k: 1}
   linear-probe:
   partial: {blocks: 1}
   lora: {r: 4}
@@ -280,7 +284,8 @@ def test_from_a_suite_to_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert {r["status"] for r in read} == {"ok"}
     scored = {(r["trial"]["names"]["model"], r["trial"]["names"]["regime"]) for r in read}
     trained = {(m, r) for m in ("bert", "own", "gpt", "t5") for r in ("partial", "lora", "full", "retrain")}
-    assert scored == trained | {("own", "zero-shot"), ("gpt", "zero-shot"), ("t5", "zero-shot")}
+    as_it_is = {("own", "zero-shot"), *((m, r) for m in ("gpt", "t5") for r in ("zero-shot", "few-shot"))}
+    assert scored == trained | as_it_is
     methods = {r["trial"]["names"]["model"]: r["facts"]["method"] for r in read if "method" in r["facts"]}
     assert methods == {"own": "own-spans", "gpt": "written-spans", "t5": "written-spans"}
     asked = [r["facts"]["template"] for r in read if r["facts"].get("method") == "written-spans"]
@@ -297,6 +302,7 @@ def test_from_a_suite_to_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     reasons = {(c.names.model, c.names.regime): c.reason for c in api.plan(api.load_suite("q.yaml")).cells if c.reason}
     assert "own-spans: it has no question-answering head over text" in str(reasons["bert", "zero-shot"])
     assert "written-spans: it has not learnt to write text" in str(reasons["bert", "zero-shot"])
+    assert "own-spans: it takes no examples in a prompt" in str(reasons["own", "few-shot"])
     assert "not answered from one feature vector" in str(reasons["bert", "linear-probe"])
     assert reasons["bert", "full"] == "there is no label noise for this kind of task"
     assert CliRunner().invoke(main, ["report", "results"]).exit_code == 0
@@ -463,6 +469,41 @@ def test_prompts_hold_question_and_context_and_cut_the_context(tmp_path: Path) -
     assert pairs.source_lengths[0] <= 24
     assert sources[1] == "dull? the {question} end\nit: "
     assert pairs.weights[1] == 1  # no answer: the end alone
+
+
+@pytest.mark.parametrize("template", [None, CHATML])
+def test_shots_have_their_own_questions_and_are_cut_first(template: str | None, tmp_path: Path) -> None:
+    folder = chat_model(tmp_path / "m", template=template)
+    tokenizer = tokenizer_for(folder)
+    asked = [("is {context} it", "the {question} end"), ("dull", "a good joy " * 60 + "end")]
+    shots = [(("what", "the start"), "start"), (("who", "dull film " * 90), "")]
+
+    def read(count: int) -> tuple[list[str], Any]:
+        target = tmp_path / str(count)
+        target.mkdir()
+        parameters = kind.Parameters(max_source=300, max_target=40)
+        found = Examples(asked, np.zeros(2, np.int64), [NONE] * 2, shots * count)
+        kind.encode(folder, found, parameters, target)
+        pairs = kind.load(target)
+        offsets = itertools.pairwise(pairs.source_offsets)
+        return [tokenizer.decode(pairs.source[a:b]) for a, b in offsets], pairs
+
+    def filled(context: str, question: str) -> str:
+        text = f"Context: {context}\nQuestion: {question}\nAnswer:"
+        return f"{text}\n" if template is None else f"<|im_start|>user\n{text}<|im_end|>\n<|im_start|>assistant\n"
+
+    end = "\n\n" if template is None else "<|im_end|>\n"
+    sources, pairs = read(1)
+    assert (pairs.source_lengths <= 360).all()
+    kept = []
+    for source, (question, context) in zip(sources, asked, strict=True):
+        cut = source.partition("Question: who")[0].rpartition("Context: ")[2].removesuffix("\n")
+        before = f"{filled('the start', 'what')}start{end}{filled(cut, 'who')}{end}"
+        assert source == before + filled(context, question)
+        kept.append(len(cut))
+    assert 0 < kept[1] < kept[0] == len("dull film " * 90)
+    with pytest.raises(NotApplicable, match="lower k"):
+        read(50)
 
 
 BERT = {"model_type": "bert", "vocab_size": 9}

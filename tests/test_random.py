@@ -110,7 +110,10 @@ def test_what_reads_and_writes_can_learn_and_write(architecture: str) -> None:
 
 def test_it_is_never_asked_as_it_is() -> None:
     facts = Facts.from_files(random.lock(recipe())["files"])
-    assert zeroshot.choose(facts, "text", ["bad", "good"], {}) == (None, zeroshot.RANDOM)
+    assert zeroshot.choose(facts, "text", ["bad", "good"], {}) == (
+        None,
+        "its weights are random: it has learnt nothing to answer with",
+    )
     for way in (None, "cloze"):
         with pytest.raises(NotApplicable, match="its weights are random"):
             zero_shot.resolve(facts, QUESTION, zero_shot.Parameters(way=way))

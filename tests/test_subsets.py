@@ -164,7 +164,7 @@ def trial(**changes: Any) -> Trial:
 
 
 def material(**splits: np.ndarray) -> Material:
-    return Material({}, {}, splits, {name: np.arange(len(values)) for name, values in splits.items()}, 0)
+    return Material({}, {}, {}, splits, {name: np.arange(len(values)) for name, values in splits.items()}, 0)
 
 
 @pytest.mark.parametrize("validation", [0.2, "full"])

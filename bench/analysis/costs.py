@@ -11,6 +11,8 @@ from bench.store.records import Record
 
 COLUMNS = {
     "train_seconds": ("seconds", "train"),
+    "pretraining_seconds": ("seconds", "pretraining"),
+    "after_seconds": ("seconds", "after"),
     "validation_seconds": ("seconds", "validation"),
     "test_seconds": ("seconds", "test"),
     "total_seconds": ("seconds", "total"),
@@ -29,6 +31,7 @@ COLUMNS = {
     "stored_bytes": ("stored_bytes",),
     "latency_seconds": ("inference", "latency_seconds"),
     "inference_examples_per_second": ("inference", "examples_per_second"),
+    "written_tokens_per_second": ("inference", "tokens_per_second"),
     "prompt_tokens": ("tokens", "prompt"),
     "completion_tokens": ("tokens", "completion"),
     "price": ("price", "amount"),

@@ -36,12 +36,12 @@ def encode(
 
     max_source, max_target: tokens, the model's own limits where those are less; an input is cut at its end, inside
     the template; a decoder's prompt is also cut so that `max_target` more tokens fit the model's positions.
-    template: holds `{text}` once; or, for each input, what stands before and after it, and no shots. A decoder answers
-    right after it, or after its chat template's turn of the user where it has one; the answer is tokenised on its own,
-    so `{text}\\n` is a good template and one that ends in a space is not. languages: source's and target's code, for
-    a tokenizer that marks them (mBART, NLLB, M2M100); a Marian model of many languages takes its `>>code<<` from the
-    template. shots: (input, answer), to be read before each input and cut as one; the whole may be as long as the
-    model takes, and where it is longer they are cut first.
+    template: holds `{text}` once; or what stands before and after each input, and then each shot, all of them texts. A
+    decoder answers right after it, or after its chat template's turn of the user where it has one; the answer is
+    tokenised on its own, so `{text}\\n` is a good template and one that ends in a space is not. languages: source's and
+    target's code, for a tokenizer that marks them (mBART, NLLB, M2M100); a Marian model of many languages takes its
+    `>>code<<` from the template. shots: (input, answer), to be read before each input and cut as one; the whole may be
+    as long as the model takes, and where it is longer they are cut first.
     Raises ModelError where the model cannot answer with text, NotApplicable where no room is left for the text.
     """
     tokenizer = tokenizer_for(folder)
@@ -61,7 +61,8 @@ def encode(
         if isinstance(template, str):
             chunk = prompted(tokenizer, asked, template, chat, room, before, whole)
         else:
-            chunk = wrapped(tokenizer, asked, template[at : at + CHUNK], chat, room)
+            around = [*template[at : at + len(asked)], *template[len(inputs) :]]
+            chunk = wrapped(tokenizer, asked, around, chat, room, before, whole)
         sources += _sources(tokenizer, chunk, how, chat, whole if shots else room)
         answers += _targets(tokenizer, [references[0] for references in targets[at : at + CHUNK]], how, max_target)
     empty = [i for i, pair in enumerate(zip(sources, answers, strict=True)) if not all(pair)]

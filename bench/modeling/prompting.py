@@ -18,6 +18,8 @@ from bench.modeling.facts import Facts
 from bench.modeling.writers import writer
 
 Shot: TypeAlias = tuple[Source, str]
+Open: TypeAlias = tuple[Callable[[str], Source], str]
+"""What puts a text into its source, and the text, which may still be cut."""
 
 
 def chats(facts: Facts, tokenizer: Any) -> bool:
@@ -45,32 +47,61 @@ def prompted(
         return [alone(source) for source in sources]
     own = _cut(tokenizer, [source for source, _ in shots], alone, most)
     answers = [answer for _, answer in shots]
-
-    def after(source: Source, cut: Sequence[str], text: str) -> str:
-        before = [dialogue.asking(shot, words) for shot, words in zip(own, cut, strict=True)]
-        return build(list(zip(before, answers, strict=True)), dialogue.asking(source, text))
-
-    texts, found = [dialogue.asked(source) for source in own], []
-    for source in sources:
-        whole = partial(after, source)
-        fitted = examples.fit(tokenizer, texts, whole, [dialogue.asked(source)], longest)
-        found.append(whole(*fitted[0]))
-    return found
+    return _after(tokenizer, build, list(map(_open, own)), answers, list(map(_open, sources)), longest)
 
 
 def wrapped(
-    tokenizer: Any, sources: Sequence[Source], around: Sequence[tuple[str, str]], chat: bool, most: int
+    tokenizer: Any,
+    sources: Sequence[Source],
+    around: Sequence[tuple[str, str]],
+    chat: bool,
+    most: int,
+    shots: Sequence[Shot],
+    longest: int,
 ) -> list[str]:
-    """The prompts of texts with (before, after) around each; the texts are cut so that a prompt has `most` tokens."""
+    """As `prompted`, of texts. around: (before, after) each of them, then each of the shots."""
+    build = partial(_turns, tokenizer, "{text}") if chat else partial(_text, "{text}")
 
-    def wrap(before: str, after: str, text: str) -> str:
-        whole = before + text + after
-        return _turns(tokenizer, "{text}", (), whole) if chat else whole
+    def fill(before: str, after: str, text: str) -> Source:
+        return before + text + after
 
-    wraps = [partial(wrap, before, after) for before, after in around]
-    texts = [dialogue.asked(source) for source in sources]
+    def alone(own: Callable[[str], Source], text: str) -> str:
+        return build((), own(text))
+
+    fills = [partial(fill, before, after) for before, after in around]
+    wraps = [partial(alone, own) for own in fills]
+    texts = [dialogue.asked(source) for source in (*sources, *(source for source, _ in shots))]
     cut = prompts.cut(tokenizer, texts, wraps, most) if tokenizer.is_fast else texts
-    return [own(text) for own, text in zip(wraps, cut, strict=True)]
+    if not shots:
+        return [wrap(text) for wrap, text in zip(wraps, cut, strict=True)]
+    opened, answers = list(zip(fills, cut, strict=True)), [answer for _, answer in shots]
+    return _after(tokenizer, build, opened[len(sources) :], answers, opened[: len(sources)], longest)
+
+
+def _open(source: Source) -> Open:
+    return partial(dialogue.asking, source), dialogue.asked(source)
+
+
+def _after(
+    tokenizer: Any,
+    build: Callable[[Sequence[Shot], Source], str],
+    shots: Sequence[Open],
+    answers: Sequence[str],
+    asked: Sequence[Open],
+    longest: int,
+) -> list[str]:
+    """What is asked after the shots, each prompt cut to `longest` tokens, the shots first."""
+
+    def after(fill: Callable[[str], Source], cut: Sequence[str], text: str) -> str:
+        before = [own(words) for (own, _), words in zip(shots, cut, strict=True)]
+        return build(list(zip(before, answers, strict=True)), fill(text))
+
+    texts, found = [text for _, text in shots], []
+    for fill, text in asked:
+        whole = partial(after, fill)
+        fitted = examples.fit(tokenizer, texts, whole, [text], longest)
+        found.append(whole(*fitted[0]))
+    return found
 
 
 def _cut(tokenizer: Any, sources: Sequence[Source], build: Callable[[Source], str], most: int) -> list[Source]:

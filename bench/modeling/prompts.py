@@ -6,6 +6,7 @@ compares the label's sentence with the text on its own leaves `{text}` out of it
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -26,8 +27,8 @@ def with_text(template: str) -> str:
 
 
 def fill(template: str, text: str, label: str) -> str:
-    """The filled template, without space around it. The text goes in last, so braces in it mean nothing."""
-    return template.replace("{label}", label).replace("{text}", text).strip()
+    """The filled template, without space around it. Braces in the text or the label mean nothing."""
+    return re.sub(r"\{(text|label)\}", lambda found: text if found[1] == "text" else label, template).strip()
 
 
 def statement(template: str, label: str) -> str:
@@ -55,6 +56,11 @@ def cut(
             if not short[i]:
                 raise NotApplicable(
                     f"'{wraps[i]('')}' alone takes {max_length + extra} tokens and max_length is {max_length}; raise it"
+                )
+            if not tokenizer.is_fast:
+                raise NotApplicable(
+                    f"a text takes {max_length + extra} tokens with its template, of {max_length} that there is room "
+                    "for, and only a fast tokenizer (tokenizer.json) tells where to cut it"
                 )
             spans = tokenizer(short[i], add_special_tokens=False, return_offsets_mapping=True, verbose=False)
             ends = [end for _, end in spans["offset_mapping"]]

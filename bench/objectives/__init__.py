@@ -20,6 +20,11 @@ on a `bench.training.job.Job`:
 and where the first example may be empty
 
     one(job, part)                   the part of one example whose latency is measured
+
+and where a target is no text, and few-shot has one stand in a prompt
+
+    said(source, target)             the target in words
+
 and where it is `POOLED`
 
     solve(job, part, features, C, iterations)

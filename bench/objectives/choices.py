@@ -13,6 +13,8 @@ import numpy as np
 from bench.objectives import classes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bench.modeling.classifier import Classifier
     from bench.modeling.facts import Facts
     from bench.training.goal import Goal
@@ -22,6 +24,7 @@ VERSION = 1
 ANSWERS = "classes"
 TARGETS = "rows"
 POOLED = NOISE = False
+FLOOR = classes.FLOOR
 blocks, lost, constant, doubt, columns = classes.blocks, classes.lost, classes.constant, classes.doubt, classes.columns
 
 
@@ -66,6 +69,11 @@ def targets(job: Job, part: Part) -> np.ndarray:
     """The positions of the right choices, int64 [n]."""
     found: np.ndarray = np.asarray(job.examples(part.split).targets, dtype=np.int64)[part.labels]
     return found
+
+
+def said(source: Sequence[str], target: int) -> str:
+    """What an example's answer is in a prompt: the right choice."""
+    return source[1 + target]
 
 
 def baselines(job: Job, part: Part) -> dict[str, np.ndarray]:

@@ -115,6 +115,11 @@ def targets(job: Job, part: Part) -> list[list[str]]:
     return [list(answers[row]["text"]) or [""] for row in part.labels.tolist()]
 
 
+def said(source: tuple[str, str], target: dict[str, list[Any]]) -> str:
+    """What an example's answer is in a prompt: the first, "" where there is none."""
+    return str(next(iter(target["text"]), ""))
+
+
 def lost(answers: Sequence[Sequence[Any]]) -> np.ndarray:
     """Where there is none."""
     return np.array([any(one[row] is None for one in answers) for row in range(len(answers[0]))])

@@ -42,9 +42,11 @@ def adapt(job: Job, parameters: Parameters) -> Adapted:
     if len(taken) < parameters.k:
         job.notes.append(f"{len(taken)} examples stand in the prompt, not {parameters.k}: there are no more")
     for place in taken:
-        label = part.labels[place]
+        label, source = part.labels[place], examples.inputs[int(part.indices[place])]
         target = job.labels[label] if job.objective.TARGETS == "classes" else (examples.targets or [])[label]
-        job.shots.append((examples.inputs[int(part.indices[place])], target if isinstance(target, str) else target[0]))
+        if hasattr(job.objective, "said"):
+            target = job.objective.said(source, target)
+        job.shots.append((source, target if isinstance(target, str) else target[0]))
     return zero_shot.adapt(job, parameters)
 
 

@@ -179,6 +179,8 @@ def _in(unit: str) -> Callable[[float], str]:
 
 _COSTS: list[tuple[str, str, Callable[[float], str]]] = [
     ("training", "train_seconds", numbers.duration),
+    ("continued pretraining", "pretraining_seconds", numbers.duration),
+    ("the task before", "after_seconds", numbers.duration),
     ("tuning", "tuning_seconds", numbers.duration),
     ("peak memory, training", "train_host_bytes", _in("B")),
     ("peak memory, inference", "inference_host_bytes", _in("B")),
@@ -191,6 +193,7 @@ _COSTS: list[tuple[str, str, Callable[[float], str]]] = [
     ("stored", "stored_bytes", _in("B")),
     ("latency, one example", "latency_seconds", numbers.duration),
     ("inference, examples/s", "inference_examples_per_second", _in("")),
+    ("writing, tokens/s", "written_tokens_per_second", _in("")),
     ("tokens read", "prompt_tokens", _in("")),
     ("tokens written", "completion_tokens", _in("")),
     ("price, as the suite states it", "price", _in("")),

@@ -82,7 +82,6 @@ def encode(folder: Path, examples: Examples, parameters: Parameters, target: Pat
         lengths = {"max_length": parameters.max_length, "stride": parameters.stride}
         extraction.encode(folder, examples.inputs, answers, target=target, **lengths)
         return
-    before, after = parameters.template.split("{context}")
     pairing.encode(
         folder,
         [context for _, context in examples.inputs],
@@ -91,11 +90,18 @@ def encode(folder: Path, examples: Examples, parameters: Parameters, target: Pat
         max_source=parameters.max_source,
         max_target=parameters.max_target,
         template=[
-            (before.replace("{question}", question), after.replace("{question}", question))
-            for question, _ in examples.inputs
+            around(parameters.template, question)
+            for question, _ in [*examples.inputs, *(source for source, _ in examples.shots)]
         ],
         languages=parameters.languages,
+        shots=[(context, answer) for (_, context), answer in examples.shots],
     )
+
+
+def around(template: str, question: str) -> tuple[str, str]:
+    """What stands before the context, and after it. Braces in a question or a context mean nothing."""
+    before, after = template.split("{context}")
+    return before.replace("{question}", question), after.replace("{question}", question)
 
 
 def load(target: Path) -> Windows | Pairs:

@@ -46,6 +46,8 @@ def choose(
         if reason is None:
             return name, None
         reasons.append(f"{name}: {reason}")
+    if facts.head == "endpoint":
+        return None, f"a model behind an endpoint is not asked for {gives}"
     if not reasons:
         return None, f"nothing answers with {gives} without training"
     how = "from examples in a prompt" if shots else "without training"
@@ -71,7 +73,7 @@ def unfit(
         return f"{name} answers with {way.GIVES}, the task asks for {gives}"
     if missing := sorted(set(getattr(way, "COLUMNS", ())) - set(columns)):
         return f"the task names no column {missing[0]}"
-    reason: str | None = way.applies(facts, modality, labels, label_map)
-    if reason is None and shots and not getattr(way, "SHOTS", False):
+    if shots and not getattr(way, "SHOTS", False):
         return "it takes no examples in a prompt"
+    reason: str | None = way.applies(facts, modality, labels, label_map)
     return reason

@@ -1,10 +1,12 @@
 """A causal language model compares likelihoods: mean log-probability of a choice's tokens after the context.
 
-With `prior`, against the choice's prior: minus the same with an empty context (Holtzman et al. 2021).
+With `prior`, against the choice's prior: minus the same with an empty context (Holtzman et al. 2021). An example in the
+prompt is a filled template with its right choice.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -22,6 +24,7 @@ __all__ = ["applies", "load"]
 
 VERSION = 1
 GIVES = "choices"
+SHOTS = True
 TEMPLATES = ()
 PLAIN = ("{text} {label}",)
 """Where the task says nothing."""
@@ -49,31 +52,34 @@ def compare(loaded: Loaded, inputs: Sequence[Sequence[str]], templates: Sequence
 
     scores = []
     for number, template in enumerate(templates):
-        stem, _, _ = prompts.with_text(template).partition("{label}")  # what follows the choice cannot change its odds
+        whole = prompts.with_text(template)
+        stem, _, _ = whole.partition("{label}")  # what follows the choice cannot change its odds
         if "{text}" not in stem:
             raise UsageError(f"the template '{template}' must hold {{text}} before {{label}}: a causal model reads on")
         part = (2 * number, 2 * len(templates)) if how.prior else (number, len(templates))
-        found = _means(loaded, stem, inputs, how, part)
+        found = _means(loaded, whole, inputs, how, part)
         if how.prior:
-            found -= _means(loaded, stem, [("", *choices) for _, *choices in inputs], how, (part[0] + 1, part[1]))
+            found -= _means(loaded, whole, [("", *choices) for _, *choices in inputs], how, (part[0] + 1, part[1]))
         scores.append(choosing.spread(found, inputs))
     return answering.normalised(np.stack(scores))
 
 
 def _means(
-    loaded: Loaded, stem: str, inputs: Sequence[Sequence[str]], how: Settings, part: tuple[int, int]
+    loaded: Loaded, template: str, inputs: Sequence[Sequence[str]], how: Settings, part: tuple[int, int]
 ) -> np.ndarray:
     """Each choice's mean log-probability after its context, float32 [pairs]; only contexts are cut."""
     import numpy as np
 
-    from bench.modeling import answering, continuing, prompts
+    from bench.modeling import answering, continuing, prompts, shots
 
+    stem, length, most = template.partition("{label}")[0], loaded.length(how.max_length), loaded.length(sys.maxsize)
+    examples = [(context, answer) for (context, *_), answer in how.shots]
     stems = []
     for context, *choices in inputs:
         longest = max(choices, key=lambda choice: len(loaded.tokenizer(choice)["input_ids"]))
         wrap: Any = partial(prompts.fill, stem + "{label}", label=longest)
-        (short,) = prompts.cut(loaded.tokenizer, [context], wrap, loaded.length(how.max_length))
-        stems.append(stem.replace("{text}", short))
+        ((before, short),) = shots.ask(loaded.tokenizer, examples, template, [context], wrap, length, most)
+        stems.append(before + stem.replace("{text}", short).lstrip())
     rows, starts = continuing.rows(loaded.tokenizer, stems, [list(choices) for _, *choices in inputs])
     encoded = answering.tokens(loaded, {"input_ids": rows})
     mean = partial(continuing.mean_log_probability, loaded, np.array(starts))

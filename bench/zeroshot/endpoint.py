@@ -34,7 +34,7 @@ def applies(facts: Facts, modality: str, labels: Sequence[str], label_map: Mappi
 def adapt(job: Job) -> Adapted:
     """Ask with each template; one without `{text}` follows the text, and `{label}` is a blank to be filled."""
     from bench.modeling import prompts
-    from bench.training.asked import asked
+    from bench.training.asked import asked, unread
 
     templates = list(job.parameters.templates or TEMPLATES)
     system = SYSTEM + (GAP if any("{label}" in one for one in templates) else "")
@@ -47,10 +47,7 @@ def adapt(job: Job) -> Adapted:
         import numpy as np
 
         found = [[named(text, job.labels) for text in one] for one in texts]
-        if none := sum(number is None for one in found for number in one):
-            job.notes.append(
-                f"{none} of {sum(map(len, found))} answers to {part.split} examples named no label and count as wrong"
-            )
+        unread(job, part, found, "label")
         return np.stack([scores(one, part.labels, len(job.labels), job.objective.FLOOR) for one in found])
 
     return asked(job, system=system, templates=templates, question=question, read=read)

@@ -27,13 +27,11 @@ def applies(facts: Facts, modality: str, labels: Sequence[str], label_map: Mappi
 
 
 def adapt(job: Job) -> Adapted:
-    """Ask with the task's template. Of how the task has texts written an endpoint takes `max_new_tokens` alone."""
+    """Ask with the task's template."""
     from bench.modeling import dialogue
-    from bench.training.asked import asked
+    from bench.training.asked import asked, limit
 
-    decoding, languages = job.parameters.decoding, job.parameters.languages
-    if others := sorted(decoding.model_dump(exclude_defaults=True).keys() - {"max_new_tokens"}):
-        job.notes.append(f"an endpoint is not told the task's decoding: {', '.join(others)}")
+    languages = job.parameters.languages
 
     def question(template: str, example: Source) -> Source:
         return dialogue.asking(example, template.replace("{text}", dialogue.asked(example)))
@@ -47,7 +45,7 @@ def adapt(job: Job) -> Adapted:
         templates=[job.parameters.template],
         question=question,
         read=read,
-        max_tokens=decoding.max_new_tokens,
+        max_tokens=limit(job),
     )
 
 

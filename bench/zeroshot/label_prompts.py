@@ -60,6 +60,7 @@ def log_probabilities(
     encoding = loaded.tokenizer(
         statements,
         padding="max_length" if siglip else True,
+        padding_side="right",
         truncation=True,
         max_length=min(positions, loaded.tokenizer.model_max_length),
         return_tensors="pt",

@@ -16,6 +16,7 @@ __all__ = ["adapt", "used"]
 
 VERSION = 1
 GIVES = "spans"
+SHOTS = True
 TEMPLATES = ()
 
 
