@@ -4,7 +4,9 @@ A task kind states `VERSION`, `MODALITY` ("text" or "image"), `GIVES` (its objec
 ({name: required}; where one stands for others, `INSTEAD`: {name: those}), `Parameters`, and `examples(dataset, columns,
 parameters, place)` and `encode(folder, examples, parameters, target)` with `load(target)`, the two halves of what is
 cached. Where not every model can do what its parameters ask, `refuses(facts, parameters)`, None or why not; torch-free.
-`SEVERAL` names the roles that several columns may play, their names separated by commas. One with labels has
-`label_words(dataset, columns, parameters, place)`, and its `Parameters` have `words()`. One whose answers are texts states
-`BASELINE` and `baseline(source)`, what takes no model, and may state `SYSTEM`, what a model behind an endpoint is told.
+`SEVERAL` names the roles that several columns may play, their names separated by commas.
+
+One with labels has `label_words(dataset, columns, parameters, place)`, and its `Parameters` have `words()`. One whose
+answers are texts states `BASELINE` and `baseline(source)`, what takes no model, and may state `SYSTEM`, what a model
+behind an endpoint is told.
 """
