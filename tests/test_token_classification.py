@@ -199,7 +199,7 @@ def test_own_tags_are_the_model_s_own(tmp_path: Path, monkeypatch: pytest.Monkey
     assert done.exit_code == 0, done.output
     (record,) = records.read(Path("results/o")).records
     assert (record["status"], record["facts"]["method"]) == ("ok", "own-tags")
-    assert record["facts"]["label_map"]["B-ENDING"] == "B-end"
+    assert record["facts"]["label_map"] == {"B-Film": "B-film", "o": "O", "B-ending": "B-end"}
     assert "the model's tags B-MISC, B-LOC fit none of the task's and count as O" in record["facts"]["notes"]
     place = paths.predictions(Path("results/o"), record["trial"]["id"], record["attempt"])
     table = parquet.read_table(place).to_pydict()
