@@ -125,7 +125,12 @@ def encode(
     flat = np.array([token for row in ids for token in row], dtype=np.int32)
     kinds = np.array([kind for row in types for kind in row], dtype=np.int32) if types else None
     save_tokens(Tokens(flat, kinds, offsets, tokenizer.pad_token_id or 0), target)
-    arrays = (np.concatenate(chars), np.array(labels, np.int32), np.array(nulls, np.int32), np.cumsum(counts))
+    arrays: tuple[np.ndarray, ...] = (
+        np.concatenate(chars),
+        np.array(labels, np.int32),
+        np.array(nulls, np.int32),
+        np.cumsum(counts),
+    )
     for name, array in zip(_ARRAYS, arrays, strict=True):
         np.save(target / f"{name}.npy", array)
 
