@@ -146,4 +146,6 @@ def check(form: type[_Form], value: object) -> None:
         form.model_validate(value)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg'].lower()}") from None
+        place = "".join(f"{part}." for part in first["loc"])[:-1]
+        said = first["msg"].removeprefix("Value error, ").lower()
+        raise ValueError(f"{place}: {said}" if place else said) from None

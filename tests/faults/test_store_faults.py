@@ -23,7 +23,7 @@ from bench.worker import evaluation
 
 
 def record(trial: str) -> dict[str, Any]:
-    return {"trial": {"id": trial}, "attempt": "a", "run": "r", "status": "ok", "log": "x" * 200}
+    return {"trial": {"id": trial}, "attempt": "a", "run": "r", "status": "failed", "log": "x" * 200}
 
 
 def ids(folder: Path) -> list[str]:
@@ -201,7 +201,7 @@ atomic.write_json(paths.lock(disk), "old")
 writer, count = records.Writer(disk, "run"), 0
 try:
     while True:
-        writer.append({"trial": {"id": str(count)}, "status": "ok", "log": "x" * 700})
+        writer.append({"trial": {"id": str(count)}, "status": "failed", "log": "x" * 700})
         count += 1
 except StoreError as error:
     print(str(error).replace(str(writer.path), "FILE"))
@@ -219,7 +219,7 @@ assert [r["trial"]["id"] for r in read.records] == [str(n) for n in range(count)
 assert paths.lock(disk).read_text() == '"old"\\n'
 left = sorted(p.name for p in disk.rglob("*") if p != writer.path)
 paths.lock(disk).unlink()
-writer.append({"trial": {"id": "again"}, "status": "ok", "log": "x" * 700})
+writer.append({"trial": {"id": "again"}, "status": "failed", "log": "x" * 700})
 assert len(records.read(disk).records) == count + 1
 print(left)
 """
