@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 import string
+from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 
@@ -15,6 +17,7 @@ TAKES = "texts"
 PER_EXAMPLE = True
 HIGHER_IS_BETTER = True
 RANGE = (0.0, 1.0)
+T = TypeVar("T")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
@@ -26,7 +29,7 @@ def score(targets: list[list[str]], answers: list[str]) -> float:
 def outcomes(targets: list[list[str]], answers: list[str]) -> np.ndarray:
     """1 where right, 0 where wrong, float32 [n]."""
     pairs = zip(targets, answers, strict=True)
-    return np.array([normal(answer) in references(texts) for texts, answer in pairs], dtype=np.float32)
+    return np.array([normal(answer) in references(texts, normal) for texts, answer in pairs], dtype=np.float32)
 
 
 def normal(text: str) -> str:
@@ -34,6 +37,6 @@ def normal(text: str) -> str:
     return " ".join(re.sub(r"\b(a|an|the)\b", " ", text.lower().translate(_PUNCTUATION)).split())
 
 
-def references(texts: list[str]) -> list[str]:
-    """The normal forms that are not empty; where all are, that is the answer: none."""
-    return [one for one in map(normal, texts) if one] or [""]
+def references(texts: list[str], form: Callable[[str], T]) -> list[T]:
+    """The forms in which references are compared, but empty ones; where all are empty, that is the answer: none."""
+    return [one for one in map(form, texts) if one] or [form("")]

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from bench.metrics.exact_match import references
+
 VERSION = 1
 TAKES = "texts"
 PER_EXAMPLE = True
@@ -24,14 +26,9 @@ def score(targets: list[list[str]], answers: list[str]) -> float:
 def outcomes(targets: list[list[str]], answers: list[str]) -> np.ndarray:
     """1 where right, 0 where wrong, float32 [n]."""
     pairs = zip(targets, answers, strict=True)
-    return np.array([normal(answer) in references(texts) for texts, answer in pairs], dtype=np.float32)
+    return np.array([normal(answer) in references(texts, normal) for texts, answer in pairs], dtype=np.float32)
 
 
 def normal(text: str) -> str:
     """The text as it is compared."""
     return "".join(c for c in text.lower().strip() if c not in PUNCTUATION)
-
-
-def references(texts: list[str]) -> list[str]:
-    """The normal forms that are not empty; where all are, that is the answer: none."""
-    return [one for one in map(normal, texts) if one] or [""]

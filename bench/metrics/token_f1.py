@@ -6,6 +6,7 @@ As `exact-match`. Where reference or answer has no word, 1 if both have none, el
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 import numpy as np
 
@@ -25,12 +26,25 @@ def score(targets: list[list[str]], answers: list[str]) -> float:
 
 def outcomes(targets: list[list[str]], answers: list[str]) -> np.ndarray:
     """Each answer's F1 with its best reference, float32 [n]."""
-    pairs = zip(targets, answers, strict=True)
-    found = [max(_f1(one.split(), normal(answer).split()) for one in references(texts)) for texts, answer in pairs]
-    return np.array(found, dtype=np.float32)
+    return best(targets, answers, _words, lambda one, other: (Counter(one) & Counter(other)).total())
 
 
-def _f1(reference: list[str], answer: list[str]) -> float:
-    if not reference or not answer:
-        return float(reference == answer)
-    return 2 * (Counter(reference) & Counter(answer)).total() / (len(reference) + len(answer))
+def best(
+    targets: list[list[str]],
+    answers: list[str],
+    split: Callable[[str], list[str]],
+    shared: Callable[[list[str], list[str]], int],
+) -> np.ndarray:
+    """Each answer's F1 with its best reference, float32 [n]. shared: how many tokens two lists have in common."""
+
+    def f1(reference: list[str], answer: list[str]) -> float:
+        if not reference or not answer:
+            return float(reference == answer)
+        return 2 * shared(reference, answer) / (len(reference) + len(answer))
+
+    pairs = zip(targets, map(split, answers), strict=True)
+    return np.array([max(f1(one, own) for one in references(texts, split)) for texts, own in pairs], dtype=np.float32)
+
+
+def _words(text: str) -> list[str]:
+    return normal(text).split()

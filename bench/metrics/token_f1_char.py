@@ -11,7 +11,8 @@ from difflib import SequenceMatcher
 
 import numpy as np
 
-from bench.metrics.exact_match_char import PUNCTUATION
+from bench.metrics.exact_match_char import normal
+from bench.metrics.token_f1 import best
 
 VERSION = 1
 TAKES = "texts"
@@ -28,9 +29,7 @@ def score(targets: list[list[str]], answers: list[str]) -> float:
 
 def outcomes(targets: list[list[str]], answers: list[str]) -> np.ndarray:
     """Each answer's F1 with its best reference, float32 [n]."""
-    pairs = zip(targets, answers, strict=True)
-    found = [max(_f1(one, segments(answer)) for one in _references(texts)) for texts, answer in pairs]
-    return np.array(found, dtype=np.float32)
+    return best(targets, answers, segments, _run)
 
 
 def signature() -> str:
@@ -45,16 +44,10 @@ def segments(text: str) -> list[str]:
     from nltk.tokenize import NLTKWordTokenizer
 
     split = NLTKWordTokenizer().tokenize
-    kept = "".join(c for c in text.lower().strip() if c not in PUNCTUATION)
-    return [token for piece in _HAN.split(kept) for token in ([piece] if _HAN.fullmatch(piece) else split(piece))]
+    return [
+        token for piece in _HAN.split(normal(text)) for token in ([piece] if _HAN.fullmatch(piece) else split(piece))
+    ]
 
 
-def _references(texts: list[str]) -> list[list[str]]:
-    return [one for one in map(segments, texts) if one] or [[]]
-
-
-def _f1(reference: list[str], answer: list[str]) -> float:
-    if not reference or not answer:
-        return float(reference == answer)
-    run = SequenceMatcher(None, reference, answer, autojunk=False).find_longest_match().size
-    return 2 * run / (len(reference) + len(answer))
+def _run(reference: list[str], answer: list[str]) -> int:
+    return SequenceMatcher(None, reference, answer, autojunk=False).find_longest_match().size

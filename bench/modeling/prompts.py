@@ -26,6 +26,17 @@ def with_text(template: str) -> str:
     return whole
 
 
+def stem(whole: str) -> str:
+    """What stands before the label, for a model that reads on: what follows it cannot change its odds.
+
+    whole: from `with_text`. Raises UsageError where the text follows the label.
+    """
+    before, _, _ = whole.partition("{label}")
+    if "{text}" not in before:
+        raise UsageError(f"the template '{whole}' must hold {{text}} before {{label}}: a causal model reads on")
+    return before
+
+
 def fill(template: str, text: str, label: str) -> str:
     """The filled template, without space around it. Braces in the text or the label mean nothing."""
     return re.sub(r"\{(text|label)\}", lambda found: text if found[1] == "text" else label, template).strip()

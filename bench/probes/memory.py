@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,6 +49,15 @@ class PeakMemory:
             found[f"{stage}_allocated"] = torch.cuda.max_memory_allocated(self._device)
             found[f"{stage}_reserved"] = torch.cuda.max_memory_reserved(self._device)
         return found
+
+
+def release(device: Any) -> None:
+    """Give back what no object holds any more: Python's cycles, and what the device's allocator keeps."""
+    gc.collect()
+    if device.type == "cuda":
+        import torch
+
+        torch.cuda.empty_cache()
 
 
 def _reset_host() -> None:

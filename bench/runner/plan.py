@@ -147,8 +147,9 @@ class _Pair:
                 cell.state = "unresolved"
             return empty
         try:
-            base = self._base(task, regime, module, model_lock, task_lock)
-            first = self._first(task, module, Facts.from_files(model_lock["files"]))
+            facts = Facts.from_files(model_lock["files"])
+            base = self._base(task, regime, module, facts, model_lock, task_lock)
+            first = self._first(task, module, facts)
         except NotApplicable as error:
             for cell in empty:
                 cell.state, cell.reason = "not_applicable", str(error)
@@ -178,10 +179,9 @@ class _Pair:
         return [cell for cell in cells if cell.noise == cells[0].noise][-1]
 
     def _base(
-        self, task: Task, regime: Regime, module: ModuleType, model_lock: Json, task_lock: Json
+        self, task: Task, regime: Regime, module: ModuleType, facts: Facts, model_lock: Json, task_lock: Json
     ) -> dict[str, Any]:
         """All fields of the pair's trials but size, noise, seed, purpose and what is tuned."""
-        facts = Facts.from_files(model_lock["files"])
         kind = plugins.load("tasks", task.kind)
         if facts.modality not in (None, kind.MODALITY, "image-text"):
             raise NotApplicable(f"the model takes {facts.modality}, the task is {kind.MODALITY}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import gc
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -25,7 +24,7 @@ from bench.modeling.facts import Facts
 from bench.modeling.inference import batched, by_length
 from bench.modeling.text import tokenizer_for
 from bench.probes.clock import Stages, latency
-from bench.probes.memory import PeakMemory
+from bench.probes.memory import PeakMemory, release
 from bench.store.cache import cached
 from bench.suite.parameters import Budget, Training
 from bench.suite.trial import Json, Trial
@@ -312,9 +311,7 @@ class Job:
         """
         begun = time.perf_counter()
         folder = cached(kind, key, lambda target: _write(target, compute(target)))
-        gc.collect()
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
+        release(self.device)
         self.memory.reset()
         facts = json.loads((folder / "facts.json").read_text())
         self.shared_seconds += facts["seconds"] - (time.perf_counter() - begun)

@@ -17,7 +17,7 @@ from bench.probes import clock
 from bench.probes import flops as flop_probe
 from bench.probes.clock import Stages
 from bench.probes.energy import Energy
-from bench.probes.memory import PeakMemory
+from bench.probes.memory import PeakMemory, release
 from bench.store import paths
 from bench.suite.parameters import Training
 from bench.suite.trial import Json, Trial
@@ -56,7 +56,7 @@ def run(order: Json, device: Any, threads: int, tick: Tick, record: Json) -> Non
             micro_batch = _batches(training, halved)[0]
             note = f"device out of memory: micro-batch halved to {micro_batch}, effective batch kept"
             record["facts"] = {"notes": [note]}
-            _release(device)
+            release(device)
 
 
 def status_of(error: BaseException) -> str:
@@ -306,13 +306,3 @@ def _synchroniser(device: Any) -> Callable[[], None]:
     import torch
 
     return lambda: torch.cuda.synchronize(device)
-
-
-def _release(device: Any) -> None:
-    import gc
-
-    import torch
-
-    gc.collect()
-    if device.type == "cuda":
-        torch.cuda.empty_cache()

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from bench.errors import UsageError
 from bench.zeroshot.likelihood import applies, load
 
 if TYPE_CHECKING:
@@ -53,9 +52,6 @@ def compare(loaded: Loaded, inputs: Sequence[Sequence[str]], templates: Sequence
     scores = []
     for number, template in enumerate(templates):
         whole = prompts.with_text(template)
-        stem, _, _ = whole.partition("{label}")  # what follows the choice cannot change its odds
-        if "{text}" not in stem:
-            raise UsageError(f"the template '{template}' must hold {{text}} before {{label}}: a causal model reads on")
         part = (2 * number, 2 * len(templates)) if how.prior else (number, len(templates))
         found = _means(loaded, whole, inputs, how, part)
         if how.prior:
@@ -72,7 +68,7 @@ def _means(
 
     from bench.modeling import answering, continuing, prompts, shots
 
-    stem, length, most = template.partition("{label}")[0], loaded.length(how.max_length), loaded.length(sys.maxsize)
+    stem, length, most = prompts.stem(template), loaded.length(how.max_length), loaded.length(sys.maxsize)
     examples = [(context, answer) for (context, *_), answer in how.shots]
     stems = []
     for context, *choices in inputs:

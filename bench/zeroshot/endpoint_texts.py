@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bench.zeroshot import endpoint
+from bench.zeroshot.endpoint import applies
 
 if TYPE_CHECKING:
     from bench.modeling.dialogue import Source
-    from bench.modeling.facts import Facts
     from bench.training.job import Adapted, Job, Part
+
+__all__ = ["applies"]
 
 VERSION = 1
 GIVES = "texts"
@@ -19,11 +19,6 @@ TEMPLATES = ()
 SYSTEM = "Answer the user with the text that is asked for and nothing else."
 """What the model is told where neither the suite nor the task kind (`SYSTEM`) says it."""
 FROM_TO = " Its language is {}, the answer's {}."
-
-
-def applies(facts: Facts, modality: str, labels: Sequence[str], label_map: Mapping[str, str]) -> str | None:
-    """None, or why not."""
-    return endpoint.applies(facts, modality, labels, label_map)
 
 
 def adapt(job: Job) -> Adapted:

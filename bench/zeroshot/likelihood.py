@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from bench.errors import UsageError
 from bench.modeling.facts import Facts
 
 if TYPE_CHECKING:
@@ -60,9 +59,7 @@ def log_probabilities(
     scores = []
     for number, template in enumerate(templates):
         whole = prompts.with_text(template)
-        stem, _, _ = whole.partition("{label}")  # what follows the label cannot change its odds
-        if "{text}" not in stem:
-            raise UsageError(f"the template '{template}' must hold {{text}} before {{label}}: a causal model reads on")
+        stem = prompts.stem(whole)
         longest = max(labels, key=lambda label: len(loaded.tokenizer(label)["input_ids"]))
         wrap = partial(prompts.fill, stem + "{label}", label=longest)
         length, most = loaded.length(how.max_length), loaded.length(sys.maxsize)
