@@ -15,12 +15,12 @@ import transformers
 from tiny_models import tiny_bert, tiny_causal
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import FlopCounterMode
 
 from bench.errors import Diverged
 from bench.modeling.classifier import Classifier
 from bench.modeling.encoded import Pixels, Tokens
 from bench.modeling.loading import classifier
+from bench.probes import flops
 from bench.suite.parameters import Budget, Training
 from bench.training.batching import endless, epoch
 from bench.training.goal import cross_entropy
@@ -341,11 +341,11 @@ def test_lora_is_not_charged_as_full_fine_tuning(wide: Path, tokens: Tokens) -> 
 def test_flops_over_batches_of_all_lengths_are_close_to_a_count_of_every_step(wide: Path, tokens: Tokens) -> None:
     done = fit(build(wide, "full"), tokens, Budget(steps=16))
     model, stream = build(wide, "full"), batches(tokens)
-    with FlopCounterMode(display=False) as counter:
+    with flops.count() as counted:
         for _ in range(16):
             batch = next(stream)
             nn.functional.cross_entropy(model(tokens.batch(batch, CPU)), torch.from_numpy(LABELS[batch])).backward()
-    assert done.flops == pytest.approx(counter.get_total_flops(), rel=0.1)
+    assert done.flops == pytest.approx(counted.flops, rel=0.1)
 
 
 def test_what_was_seen_is_counted_without_padding(bert: Path, tokens: Tokens) -> None:
