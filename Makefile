@@ -1,22 +1,50 @@
 PYTHON ?= python3
 BIN = .venv/bin
+ALL = .[run,nvidia,dev]
+PYTEST = OMP_NUM_THREADS=1 $(1)/bin/pytest -m "not fault" -n 2 --ignore tests/fuzz
 
-.PHONY: setup quickstart test faults fuzz check clean
+# An environment: $(1) its folder, $(2) what pip is told beside what to install (a constraints file, or nothing), $(3) what to install
+define environment
+	rm -rf $(1)
+	$(PYTHON) -m venv $(1)
+	$(1)/bin/pip install --quiet $(2) --upgrade pip setuptools wheel
+	$(1)/bin/pip install --quiet $(2) --no-build-isolation --editable "$(3)"
+	touch $(1)/ready
+endef
+
+.PHONY: setup quickstart test test-latest test-oldest test-light faults fuzz check lock clean
 
 setup: .venv/ready
 
-.venv/ready: pyproject.toml
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --upgrade "pip>=24"
-	$(BIN)/pip install --quiet --editable ".[dev]"
-	touch $@
+.venv/ready: pyproject.toml requirements/lock.txt
+	$(call environment,.venv,-c requirements/lock.txt,$(ALL))
+
+.venv-oldest/ready: pyproject.toml requirements/oldest.txt
+	$(call environment,.venv-oldest,-c requirements/oldest.txt,$(ALL))
 
 quickstart: setup
 	$(BIN)/bench run suites/quickstart.yaml --jobs 2
 	$(BIN)/bench report results/quickstart
 
 test: setup
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not fault" -n 2 --ignore tests/fuzz
+	$(call PYTEST,.venv)
+
+test-latest:  # made anew each time: what is newest changes
+	$(call environment,.venv-latest,,$(ALL))
+	$(call PYTEST,.venv-latest)
+
+test-oldest: .venv-oldest/ready
+	$(call PYTEST,.venv-oldest)
+
+test-light:  # what `pip install .` alone gives
+	$(call environment,.venv-light,-c requirements/lock.txt,.)
+	! .venv-light/bin/python -c "import torch" 2> /dev/null
+	.venv-light/bin/bench list > /dev/null
+	.venv-light/bin/bench plan suites/nlp-small.yaml
+	.venv-light/bin/bench status results/nlp-small
+	.venv-light/bin/bench check results/nlp-small
+	.venv-light/bin/bench report results/nlp-small --out build/light > /dev/null
+	.venv-light/bin/bench lock suites/quickstart.yaml --results build/light; test $$? -eq 2
 
 faults: setup
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m fault -n 2 --dist worksteal --ignore tests/fuzz
@@ -31,5 +59,10 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/pytest tests/test_imports.py
 
+lock:  # by the oldest Python that is supported, so that every later one can install it too
+	$(call environment,.venv-lock,,$(ALL))
+	.venv-lock/bin/pip freeze --all --exclude retrain-bench > requirements/lock.txt
+	rm -rf .venv-lock
+
 clean:
-	rm -rf .venv build *.egg-info
+	rm -rf .venv .venv-* build *.egg-info

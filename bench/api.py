@@ -76,8 +76,10 @@ def lock(
 
     Raises ModelError, DataError, HubError, StoreError.
     """
+    from bench.runner import installed
     from bench.runner.server import Server
 
+    installed.require()
     folder = folder_of(suite, results, smoke=smoke)
     with alone(folder), Server() as server:
         found = {"schema": SCHEMA, **{section: {} for section in locks.SECTIONS}} if update else locks.read(folder)
@@ -106,6 +108,7 @@ def run(
     """
     from rich.console import Console
 
+    from bench.runner import installed
     from bench.runner.devices import slots
     from bench.runner.interrupt import Interrupt
     from bench.runner.progress import Lines
@@ -115,6 +118,7 @@ def run(
     if rerun not in RERUN:
         raise UsageError(f"rerun: '{rerun}' is none of {', '.join(RERUN)}")
     _refuse_many(suite, smoke, yes)
+    installed.require()
     places = slots(devices, jobs)
 
     def narrow(plan: Plan) -> Plan:

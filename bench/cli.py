@@ -342,8 +342,10 @@ def init(source: str, text: str | None, label: str | None, config: str | None, m
     bench init reviews.csv > reviews.yaml
     bench init stanfordnlp/sst2 --model distilbert/distilbert-base-uncased > sst2.yaml
     """
+    from bench.runner import installed
     from bench.runner.template import suite_for
 
+    installed.require()
     click.echo(suite_for(source, text=text, label=label, models=models, config=config), nl=False)
 
 
