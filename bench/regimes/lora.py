@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ConfigDict, Field
 
 from bench.errors import NotApplicable, UsageError, did_you_mean
+from bench.modeling import adapters
+from bench.suite.messages import show
 from bench.suite.parameters import TrainedParameters, Tuned
 
 if TYPE_CHECKING:
@@ -17,6 +20,15 @@ if TYPE_CHECKING:
 VERSION = 1
 TUNED = Tuned("learning_rate", 3e-4, 1e-2)
 LABELS = TRAINS = True
+MEANT = {
+    "rank": "r", "alpha": "lora_alpha", "dropout": "lora_dropout", "lr": "learning_rate", "modules": "target_modules",
+    "dora": "use_dora", "rslora": "use_rslora",
+}  # fmt: skip
+"""What people call parameters that have another name in PEFT, too far from it to be found by its letters."""
+PLAIN = {
+    "int": ("a number", (int, float)), "float": ("a number", (int, float)), "bool": ("true or false", (bool,)),
+}  # fmt: skip
+"""Types of PEFT's parameters that it does not look at itself: one of the wrong type would fail in training."""
 
 
 class Parameters(TrainedParameters):
@@ -28,6 +40,28 @@ class Parameters(TrainedParameters):
     target_modules: Any = Field(
         "all-linear", description="as PEFT takes it; a convolutional network without linear layers: its convolutions"
     )
+
+    @classmethod
+    def problems(cls, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Keys and values that PEFT would not take, found without importing it; nothing where it is not installed."""
+        config, known = given.get("config", cls.model_fields["config"].default), adapters.known()
+        if not known or not isinstance(config, str):
+            return
+        if config not in known:
+            yield "config", f"PEFT has no configuration '{config}'{did_you_mean(config, known)}"
+            return
+        taken = adapters.parameters(config)
+        for key, value in given.items():
+            if key in cls.model_fields:
+                continue
+            if key not in taken:
+                near = f"; did you mean '{MEANT[key]}'?" if MEANT.get(key) in {*taken, *cls.model_fields} else ""
+                yield (
+                    key,
+                    f"PEFT's {config} has no such parameter{near or did_you_mean(key, {*taken, *cls.model_fields})}",
+                )
+            elif taken[key] in PLAIN and type(value) not in PLAIN[taken[key]][1]:
+                yield key, f"expected {PLAIN[taken[key]][0]}, found {show(value)}"
 
 
 def check(parameters: Parameters) -> None:

@@ -58,7 +58,7 @@ class _Loader:
     def suite(self, file: pathlib.Path, text: str) -> Suite | None:
         raw = self.document.value
         keys = self._validate(SuiteKeys, raw, ())
-        raw = raw if isinstance(raw, dict) else {}
+        raw = self._defaults(raw) if isinstance(raw, dict) else {}
         models = self._entries("models", raw, lambda value, path: self._source(value, path, self.schemas.models))
         axes = {axis: [*raw[axis]] if isinstance(raw.get(axis), dict) else [] for axis in ("models", "regimes")}
         tasks = self._entries("tasks", raw, lambda value, path: self._task(value, path, keys, axes))
@@ -106,6 +106,27 @@ class _Loader:
         if (size := grid_size(suite)) > MAX_TRIALS:
             self.document.report((), f"up to {size:,} trials, and at most {MAX_TRIALS:,} are allowed; split the suite")
         return suite
+
+    def _defaults(self, raw: dict[str, Any]) -> dict[str, Any]:
+        """The suite with what `defaults` holds in every task whose kind takes it and that does not say it itself."""
+        defaults = raw.get("defaults")
+        if not isinstance(defaults, dict) or not isinstance(raw.get("tasks"), dict):
+            return raw
+        tasks, used, taken = {}, set(), set(TaskKeys.model_fields)
+        for name, task in raw["tasks"].items():
+            tasks[name] = task
+            if isinstance(task, dict):
+                schema = self.schemas.tasks.get(str(task.get("kind", defaults.get("kind"))))
+                takes = {*TaskKeys.model_fields, *(schema.model_fields if schema else defaults)}
+                given = {key: value for key, value in defaults.items() if key in takes and key not in task}
+                self.document.moved.update({("tasks", name, key): ("defaults", key) for key in given})
+                tasks[name] = {**task, **given}
+                used |= takes & defaults.keys()
+                taken |= takes
+        for key in defaults:
+            if key not in used:
+                self.document.report(("defaults", key), f"no task takes it{did_you_mean(key, taken)}")
+        return {**raw, "tasks": tasks}
 
     def _entries(self, axis: str, raw: dict[str, Any], build: Callable[[Any, Path], E | None]) -> dict[str, E]:
         entries = {}
@@ -236,7 +257,10 @@ class _Loader:
             self.document.report(place, f"no regime is called {show(kind)}{hint}")
             return None
         rest = {key: part for key, part in value.items() if key != "regime"}
-        parameters = self._validate(self.schemas.regimes[kind], rest, path, known=("regime",))
+        schema = self.schemas.regimes[kind]
+        parameters = self._validate(schema, rest, path, known=("regime",))
+        for key, problem in schema.problems(rest):
+            self.document.report((*path, key), problem)
         return Regime(kind, parameters) if parameters is not None else None
 
     def _validate(self, schema: type[M], value: Any, path: Path, known: Iterable[str] = ()) -> M | None:

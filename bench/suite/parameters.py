@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
-from typing import Annotated, Literal, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -100,6 +100,11 @@ class Training(Strict):
 
 class RegimeParameters(Strict):
     """What every regime takes."""
+
+    @classmethod
+    def problems(cls, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """What the fields alone do not tell is wrong with parameters: each a key and a sentence."""
+        yield from ()
 
 
 class TrainedParameters(RegimeParameters):

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from bench.suite.parameters import Budget, Strict, Training
+from bench.suite.parameters import Budget, RegimeParameters, Strict, Training
 
 FIRST_TUNING_SEED = 1_000_000
 """Reported seeds lie below, tuning seeds from here up."""
@@ -94,6 +94,7 @@ class SuiteKeys(Strict):
     models: Entries
     tasks: Entries
     regimes: Entries
+    defaults: dict[str, Any] = Field(default={})
     sizes: Sizes | None = None
     label_noise: Noise = Field(default=[0.0])
     seeds: Annotated[int, Field(ge=1, le=FIRST_TUNING_SEED)] | Seeds = 3
@@ -115,7 +116,7 @@ class Schemas:
 
     models: Mapping[str, type[BaseModel]]
     tasks: Mapping[str, type[BaseModel]]
-    regimes: Mapping[str, type[BaseModel]]
+    regimes: Mapping[str, type[RegimeParameters]]
     data: Mapping[str, type[BaseModel]]
     gives: Mapping[str, str]
     metrics: Mapping[str, str]

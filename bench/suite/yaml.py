@@ -37,6 +37,7 @@ _NUMBERS = (
     (re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"), float),
     (re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"), lambda text: float(text.replace(".", ""))),
 )
+_SHARED = "put what tasks share under defaults"
 _UNFIT = re.compile("[\0\ud800-\udfff]")
 
 
@@ -61,9 +62,13 @@ class Document:
     lines: dict[Path, int] = field(default_factory=dict)
     problems: list[tuple[int, str]] = field(default_factory=list)
     unread: set[Path] = field(default_factory=set)
+    moved: dict[Path, Path] = field(default_factory=dict)
+    """Where what stands at a path was really written, if elsewhere."""
 
     def report(self, path: Path, problem: str, line: int | None = None) -> None:
         """Note a problem at a path: by default on its line, or that of what holds it."""
+        written = next((path[:n] for n in range(len(path), 0, -1) if path[:n] in self.moved), None)
+        path = path if written is None else (*self.moved[written], *path[len(written) :])
         above = [path[:n] for n in range(len(path), -1, -1)]
         if line is None:
             if not self.unread.isdisjoint(above):
@@ -117,9 +122,9 @@ class _Walk:
     def node(self, event: Any, path: Path) -> Any:
         self.document.lines.setdefault(path, _line(event))
         if isinstance(event, yaml.AliasEvent):
-            return self._unread(event, path, f"aliases are not allowed; write out what &{event.anchor} stands for")
+            return self._unread(event, path, f"aliases are not allowed; {_SHARED}, or write it out")
         if event.anchor is not None:
-            self.document.report(path, f"anchors are not allowed; remove &{event.anchor}", _line(event))
+            self.document.report(path, f"anchors are not allowed; {_SHARED}", _line(event))
         if event.tag is not None:
             self._unread(event, path, f"tags are not allowed; remove {event.tag}")
         if isinstance(event, yaml.ScalarEvent):
@@ -156,7 +161,7 @@ class _Walk:
             self._skip(event)
             problem = "a key must be a plain word, not an alias, a list or a mapping"
         elif event.value == "<<" and not event.style:
-            problem = "merge keys (<<) are not allowed; write the keys out"
+            problem = f"merge keys (<<) are not allowed; {_SHARED}"
         elif event.tag is not None or event.anchor is not None:
             problem = f"key '{event.value}': tags and anchors are not allowed"
         elif _UNFIT.search(event.value):
