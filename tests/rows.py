@@ -28,3 +28,4 @@ class Row(StrEnum):
     CHECKPOINT = "a long trial crashes and goes on from its checkpoint"
     RETRY = "retries: infrastructure once, a trial's own failures on request"
     TRUST = "a suite, a data set or a model from a stranger"
+    ODD_FILE = "a data file in another dialect, damaged, or nested without end"

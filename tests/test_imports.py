@@ -11,8 +11,8 @@ import bench
 ROOT = Path(bench.__file__).parent
 ORDER = (
     "cli", "api", "report", "analysis", "runner", "worker", "regimes", "objectives", "zeroshot", "tasks", "models",
-    "data", "metrics", "training", "modeling", "corpora", "probes", "hub", "checksums", "expansion", "store", "suite",
-    "plugins", "errors", "redact",
+    "data", "metrics", "training", "modeling", "corpora", "probes", "hub", "rowfiles", "checksums", "expansion",
+    "store", "suite", "plugins", "errors", "redact",
 )  # fmt: skip
 
 

@@ -4,27 +4,45 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator, model_serializer
 
+from bench import rowfiles
 from bench.errors import DataError
-from bench.expansion import check_file
+from bench.rowfiles import FORMATS, Dialect
 from bench.store.cache import cached
 from bench.suite.parameters import Strict, distinct_folders
 
 if TYPE_CHECKING:
     import datasets
 
+__all__ = ["FORMATS"]
+
 VERSION = 1
-FORMATS = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
+
+
+def _encoding(name: str) -> str:
+    try:
+        "a".encode(name)
+    except (LookupError, ValueError):
+        raise ValueError(f"'{name}' is no encoding of text; e.g. utf-8, utf-16, cp1252, gb18030") from None
+    return name
 
 
 class Parameters(Strict):
-    """One file, which becomes the split `train`, or one file for each split."""
+    """One file, which becomes the split `train`, or one file for each split; and how they are read."""
 
     files: Path | Annotated[dict[str, Path], Field(min_length=1)]
+    delimiter: Annotated[str, Field(pattern=r"^[\t !#-~]$")] | None = Field(
+        None, description="of csv and tsv: what divides columns; null: what the file's first lines are divided by"
+    )
+    encoding: Annotated[str, AfterValidator(_encoding)] | None = Field(
+        None, description="of text; null: what its byte order mark says, else UTF-8"
+    )
+    skip_bad_rows: bool = Field(False, description="leave out rows that cannot be read; a remark counts them")
 
     @field_validator("files")
     @classmethod
@@ -32,12 +50,23 @@ class Parameters(Strict):
         distinct_folders(files if isinstance(files, dict) else ())
         return files
 
+    @model_serializer(mode="wrap")
+    def _as_before(self, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        """What is not set is not said: ids of trials are those of before there was such a setting."""
+        return {name: value for name, value in handler(self).items() if value or name == "files"}
 
-def lock(parameters: Parameters) -> dict[str, str]:
-    """Read every file once and return a hash of split names, formats and bytes. Raises DataError."""
+    @property
+    def dialect(self) -> Dialect:
+        """How the files are read."""
+        return Dialect(self.delimiter, self.encoding, self.skip_bad_rows)
+
+
+def lock(parameters: Parameters) -> dict[str, Any]:
+    """Read every file once and return a hash of split names, formats and bytes, and remarks. Raises DataError."""
+    remarks = []
     for path in _splits(parameters).values():
-        _read(path)
-    return {"fingerprint": fingerprint(parameters)}
+        remarks += _read(path, parameters.dialect)[1]
+    return {"fingerprint": fingerprint(parameters), "remarks": list(dict.fromkeys(remarks))}
 
 
 def fingerprint(parameters: Parameters) -> str:
@@ -46,7 +75,7 @@ def fingerprint(parameters: Parameters) -> str:
     for split, path in sorted(_splits(parameters).items()):
         try:
             with path.open("rb") as file:
-                digests[split] = [path.suffix.lower(), hashlib.file_digest(file, "sha256").hexdigest()]
+                digests[split] = [rowfiles.suffix(path, packed=True), hashlib.file_digest(file, "sha256").hexdigest()]
         except OSError as error:
             raise DataError(f"{path}: {error.strerror}; check `files` in the suite") from error
     return hashlib.sha256(json.dumps(digests).encode()).hexdigest()
@@ -61,88 +90,40 @@ def fetch(parameters: Parameters, locked: str) -> datasets.DatasetDict:
         raise DataError(f"{places}: changed since it was locked; `bench lock SUITE --update` takes it as it is now")
 
     def convert(folder: Path) -> None:
-        splits = {split: datasets.Dataset(_read(path)) for split, path in _splits(parameters).items()}
+        splits = {split: _read(path, parameters.dialect)[0] for split, path in _splits(parameters).items()}
         datasets.DatasetDict(splits).save_to_disk(folder)
 
-    found = datasets.load_from_disk(cached("data", {"files": locked, "version": VERSION}, convert))
+    read_as = {name: value for name, value in parameters.model_dump(mode="json").items() if name != "files"}
+    found = datasets.load_from_disk(cached("data", {"files": locked, "version": VERSION, **read_as}, convert))
     assert isinstance(found, datasets.DatasetDict)
     return found
+
+
+def places(parameters: Parameters, split: str, rows: Sequence[int]) -> str:
+    """Where in its file rows of a split stand, as `data.csv:3, 5`; empty for a format without lines."""
+    path = _splits(parameters).get(split)
+    found = rowfiles.lines(path, parameters.dialect, rows) if path else {}
+    return f"{path}:{', '.join(str(found[row]) for row in rows)}" if len(found) == len(rows) > 0 else ""
 
 
 def _splits(parameters: Parameters) -> dict[str, Path]:
     return parameters.files if isinstance(parameters.files, dict) else {"train": parameters.files}
 
 
-def _read(path: Path) -> Any:
-    """A pyarrow table of a whole file, with one type a column."""
-    import pyarrow as pa
+def _read(path: Path, dialect: Dialect) -> tuple[datasets.Dataset, list[str]]:
+    import datasets
 
-    suffix = path.suffix.lower()
-    if suffix not in FORMATS:
-        raise DataError(f"{path}: '{suffix}' is no format that can be read; use one of {', '.join(FORMATS)}")
+    table, remarks = rowfiles.read(path, dialect)
     try:
-        table = _table(path, suffix) if path.stat().st_size else pa.table({})
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}; check `files` in the suite") from error
-    except (pa.ArrowException, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: {str(error).splitlines()[0]}") from error
-    if not table.num_rows or not table.num_columns:
-        raise DataError(f"{path}: holds no rows")
-    return table
+        return datasets.Dataset(table), remarks
+    except Exception as error:  # it believes what a file says of itself
+        if b"huggingface" in (table.schema.metadata or {}):
+            raise DataError(
+                f"{path}: what it says of its columns (its metadata `huggingface`) is damaged: {_first_line(error)}; "
+                "write it anew, or without (in pyarrow: table.replace_schema_metadata(None))"
+            ) from error
+        raise DataError(f"{path}: its columns are of a kind that is not read here: {_first_line(error)}") from error
 
 
-def _table(path: Path, suffix: str) -> Any:
-    import pyarrow.csv
-    import pyarrow.json
-    import pyarrow.parquet
-
-    check_file(path, str(path))
-    if suffix == ".parquet":
-        return pyarrow.parquet.read_table(path)
-    size = min(path.stat().st_size + 1, 2**31 - 1)  # one block: types are inferred from every row
-    if suffix in (".jsonl", ".json"):
-        return pyarrow.json.read_json(
-            _lines(path, suffix), pyarrow.json.ReadOptions(use_threads=False, block_size=size)
-        )
-    table = pyarrow.csv.read_csv(
-        path,
-        read_options=pyarrow.csv.ReadOptions(use_threads=False, block_size=size),
-        parse_options=pyarrow.csv.ParseOptions(delimiter="\t" if suffix == ".tsv" else ",", newlines_in_values=True),
-    )
-    names = table.column_names
-    odd = [name for name in names if not name.strip() or names.count(name) > 1 or _is_number(name)]
-    if odd:
-        raise DataError(f"{path}: its first line must name the columns, each once; '{odd[0]}' is no such name")
-    for name, kind in zip(names, table.schema.types, strict=True):
-        if pyarrow.types.is_binary(kind):
-            raise DataError(f"{path}: column '{name}' is no UTF-8 text; save the file as UTF-8")
-    return table
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _lines(path: Path, suffix: str) -> Any:
-    """The file's objects as JSON lines, each checked to be one object: Arrow does not say where one is not."""
-    import io
-
-    text = path.read_text(encoding="utf-8-sig")
-    if suffix == ".json" and text.lstrip().startswith("["):
-        rows = _parsed(text, f"{path}")
-        text = "\n".join(json.dumps(row) for row in rows)
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip() and not isinstance(_parsed(line, f"{path}:{number}"), dict):
-            raise DataError(f'{path}:{number}: every row must be an object like {{"text": …, "label": …}}')
-    return io.BytesIO(text.encode())
-
-
-def _parsed(text: str, place: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise DataError(f"{place}: is no valid JSON: {error}") from error
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__

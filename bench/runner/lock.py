@@ -50,6 +50,8 @@ def split(parameters: BaseModel) -> tuple[Json, Json]:
     values = parameters.model_dump(mode="json")
     places = getattr(parameters, "PLACES", ("revision",))
     for name, value in parameters:
+        if name not in values:
+            continue
         of_paths = isinstance(value, Path) or (
             isinstance(value, dict) and any(isinstance(v, Path) for v in value.values())
         )

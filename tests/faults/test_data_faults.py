@@ -1,0 +1,49 @@
+"""Data that is damaged, odd or hostile: one sentence with the place, the cause and the way out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+from rows import Row
+
+from bench.data import files
+from bench.errors import DataError
+
+GOOD = pa.table({"text": ["a", "b"], "label": [0, 1]})
+
+
+def parquet(path: Path, table: Any) -> Path:
+    pyarrow.parquet.write_table(table, path)
+    return path
+
+
+@pytest.mark.fault(Row.ODD_FILE)
+@pytest.mark.parametrize(
+    "said",
+    [b"{bad", b'{"info": 3}', b"[]", b"\xff\xfe",
+     b'{"info": {"features": {"text": {"dtype": "string", "_type": "Value"}, "label": {"_type": "Such"}}}}'],
+)  # fmt: skip
+def test_a_parquet_file_that_lies_about_its_columns(tmp_path: Path, said: bytes) -> None:
+    path = parquet(tmp_path / "a.parquet", GOOD.replace_schema_metadata({b"huggingface": said}))
+    with pytest.raises(DataError, match=r"a\.parquet: what it says of its columns .* is damaged: .*; write it anew"):
+        files.lock(files.Parameters(files=path))
+
+
+@pytest.mark.fault(Row.ODD_FILE)
+def test_two_columns_of_one_name(tmp_path: Path) -> None:
+    path = parquet(tmp_path / "a.parquet", pa.table([["a"], ["b"]], names=["text", "text"]))
+    with pytest.raises(DataError, match=r"a\.parquet: 2 columns are called 'text'; rename all but one"):
+        files.lock(files.Parameters(files=path))
+
+
+@pytest.mark.fault(Row.ODD_FILE)
+@pytest.mark.parametrize("depth", [900, 5000, 200_000])
+def test_rows_nested_without_end(tmp_path: Path, depth: int) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": ' + "[" * depth + "]" * depth + "}\n")
+    with pytest.raises(DataError, match=r"a\.jsonl.*: .*(nested too deeply|Recursion level)"):
+        files.lock(files.Parameters(files=path))
