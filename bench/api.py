@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bench.runner.scheduler import Progress
     from bench.runner.server import Server
     from bench.runner.sweep import Outcome
+    from bench.store.bounds import Home
 
 MANY = 10_000
 """Suites of more trials than this are planned and run only when asked twice: a slip of a list is easily made."""
@@ -52,8 +53,8 @@ def load_suite(path: str | Path) -> Suite:
 
 
 def folder_of(suite: Suite, results: str | Path = "results", *, smoke: bool = False) -> Path:
-    """Where a suite's results lie."""
-    return Path(results) / (f"{suite.name}-smoke" if smoke else suite.name)
+    """Where a suite's results lie. Raises StoreError where that is a link."""
+    return paths.suite(Path(results), f"{suite.name}-smoke" if smoke else suite.name)
 
 
 def plan(
@@ -81,9 +82,9 @@ def lock(
 
     installed.require()
     folder = folder_of(suite, results, smoke=smoke)
-    with alone(folder), Server() as server:
+    with alone(folder) as home, Server() as server:
         found = {"schema": SCHEMA, **{section: {} for section in locks.SECTIONS}} if update else locks.read(folder)
-        return _lock(suite, folder, found, server, lambda section, name: True, say)
+        return _lock(suite, home, found, server, lambda section, name: True, say)
 
 
 def run(
@@ -126,7 +127,7 @@ def run(
 
     folder = folder_of(suite, results, smoke=smoke)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(alone(folder))
+        home = stack.enter_context(alone(folder))
         found = locks.read(folder)
         before = records.latest(records.read(folder).records)
         latest = counted(before, rerun)
@@ -136,17 +137,17 @@ def run(
         new = {(section, name) for section, name, locked, _ in locks.orders(suite, found) if not locked}
         if new:
             server = stack.enter_context(Server())
-            found = _lock(suite, folder, found, server, lambda section, name: False, say)
+            found = _lock(suite, home, found, server, lambda section, name: False, say)
         first = _only(build(suite, found, latest, smoke=smoke), only)
         missing = [t for t in first.trials().values() if not settled(t, latest, frozenset())]
         if not missing and not any(cell.state == "waiting" for cell in first.cells):
-            return Sweep(suite, folder, found, before, narrow, smoke).nothing(first)
+            return Sweep(suite, home, found, before, narrow, smoke).nothing(first)
         server = server or stack.enter_context(Server())
         waiting = {("tasks", cell.names.task) for cell in first.cells if cell.state == "waiting"}
         used = (_used(missing) | waiting) - new  # what is not at hand comes here now, not while a trial's clock runs
-        found = _lock(suite, folder, found, server, lambda section, name: (section, name) in used, say)
+        found = _lock(suite, home, found, server, lambda section, name: (section, name) in used, say)
         shown = progress(places) if progress else Lines(Console(), len(places))
-        sweep = Sweep(suite, folder, found, before, narrow, smoke)
+        sweep = Sweep(suite, home, found, before, narrow, smoke)
         return sweep.execute(latest, server, places, shown, Interrupt(grace))
 
 
@@ -187,9 +188,7 @@ def report(results: str | Path, out: str | Path | None = None) -> list[Path]:
     return written
 
 
-def _lock(
-    suite: Suite, folder: Path, found: Json, server: Server, wanted: Callable[[str, str], bool], say: Say
-) -> Json:
+def _lock(suite: Suite, home: Home, found: Json, server: Server, wanted: Callable[[str, str], bool], say: Say) -> Json:
     """Have the server prepare what is not locked, and what is wanted here although it is."""
     from bench.runner.devices import cores
 
@@ -201,7 +200,8 @@ def _lock(
         entry = server.call({**order, "threads": cores()})
         if not locked:
             found[section][name] = {"request": order["request"], **entry}
-            locks.write(folder, found)
+            home.check()
+            locks.write(home.folder, found)
     return found
 
 

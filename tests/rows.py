@@ -29,3 +29,5 @@ class Row(StrEnum):
     RETRY = "retries: infrastructure once, a trial's own failures on request"
     TRUST = "a suite, a data set or a model from a stranger"
     ODD_FILE = "a data file in another dialect, damaged, or nested without end"
+    LINKS = "a link in the results folder"
+    FOLDER_GONE = "the results folder removed or renamed while a sweep runs"

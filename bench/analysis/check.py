@@ -14,6 +14,7 @@ from bench.analysis.sample import agree
 from bench.errors import StoreError
 from bench.runner import lock
 from bench.store import atomic, form, paths, records, schema
+from bench.store.bounds import refuse_links
 from bench.store.records import Record
 from bench.suite.trial import Json
 
@@ -34,6 +35,7 @@ class Checked:
 
 def check(folder: Path) -> Checked:
     """Read all of a suite's results. Raises StoreError where that is impossible, or a newer version wrote them."""
+    refuse_links(folder)
     for path in (paths.lock(folder), paths.plan(folder)):
         schema.guard(path)
     read = records.read(folder)

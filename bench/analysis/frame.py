@@ -16,6 +16,7 @@ from bench.analysis import costs
 from bench.analysis.sample import Sample, collect
 from bench.errors import StoreError, UsageError
 from bench.store import form, paths, records, schema
+from bench.store.bounds import refuse_links
 from bench.store.records import Record
 from bench.suite.trial import SCHEMA
 
@@ -48,6 +49,7 @@ class Results:
 
 
 def _read(folder: Path) -> Results:
+    refuse_links(folder)
     path = paths.plan(folder)
     try:
         plan = schema.read(path)

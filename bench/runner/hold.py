@@ -13,15 +13,18 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from bench.errors import StoreError
-from bench.store import atomic, paths, schema
+from bench.store import atomic, paths, reading, schema
+from bench.store.bounds import Home, refuse_links
 
 
 @contextlib.contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Hold a results folder until this process ends, however it ends. Raises StoreError naming who holds it."""
-    hold = FileLock(folder / ".run.lock")
+def alone(folder: Path) -> Iterator[Home]:
+    """Hold a results folder until this process ends, however it ends. Raises StoreError naming who holds it,
+    or a link in it."""
     try:
         atomic.make_folder(folder)
+        refuse_links(folder)
+        home, hold = Home.of(folder), FileLock(paths.hold(folder))
         hold.acquire(timeout=0)
     except Timeout as error:
         raise StoreError(
@@ -37,7 +40,7 @@ def alone(folder: Path) -> Iterator[None]:
             schema.guard(path)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         atomic.write_json(paths.holder(folder), {"pid": os.getpid(), "host": socket.gethostname(), "since": now})
-        yield
+        yield home
     finally:
         hold.release()
 
@@ -45,7 +48,7 @@ def alone(folder: Path) -> Iterator[None]:
 def _who(folder: Path) -> str:
     """The holder, where it has had the time to say so."""
     try:
-        holder = json.loads(paths.holder(folder).read_bytes())
+        holder = json.loads(reading.whole(paths.holder(folder)))
         return f": process {holder['pid']} on {holder['host']}, since {holder['since']}"
     except (OSError, ValueError, KeyError, TypeError):
         return ""

@@ -16,6 +16,7 @@ from bench.runner.devices import Slot
 from bench.runner.interrupt import Interrupt
 from bench.runner.plan import INFRASTRUCTURE, Plan, settled
 from bench.runner.server import Server, ending
+from bench.store.bounds import Home
 from bench.store.records import Writer
 from bench.suite.trial import Json, Trial, canonical
 
@@ -73,7 +74,7 @@ class Scheduler:
     writer: Writer
     progress: Progress
     run: str
-    results: Path
+    home: Home
     files: dict[str, Json]
     interrupt: Interrupt = field(default_factory=Interrupt)
     tried: set[str] = field(default_factory=set)
@@ -140,10 +141,12 @@ class Scheduler:
                 self._start(slot, self._missing.pop(0))
 
     def _start(self, slot: Slot, trial: Trial) -> None:
+        self.home.check()
         self._attempts += 1
         attempt = f"{self.run}-{self._attempts:05d}"
         order = {
-            "do": "trial", "trial": trial.to_json(), "attempt": attempt, "results": str(self.results),
+            "do": "trial", "trial": trial.to_json(), "attempt": attempt, "results": str(self.home.folder),
+            "home": [self.home.device, self.home.inode],
             "files": self.files[trial.names.model], "device": slot.device, "threads": slot.threads,
             "checkpoint": self._plan.suite.checkpoint,
         }  # fmt: skip
@@ -214,7 +217,7 @@ class Scheduler:
             "trial": running.trial.to_json(),
             "attempt": running.attempt,
             "run": self.run,
-            "suite": self.results.name,
+            "suite": self.home.folder.name,
             "bench": version("retrain-bench"),
             "log": log,
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -14,6 +14,7 @@ from bench.runner.plan import GOOD, Plan, build
 from bench.runner.scheduler import Progress, Scheduler
 from bench.runner.server import Server
 from bench.store import atomic, paths, records
+from bench.store.bounds import Home
 from bench.suite.schema import Suite
 from bench.suite.trial import Json
 
@@ -36,11 +37,16 @@ class Sweep:
     for."""
 
     suite: Suite
-    folder: Path
+    home: Home
     lock: Json
     before: dict[str, Json]
     narrow: Callable[[Plan], Plan]
     smoke: bool
+
+    @property
+    def folder(self) -> Path:
+        """Where the suite's results lie."""
+        return self.home.folder
 
     def nothing(self, plan: Plan) -> Outcome:
         """The outcome where nothing is missing."""
@@ -62,10 +68,10 @@ class Sweep:
             return self.narrow(plan)
 
         name = secrets.token_hex(3)
-        with records.Writer(self.folder, name) as writer:
+        with records.Writer(self.folder, name, self.home) as writer:
             scheduler = Scheduler(
                 replan=replan, latest=latest, server=server, slots=slots, writer=writer, progress=progress, run=name,
-                results=self.folder, files={model: entry["files"] for model, entry in self.lock["models"].items()},
+                home=self.home, files={model: entry["files"] for model, entry in self.lock["models"].items()},
                 interrupt=interrupt,
             )  # fmt: skip
             final = scheduler.execute()
@@ -81,7 +87,8 @@ class Sweep:
         return build(self.suite, self.lock, latest, tried, smoke=self.smoke)
 
     def _keep(self, latest: dict[str, Json], tried: set[str]) -> None:
-        """Keep the whole suite's plan, of records that are to be repeated too."""
+        """Keep the whole suite's plan, of records that are to be repeated too. Raises StoreError."""
+        self.home.check()
         atomic.write_json(paths.plan(self.folder), self._plan(self._all(latest), tried).to_json())
 
 

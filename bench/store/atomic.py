@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.store import disk
+from bench.store.bounds import inside, refuse_links
 
 TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}")
 """The names that things have until they are whole; a killed process may leave some behind."""
@@ -93,9 +94,9 @@ def replace_folder(path: Path, files: Mapping[str, bytes], stale: Callable[[str]
     """Have a folder hold these files from one moment to the next; until then it is as it was.
 
     What else it holds stays, but for files whose name below it is `stale`. Where the file system cannot swap two
-    names at once, there is a moment without the folder. Raises StoreError.
+    names at once, there is a moment without the folder. Raises StoreError, also where it is a link or holds one.
     """
-    path = path.resolve()  # of a link, what it leads to is replaced
+    refuse_links(inside(path.parent, path.name))
     temporary = _temporary(path)
     with disk.refusing(path, sum(map(len, files.values()))):
         make_folder(path.parent)

@@ -1,4 +1,4 @@
-"""The one place where file names inside a results folder are built."""
+"""The one place where file names inside a results folder are built. All raise StoreError where a link is on the way."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from bench.errors import StoreError, UsageError
+from bench.store.bounds import inside
 
 _SAFE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 
@@ -19,67 +20,77 @@ def _component(value: str) -> str:
 
 def records(folder: Path) -> Path:
     """The folder of all records files."""
-    return folder / "records"
+    return inside(folder, "records")
 
 
 def records_file(folder: Path, utc: str, run: str) -> Path:
     """The file one run appends to; `utc` like `20260131T235959Z`, so that names sort by time."""
-    return records(folder) / f"{_component(utc)}-{_component(run)}.jsonl"
+    return inside(records(folder), f"{_component(utc)}-{_component(run)}.jsonl")
 
 
 def lock(folder: Path) -> Path:
     """What every name in the suite meant."""
-    return folder / "lock.json"
+    return inside(folder, "lock.json")
 
 
 def holder(folder: Path) -> Path:
     """Which process runs the suite, or ran it last."""
-    return folder / ".run.json"
+    return inside(folder, ".run.json")
+
+
+def hold(folder: Path) -> Path:
+    """What the process that works on the folder holds."""
+    return inside(folder, ".run.lock")
 
 
 def plan(folder: Path) -> Path:
     """The suite's tables as planned."""
-    return folder / "plan.json"
+    return inside(folder, "plan.json")
 
 
 def artifacts(folder: Path, trial: str, attempt: str) -> Path:
     """The folder of one attempt's predictions and curve."""
-    return folder / "artifacts" / _component(trial) / _component(attempt)
+    return inside(folder, "artifacts", _component(trial), _component(attempt))
 
 
 def predictions(folder: Path, trial: str, attempt: str, on: str = "") -> Path:
     """One row per test example and template, of the test split or of the further test set of a name."""
     name = f"also-{_component(on)}" if on else "predictions"
-    return artifacts(folder, trial, attempt) / f"{name}.parquet"
+    return inside(artifacts(folder, trial, attempt), f"{name}.parquet")
 
 
 def curve(folder: Path, trial: str, attempt: str) -> Path:
     """Training loss per step and validation scores."""
-    return artifacts(folder, trial, attempt) / "curve.json"
+    return inside(artifacts(folder, trial, attempt), "curve.json")
 
 
-def checkpoints(folder: Path, trial: str) -> Path:
-    """Where a long trial keeps what it goes on from; absent when it has ended."""
-    return folder / "checkpoints" / _component(trial)
+def checkpoints(folder: Path, trial: str, *within: str) -> Path:
+    """Where a long trial keeps what it goes on from; absent when it has ended. within: another trial that it needs."""
+    return inside(folder, "checkpoints", _component(trial), *map(_component, within))
 
 
 def report(folder: Path) -> Path:
     """What `bench report` writes."""
-    return folder / "report"
+    return inside(folder, "report")
+
+
+def suite(results: Path, name: str) -> Path:
+    """The folder of one suite's results, below the one that the user named."""
+    return inside(results, name)
 
 
 def suites(results: Path) -> list[Path]:
     """The folder itself where it holds one suite's results (`records/` or `plan.json`), else those in it that do.
 
-    Raises UsageError where there is none.
+    Raises UsageError where there is none, StoreError where one of those in it is a link.
     """
 
     def holds_results(folder: Path) -> bool:
-        return records(folder).is_dir() or plan(folder).is_file()
+        return (folder / "records").is_dir() or (folder / "plan.json").is_file()
 
     if holds_results(results):
         return [results]
     folders = sorted(p for p in results.iterdir() if holds_results(p)) if results.is_dir() else []
     if not folders:
         raise UsageError(f"{results}: no results here; `bench run SUITE` writes them")
-    return folders
+    return [inside(results, folder.name) for folder in folders]

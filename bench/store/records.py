@@ -10,10 +10,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.errors import StoreError
-from bench.store import atomic, disk, form, paths, schema
+from bench.store import atomic, disk, form, paths, reading, schema
+from bench.store.bounds import Home
 from bench.suite.trial import SCHEMA, canonical, digest
 
 Record = dict[str, Any]
+
+
+MOST_DAMAGED = 1000
+"""Damaged lines of one file that are told of; what is after them is not read."""
 
 
 class Read(NamedTuple):
@@ -24,10 +29,12 @@ class Read(NamedTuple):
 
 
 class Writer:
-    """Appends the records of one run to one file, each on disk before `append` returns."""
+    """Appends the records of one run to one file, each on disk before `append` returns. home: the folder as it was when
+    the run began."""
 
-    def __init__(self, folder: Path, run: str) -> None:
+    def __init__(self, folder: Path, run: str, home: Home | None = None) -> None:
         self.path = paths.records_file(folder, datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ"), run)
+        self._home = home
         self._descriptor: int | None = None
         self._named = False
         self._end = 0
@@ -36,9 +43,10 @@ class Writer:
     def append(self, record: Record) -> None:
         """Add schema and checksum and write one line.
 
-        Raises StoreError, and cuts off what it wrote of the line; where that fails too, the next call begins with it
-        and writes nothing before.
+        Raises StoreError, also where the folder or the file is no longer in its place, and cuts off what it wrote of
+        the line; where that fails too, the next call begins with it and writes nothing before.
         """
+        self._check_place()
         try:
             whole = {**record, "schema": SCHEMA}
             whole.pop("checksum", None)
@@ -70,6 +78,23 @@ class Writer:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _check_place(self) -> None:
+        """Raise StoreError where what is appended would be lost."""
+        if self._home is not None:
+            self._home.check()
+        if self._descriptor is None:
+            return
+        own = os.fstat(self._descriptor)
+        try:
+            there = own.st_nlink > 0 and os.path.samestat(own, os.lstat(self.path))
+        except OSError:
+            there = False
+        if not there:
+            raise StoreError(
+                f"{self.path}: was removed or renamed while this ran, and nothing more is written to it; put it back "
+                "and run again to go on"
+            )
+
     def _open(self) -> int:
         """Create the file with the first record, so that a run with nothing to do leaves none."""
         if self._descriptor is None:
@@ -99,6 +124,8 @@ class Writer:
 
 def _parse(line: bytes, place: str) -> Record:
     """One record. Raises ValueError saying what is wrong, StoreError where it is of a newer schema."""
+    if len(line) > reading.MOST_LINE:
+        raise ValueError("longer than any record")
     try:
         record = schema.parse(line, place)
         checksum = record.pop("checksum", None)
@@ -119,18 +146,22 @@ def read(folder: Path) -> Read:
     """
     result = Read([], [])
     for path in files(folder):
+        damaged = 0
         try:
-            lines = path.read_bytes().split(b"\n")
+            for number, line in enumerate(reading.lines(path), start=1):
+                if not line.strip():
+                    continue
+                place = f"{path}:{number}"
+                try:
+                    result.records.append(_parse(line, place))
+                except ValueError as error:
+                    result.damaged.append(f"{place}: {error}")
+                    damaged += 1
+                if damaged == MOST_DAMAGED:
+                    result.damaged.append(f"{place}: the rest is not read, after {damaged:,} damaged lines")
+                    break
         except OSError as error:
             raise StoreError(f"{path}: cannot be read: {error.strerror}") from error
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            place = f"{path}:{number}"
-            try:
-                result.records.append(_parse(line, place))
-            except ValueError as error:
-                result.damaged.append(f"{place}: {error}")
     return result
 
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from bench.errors import StoreError
+from bench.store import reading
 from bench.suite.trial import SCHEMA, Json
 
 
@@ -33,7 +34,7 @@ def parse(text: bytes, place: object) -> Json:
 
 def read(path: Path) -> Json:
     """`parse` of a file. Raises OSError too."""
-    return parse(path.read_bytes(), path)
+    return parse(reading.whole(path), path)
 
 
 def guard(path: Path) -> None:

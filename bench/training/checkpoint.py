@@ -18,6 +18,7 @@ from bench.errors import StoreError
 from bench.probes.clock import Stages
 from bench.probes.memory import PeakMemory
 from bench.store import atomic
+from bench.store.bounds import Home
 from bench.suite.trial import Json
 from bench.training.standing import Run
 
@@ -31,15 +32,17 @@ class Checkpoint:
     """One trial's checkpoints: a folder with one in it, named by its step.
 
     key: what a checkpoint must have been saved under to be used; every: seconds between two; stages, memory: what has
-    been measured goes with it; notes: where it says what happened; resumed: the steps at which the trial went on.
+    been measured goes with it; notes: where it says what happened; home: the results folder; resumed: the steps at
+    which the trial went on.
     """
 
     def __init__(
-        self, folder: Path, key: Json, every: float, stages: Stages, memory: PeakMemory, notes: list[str]
-    ) -> None:
+        self, folder: Path, key: Json, every: float, stages: Stages, memory: PeakMemory, notes: list[str],
+        home: Home | None = None,
+    ) -> None:  # fmt: skip
         self._folder, self._every = folder, every
         self._key = {"format": FORMAT, "bench": version("retrain-bench"), **key}
-        self._stages, self._memory, self._notes = stages, memory, notes
+        self._stages, self._memory, self._notes, self._home = stages, memory, notes, home
         self._last = time.perf_counter()
         self.resumed: list[int] = []
 
@@ -71,6 +74,8 @@ class Checkpoint:
             }
             target = self._folder / str(run.spent.step)
             try:
+                if self._home is not None:
+                    self._home.check()
                 self._write(target, state)
             except (OSError, StoreError, RuntimeError):  # the last is what torch makes of a full disk
                 self._notes.append("no checkpoint could be written: it went on without")

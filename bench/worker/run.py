@@ -19,6 +19,7 @@ from bench.probes.clock import Stages
 from bench.probes.energy import Energy
 from bench.probes.memory import PeakMemory, release
 from bench.store import paths
+from bench.store.bounds import Home
 from bench.suite.parameters import Training
 from bench.suite.trial import Json, Trial
 from bench.training.checkpoint import Checkpoint, until_it_ends
@@ -31,8 +32,9 @@ from bench.worker.parts import parts_of
 def run(order: Json, device: Any, threads: int, tick: Tick, record: Json) -> None:
     """Run the trial `order["trial"]` and fill `record` as far as it gets.
 
-    order: {"trial", "attempt", "results": folder of the suite's results, "files": the model's config files,
-    "checkpoint": seconds between two checkpoints, 300 where it is not said, None for no checkpoints}
+    order: {"trial", "attempt", "results": folder of the suite's results, "home": its device and inode, where they are
+    to be the same still, "files": the model's config files, "checkpoint": seconds between two checkpoints, 300 where it
+    is not said, None for no checkpoints}
     Raises what went wrong; `status_of` names it.
     """
     trial = Trial.from_json(order["trial"])
@@ -131,16 +133,15 @@ def _job(
     environment_id, every = record["environment"]["id"], order.get("checkpoint", 300.0)
     micro_batch, evaluation_batch = _batches(Training.model_validate(trial.training or {}), halved)
     key = {"trial": trial.id, "environment": environment_id, "micro_batch": micro_batch}
-    place = paths.checkpoints(Path(order["results"]), order["trial"]["id"])
-    if trial.id != order["trial"]["id"]:  # one that the order's trial needs
-        place /= trial.id
+    own = order["trial"]["id"]
+    place = paths.checkpoints(Path(order["results"]), own, *([] if trial.id == own else [trial.id]))
     return Job(
         trial=trial, facts=Facts.from_files(order["files"]), folder=folder, device=device, task=task,
         parameters=parameters, labels=labels, majority=int(np.bincount(found.labels["train"]).argmax()),
         examples=found.examples, parts=parts,
         environment=environment_id, stages=stages, memory=memory,
         micro_batch=micro_batch, evaluation_batch=evaluation_batch,
-        checkpoint=None if every is None else Checkpoint(place, key, every, stages, memory, notes),
+        checkpoint=None if every is None else Checkpoint(place, key, every, stages, memory, notes, _home(order)),
         tick=tick, notes=notes,
     )  # fmt: skip
 
@@ -180,6 +181,8 @@ def _measure(job: Job, order: Json, record: Json, build: Callable[[Trial], Job])
         if also := {name: job.parts[split] for name, split in further.splits(trial.task)}:
             scores["also_test_baselines"] = {n: evaluation.baselines(job, metrics, other) for n, other in also.items()}
     with job.stages.stage("save"):
+        if (home := _home(order)) is not None:
+            home.check()
         evaluation.save(paths.artifacts(Path(order["results"]), trial.id, order["attempt"]), artifact)
     if trial.purpose == "reported" and before is not None:
         scores["after"] = sequence.measure(job, adapted, before, build)
@@ -191,6 +194,10 @@ def _measure(job: Job, order: Json, record: Json, build: Callable[[Trial], Job])
     ):
         with job.stages.stage("forgetting"):
             scores["forgetting"] = forgetting.measure(job, adapted.backbone, trial.locations["forgetting"])
+
+
+def _home(order: Json) -> Home | None:
+    return Home(Path(order["results"]), *order["home"]) if "home" in order else None
 
 
 def _predict(job: Job, adapted: Adapted, name: str) -> tuple[Any, Any]:
