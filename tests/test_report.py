@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -324,6 +325,42 @@ def test_latex_compiles(which: str, request: pytest.FixtureRequest, tmp_path: Pa
     assert done.returncode == 0, done.stdout[-2000:]
     assert which == "hostile" or "Overfull" not in done.stdout
     assert all(path.read_text().isascii() for path in tmp_path.rglob("*.tex"))
+
+
+PAPER = r"""\documentclass[twocolumn]{article}
+\usepackage{booktabs,graphicx}
+\graphicspath{{report/}}
+\begin{document}
+%s
+\end{document}
+"""
+
+
+@pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed")
+def test_a_paper_takes_single_tables_and_figures_and_refers_to_them(written: Path, tmp_path: Path) -> None:
+    shutil.copytree(written, tmp_path / "report")
+    inputs = ["tables/scores-sst2-large-b", "tables/scores-sst2-large-b-noise-20", "tables/failures", "learning-curves"]
+    labels = ["tab:nlp-scores-sst2-large-b", "tab:nlp-failures", "fig:nlp-learning-curves"]
+    lines = [rf"\input{{report/{name}}}" for name in inputs] + [rf"Here: \ref{{{label}}}." for label in labels]
+    (tmp_path / "paper.tex").write_text(PAPER % "\n".join(lines))
+    for _ in range(2):
+        command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace")
+        assert done.returncode == 0, done.stdout[-2000:]
+    assert "undefined" not in done.stdout
+    assert "multiply" not in done.stdout
+
+
+def test_every_table_and_figure_has_a_label_of_its_own_that_no_other_table_changes(
+    results: list[frame.Results], wide: list[frame.Results]
+) -> None:
+    for found in (results, wide, [*results, *wide]):
+        text = "".join(data.decode() for name, data in latex.render(sections(found)).items())
+        labels = re.findall(r"\\label\{(.*?)\}", text)
+        assert len(labels) == len(set(labels)) == text.count(r"\begin{table}") + text.count(r"\begin{figure}")
+        assert all(re.fullmatch(r"(tab|fig):[a-z0-9-]+", label) for label in labels)
+        assert found is not wide or "tab:nlp-failures-part-2" in labels
+    assert [latex._slug(name) for name in ("A_b & Ü\n", "中", "x" * 200)] == ["a-b-u", "x", "x" * latex.MOST]
 
 
 def test_escapes() -> None:

@@ -182,6 +182,12 @@ def _templates(ok: list[Record], metric: str) -> dict[str, float]:
     return {"templates": max(map(len, found), default=0), "template_low": min(values), "template_high": max(values)}
 
 
+def _kind(attempts: list[Record], name: str) -> str:
+    """The kind of a regime as its trials say it; its name where none has run."""
+    told = ((r["trial"].get("regime") or {}).get("kind") for r in attempts)
+    return next((kind for kind in told if isinstance(kind, str)), name)
+
+
 def _row(results: Results, place: Place) -> tuple[dict[str, Any], Sample | None]:
     cell, environment, attempts, tuning = place
     ok = [r for r in attempts if r["status"] == "ok" and (r.get("scores") or {}).get("test")]
@@ -195,6 +201,7 @@ def _row(results: Results, place: Place) -> tuple[dict[str, Any], Sample | None]
         "task": cell["task"],
         "model": cell["model"],
         "regime": cell["regime"],
+        "kind": _kind([*attempts, *tuning], cell["regime"]),
         "size": cell["size"],
         "noise": float(cell["noise"]),
         "environment": environment,

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from bench.analysis.frame import Results
 
 STALE = re.compile(
-    r"also_test\.csv|tables/table-\d+\.tex|(learning-curves|label-noise)(-\d+)?(-[A-Z]|-E\d+)?\.(png|pdf)"
+    r"(also_test|setup)\.csv"
+    r"|tables/(table-\d+|(scores|also-test|costs|forgetting|after|failures|not-applicable|setup)(-[a-z0-9-]+)?)\.tex"
+    r"|(learning-curves|label-noise)(-\d+)?(-[A-Z]|-E\d+)?\.(png|pdf|tex)"
 )
 """Files of an earlier report that this one may not need: the records say how many there are."""
 

@@ -18,11 +18,9 @@ from bench.analysis.frame import baselines
 from bench.errors import UsageError
 from bench.report import numbers
 from bench.report.section import Figure, Section
+from bench.report.styles import styles as looks
 from bench.report.text import clean
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9", "#7F7F7F")
-"""Okabe & Ito's, told apart with any colour vision; the markers tell them apart in grey."""
-MARKERS = "os^Dv*PX"
 DASHES = (":", "-.", (0, (1, 4)), (0, (5, 4, 1, 4)))
 """Of baselines, which all are grey."""
 CROWDED = 5
@@ -54,7 +52,8 @@ def _flat(axes: Any, row: pd.Series, style: dict[str, Any]) -> Any:
     """A score that depends neither on labels nor on their noise: a line across the panel."""
     if row["low"] == row["low"]:
         axes.axhspan(row["low"], row["high"], color=style["color"], alpha=0.08, linewidth=0)
-    return axes.axhline(row["mean"], color=style["color"], linestyle=(0, (5, 2)))
+    drawn = {"linestyle": (0, (5, 2))} | {key: style[key] for key in ("color", "linestyle") if key in style}
+    return axes.axhline(row["mean"], **drawn)
 
 
 def _curve(axes: Any, rows: pd.DataFrame, x: str, style: dict[str, Any]) -> Any:
@@ -96,12 +95,9 @@ def draw(figure: Figure) -> Canvas:
     """Per task a row of panels, one per model that can do it; in a panel one line with its interval per regime."""
     rows = figure.rows
     regimes = list(rows["regime"].unique())
+    styles = looks(figure.regimes)
     places = {task: list(of.groupby("model", sort=False)) for task, of in rows.groupby("task", sort=False)}
     across = max(map(len, places.values()))
-    styles = {
-        str(regime): {"color": COLOURS[i % len(COLOURS)], "marker": MARKERS[i % len(MARKERS)]}
-        for i, regime in enumerate(regimes)
-    }
     trivial = {one: DASHES[i % len(DASHES)] for i, one in enumerate(baselines(rows))}
     width = max(2.6 * across, 3.4) + 0.2
     canvas = Canvas(figsize=(width, 2.1 * len(places) + 0.5), layout="constrained")

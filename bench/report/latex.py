@@ -1,8 +1,12 @@
-"""The report's tables as LaTeX: one file each, needing booktabs alone, and a document of all and the figures."""
+"""The report's tables as LaTeX: one file each, needing booktabs alone, and a document of all and the figures.
+
+Each has a label: `tab:<suite>-scores-<task>-<model>`, `fig:<suite>-learning-curves`.
+"""
 
 from __future__ import annotations
 
 import itertools
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -20,6 +24,8 @@ WIDTH = 105
 """Characters of \\footnotesize, with the room between columns, across a portrait page."""
 TEXT = {1: 0.5, 2: 0.33}
 """The part of a line that a column of long text takes, by how many of them there are."""
+MOST = 80
+"""Characters of a name in a file or label."""
 PREAMBLE = r"""\documentclass{article}
 \usepackage[a4paper,margin=15mm]{geometry}
 \usepackage{booktabs,float,graphicx}
@@ -92,10 +98,12 @@ def _tabular(table: Table) -> Iterator[str]:
     yield r"\end{tabular}"
 
 
-def _float(table: Table, first: int, last: int) -> Iterator[str]:
+def _float(table: Table, label: str, first: int, last: int) -> Iterator[str]:
+    number = first // max(last - first, 1) + 1
     yield r"\begin{table}"
     yield r"\centering\footnotesize\setlength{\tabcolsep}{5pt}"
-    yield rf"\caption{{{escape(table.caption)}}}"
+    yield rf"\caption{{{escape(table.caption)}{f' Part {number}.' * (number > 1)}}}"
+    yield rf"\label{{tab:{label}{f'-part-{number}' * (number > 1)}}}"
     for number, part in enumerate(layout.parts(table, WIDTH)):
         if number:
             yield r"\par\medskip"
@@ -105,18 +113,47 @@ def _float(table: Table, first: int, last: int) -> Iterator[str]:
     yield r"\end{table}"
 
 
-def _table(table: Table) -> str:
+def _table(table: Table, label: str) -> str:
     most = ROWS // (LINES if "w" in table.align else len(layout.parts(table, WIDTH)))
-    floats = (_float(table, first, first + most) for first in range(0, len(table.rows), most))
+    floats = (_float(table, label, first, first + most) for first in range(0, len(table.rows), most))
     return "\n".join(line for lines in floats for line in lines) + "\n"
 
 
-def _figure(figure: Figure) -> Iterator[str]:
-    yield r"\begin{figure}"
-    yield r"\centering"
-    yield rf"\includegraphics{{{figure.stem}}}"
-    yield rf"\caption{{{escape(figure.caption)}}}"
-    yield r"\end{figure}"
+def _figure(figure: Figure, label: str) -> str:
+    """A figure's file is looked for beside the document, or where its \\graphicspath says."""
+    return "\n".join(
+        [
+            r"\begin{figure}",
+            r"\centering",
+            rf"\includegraphics{{{figure.stem}}}",
+            rf"\caption{{{escape(figure.caption)}}}",
+            rf"\label{{fig:{label}}}",
+            r"\end{figure}",
+            "",
+        ]
+    )
+
+
+def _slug(text: str) -> str:
+    """A name as files and labels may have it: small ASCII letters, digits and dashes."""
+    plain = unicodedata.normalize("NFKD", text.casefold()).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:MOST].rstrip("-") or "x"
+
+
+def _names(sections: Sequence[Section]) -> list[list[str]]:
+    """A name for each table, from what it is of and not from where it stands; those of one name get numbers."""
+    taken: set[str] = set()
+    names = []
+    for section in sections:
+        own = []
+        for table in section.tables:
+            slug = _slug(table.name)
+            own.append(
+                next(n for n in itertools.chain([slug], (f"{slug}-{i}" for i in itertools.count(2))) if n not in taken)
+            )
+            taken.add(own[-1])
+        names.append(own)
+    return names
 
 
 def _document(sections: Sequence[Section], names: list[list[str]]) -> Iterator[str]:
@@ -124,10 +161,9 @@ def _document(sections: Sequence[Section], names: list[list[str]]) -> Iterator[s
     for section, tables in zip(sections, names, strict=True):
         yield rf"\section*{{{escape(section.name)}}}"
         yield escape(section.headline)
-        inputs = [rf"\input{{{name}}}" for name in tables]
+        inputs = [rf"\input{{tables/{name}}}" for name in tables]
         yield from inputs[: len(section.scores)]
-        for figure in section.figures:
-            yield from _figure(figure)
+        yield from (rf"\input{{{figure.stem}}}" for figure in section.figures)
         yield from inputs[len(section.scores) :]
         if section.notes:
             yield r"\begin{itemize}"
@@ -137,10 +173,12 @@ def _document(sections: Sequence[Section], names: list[list[str]]) -> Iterator[s
 
 
 def render(sections: Sequence[Section]) -> dict[str, bytes]:
-    """`report.tex`, and `tables/table-NN.tex`, numbered through the report."""
-    number = itertools.count(1)
-    names = [[f"tables/table-{next(number):02}" for _ in section.tables] for section in sections]
+    """`report.tex`; a file for each table in `tables/` and for each figure, named and labelled by what it is of."""
+    names = _names(sections)
     files = {"report.tex": "\n".join(_document(sections, names)) + "\n"}
     for section, own in zip(sections, names, strict=True):
-        files |= {f"{name}.tex": _table(table) for name, table in zip(own, section.tables, strict=True)}
+        suite = _slug(section.name)
+        for name, table in zip(own, section.tables, strict=True):
+            files[f"tables/{name}.tex"] = _table(table, f"{suite}-{name}")
+        files |= {f"{figure.stem}.tex": _figure(figure, f"{suite}-{figure.stem}") for figure in section.figures}
     return {name: text.encode() for name, text in files.items()}

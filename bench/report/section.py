@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
 
 import pandas as pd
 
@@ -23,12 +23,16 @@ from bench.store import records
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure file: `rows` of the tidy frame against `x`, saved as `stem` with each format's ending."""
+    """One figure file: `rows` of the tidy frame against `x`, saved as `stem` with each format's ending.
+
+    regimes: (kind, name) of all in the report, for a regime to look the same in each figure.
+    """
 
     stem: str
     caption: str
     x: Literal["labels", "noise"]
     rows: pd.DataFrame
+    regimes: list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,15 @@ def _environments(results: Results, letters: dict[str, str]) -> Iterator[str]:
         yield f"{label}: {environment.line(record['environment'])}."
 
 
-def _places(frame: pd.DataFrame, letters: dict[str, str]) -> Iterator[tuple[str, pd.DataFrame]]:
+class _Place(NamedTuple):
+    """A task, model and environment in words and as part of a table's name, and its rows."""
+
+    title: str
+    name: str
+    rows: pd.DataFrame
+
+
+def _places(frame: pd.DataFrame, letters: dict[str, str]) -> Iterator[_Place]:
     """Each task, model and environment with its rows; a row of no environment stands in all of them."""
     for (task, model), rows in frame.groupby(["task", "model"], sort=False):
         known = [name for name in letters if (rows["environment"] == name).any()] or [""]
@@ -84,43 +96,50 @@ def _places(frame: pd.DataFrame, letters: dict[str, str]) -> Iterator[tuple[str,
             of = rows[rows["environment"].isin([name, ""])]
             regimes = dict.fromkeys(rows["regime"])
             order = of["regime"].map({regime: place for place, regime in enumerate(regimes)})
-            where = f", environment {letters[name]}" if name and len(letters) > 1 else ""
-            yield f"{task} with {model}{where}", of.loc[order.sort_values(kind="stable").index]
+            apart = f"environment {letters[name]}" if name and len(letters) > 1 else ""
+            title = f"{task} with {model}{f', {apart}' * bool(apart)}"
+            yield _Place(title, f"{task} {model} {apart}", of.loc[order.sort_values(kind="stable").index])
 
 
 def _scores(frame: pd.DataFrame, letters: dict[str, str]) -> Iterator[Table]:
-    for title, rows in _places(frame, letters):
+    for title, name, rows in _places(frame, letters):
         for noise in sorted(rows["noise"].unique()):
             wrong = f", {numbers.percent(noise)} of the labels wrong" if noise else ""
-            yield tables.scores(rows[rows["noise"] == noise], title + wrong)
+            table = tables.scores(rows[rows["noise"] == noise], title + wrong)
+            yield replace(table, name=f"scores {name}" + (f" noise {100 * noise:g}" if noise else ""))
 
 
 def _also_test(frame: pd.DataFrame, letters: dict[str, str]) -> Iterator[Table]:
-    for title, rows in _places(frame, letters):
+    for title, name, rows in _places(frame, letters):
         noise = rows["noise"].min()
         wrong = f", {numbers.percent(noise)} of the labels wrong" if noise else ""
-        yield tables.also_test(rows[rows["noise"] == noise], title + wrong)
+        yield replace(tables.also_test(rows[rows["noise"] == noise], title + wrong), name=f"also-test {name}")
 
 
 def _costs(frame: pd.DataFrame, letters: dict[str, str]) -> Iterator[Table]:
-    for title, rows in _places(frame, letters):
+    for title, name, rows in _places(frame, letters):
         rows = rows[rows["noise"] == rows["noise"].min()]
         ran = rows[rows["seeds"] > 0]
         if len(ran):
             labelled = ran[ran["labels"] != 0]
             largest = max((labelled if len(labelled) else ran)["size"], key=size_order)
-            yield tables.costs(rows[rows["size"] == largest], f"{title}, {largest} labels")
+            table = tables.costs(rows[rows["size"] == largest], f"{title}, {largest} labels")
+            yield replace(table, name=f"costs {name}")
 
 
-def _largest(frame: pd.DataFrame, letters: dict[str, str]) -> Iterator[tuple[str, pd.DataFrame]]:
+def _largest(
+    table: Callable[[pd.DataFrame, str], Table], name: str, frame: pd.DataFrame, letters: dict[str, str]
+) -> Iterator[Table]:
     """Of each task, model and environment what was measured at the largest size, with the fewest labels wrong."""
-    for title, rows in _places(frame, letters):
+    for title, place, rows in _places(frame, letters):
         clean = rows[rows["noise"] == rows["noise"].min()]
         largest = max(clean["size"], key=size_order)
-        yield f"{title}, {largest} labels", clean[clean["size"] == largest]
+        yield replace(table(clean[clean["size"] == largest], f"{title}, {largest} labels"), name=f"{name} {place}")
 
 
-def _figures(frame: pd.DataFrame, letters: dict[str, str], suffix: str) -> Iterator[Figure]:
+def _figures(
+    frame: pd.DataFrame, letters: dict[str, str], suffix: str, regimes: list[tuple[str, str]]
+) -> Iterator[Figure]:
     for name, letter in letters.items():
         of = frame[(frame["environment"] == name) & frame["compared"] & frame["labels"].notna()]
         if of.empty:
@@ -134,6 +153,7 @@ def _figures(frame: pd.DataFrame, letters: dict[str, str], suffix: str) -> Itera
             f"Score by label budget with 95 % intervals{where}.",
             "labels",
             of[of["noise"] == of["noise"].min()],
+            regimes,
         )
         if of["noise"].nunique() > 1:
             noisy = of[of["noise"] > 0]
@@ -144,12 +164,14 @@ def _figures(frame: pd.DataFrame, letters: dict[str, str], suffix: str) -> Itera
                 f"Score by the fraction of wrong labels, at the largest label budget, with 95 % intervals{where}.",
                 "noise",
                 common[common["size"] == largest],
+                regimes,
             )
 
 
 def sections(results: Sequence[Results]) -> list[Section]:
     """One section per suite."""
     frame, built = tidy(results), []
+    regimes = list(frame[["kind", "regime"]].drop_duplicates().itertuples(index=False, name=None))
     for index, one in enumerate(results, start=1):
         own = frame[frame["suite"] == one.name] if len(results) > 1 else frame
         letters = {
@@ -168,11 +190,11 @@ def sections(results: Sequence[Results]) -> list[Section]:
                 scores=list(_scores(possible, letters)),
                 also_test=list(_also_test(further, letters)),
                 costs=list(_costs(possible, letters)),
-                forgetting=[tables.forgetting(rows, title) for title, rows in _largest(forgetting(one), letters)],
-                sequences=[tables.sequence(rows, title) for title, rows in _largest(sequence(one), letters)],
+                forgetting=list(_largest(tables.forgetting, "forgetting", forgetting(one), letters)),
+                sequences=list(_largest(tables.sequence, "after", sequence(one), letters)),
                 failures=tables.rendered([tables.failures(failures(one)), tables.not_applicable(own)]),
                 notes=[*left_out(one), *remarks, *_environments(one, letters)],
-                figures=list(_figures(possible, letters, f"-{index}" if len(results) > 1 else "")),
+                figures=list(_figures(possible, letters, f"-{index}" if len(results) > 1 else "", regimes)),
             )
         )
     return built

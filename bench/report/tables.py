@@ -33,7 +33,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """`align` has one letter a column: l, c, r, or w for long text. `foot` rows stand below a rule."""
+    """`align` has one letter a column: l, c, r, or w for long text. `foot` rows stand below a rule.
+
+    name: what it is of, by which files and labels call it; it says nothing of where it stands.
+    """
 
     caption: str
     head: list[str]
@@ -41,6 +44,7 @@ class Table:
     rows: list[list[Cell]]
     foot: list[list[Cell]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    name: str = ""
 
 
 def cells(*texts: object) -> list[Cell]:
@@ -303,9 +307,8 @@ def failures(frame: pd.DataFrame) -> Table | None:
         for cause in sorted(groups, key=lambda cause: (-counts[cause], cause))
         for (place, purpose), seeds in groups[cause].items()
     ]
-    return Table(
-        f"{len(frame)} trials that are not ok, by cause.", ["trials", "status", "cause", "where"], "rlww", rows
-    )
+    head = ["trials", "status", "cause", "where"]
+    return Table(f"{len(frame)} trials that are not ok, by cause.", head, "rlww", rows, name="failures")
 
 
 def _clip(text: str, most: int = 200) -> str:
@@ -326,7 +329,8 @@ def not_applicable(frame: pd.DataFrame) -> Table | None:
             rows.append(cells(task, model, named, *place))
     head = ["task", "model", "regimes", "labels", "reason"]
     long = any(len(row[2].text) > LONG for row in rows)
-    return Table("Not applicable.", head, "llwlw" if long else "llllw", rows) if rows else None
+    align = "llwlw" if long else "llllw"
+    return Table("Not applicable.", head, align, rows, name="not-applicable") if rows else None
 
 
 def rendered(tables: list[Table | None]) -> list[Table]:

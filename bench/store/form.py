@@ -30,6 +30,7 @@ class _Trial(_Form):
     seed: int | None = None
     purpose: str | None = None
     names: _Names | None = None
+    regime: dict[str, Any] | None = None
 
 
 class _Change(_Form):
