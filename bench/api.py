@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import fnmatch
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from bench import plugins
-from bench.errors import UsageError, did_you_mean
+from bench.errors import UsageError
 from bench.runner import lock as locks
 from bench.runner.hold import alone
-from bench.runner.plan import RERUN, Cell, Plan, build, counted, settled
+from bench.runner.only import narrow
+from bench.runner.plan import RERUN, Plan, build, counted, settled
 from bench.store import paths, records
 from bench.suite.load import grid_size, load
 from bench.suite.schema import Schemas, Suite
@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
 MANY = 10_000
 """Suites of more trials than this are planned and run only when asked twice: a slip of a list is easily made."""
-AXES = ("model", "task", "regime", "size", "noise")
 Say = Callable[[str], None]
+Place: TypeAlias = str | Path | Suite
+"""Results: of a suite, or of its file, below `results`; or a folder, of one suite or of several."""
 
 
 def schemas() -> Schemas:
@@ -57,6 +58,20 @@ def folder_of(suite: Suite, results: str | Path = "results", *, smoke: bool = Fa
     return paths.suite(Path(results), f"{suite.name}-smoke" if smoke else suite.name)
 
 
+def place_of(place: Place, results: str | Path = "results", *, smoke: bool = False) -> Path:
+    """The results folder that is meant: a suite's or its file's, else the folder itself.
+
+    Raises SuiteError; UsageError where `smoke` is asked of a folder.
+    """
+    if isinstance(place, Suite):
+        return folder_of(place, results, smoke=smoke)
+    if Path(place).suffix.lower() in (".yaml", ".yml") and Path(place).is_file():
+        return folder_of(load_suite(place), results, smoke=smoke)
+    if smoke:
+        raise UsageError(f"{place}: smoke goes with a suite; its results lie in a folder of their own, NAME-smoke")
+    return Path(place)
+
+
 def plan(
     suite: Suite, results: str | Path = "results", *, smoke: bool = False, only: Sequence[str] = (), yes: bool = False
 ) -> Plan:
@@ -67,7 +82,7 @@ def plan(
     _refuse_many(suite, smoke, yes)
     folder = folder_of(suite, results, smoke=smoke)
     latest = records.latest(records.read(folder).records)
-    return _only(build(suite, locks.read(folder), latest, smoke=smoke), only)
+    return narrow(build(suite, locks.read(folder), latest, smoke=smoke), only)
 
 
 def lock(
@@ -122,8 +137,8 @@ def run(
     installed.require()
     places = slots(devices, jobs)
 
-    def narrow(plan: Plan) -> Plan:
-        return _only(plan, only)
+    def asked(plan: Plan) -> Plan:
+        return narrow(plan, only)
 
     folder = folder_of(suite, results, smoke=smoke)
     with contextlib.ExitStack() as stack:
@@ -131,59 +146,59 @@ def run(
         found = locks.read(folder)
         before = records.latest(records.read(folder).records)
         latest = counted(before, rerun)
-        _only(build(suite, found, latest, smoke=smoke), only)  # a mistake in it shows before anything is downloaded
+        narrow(build(suite, found, latest, smoke=smoke), only)  # a mistake in it shows before anything is downloaded
         locks.verify(suite, found)
         server: Server | None = None
         new = {(section, name) for section, name, locked, _ in locks.orders(suite, found) if not locked}
         if new:
             server = stack.enter_context(Server())
             found = _lock(suite, home, found, server, lambda section, name: False, say)
-        first = _only(build(suite, found, latest, smoke=smoke), only)
+        first = narrow(build(suite, found, latest, smoke=smoke), only)
         missing = [t for t in first.trials().values() if not settled(t, latest, frozenset())]
         if not missing and not any(cell.state == "waiting" for cell in first.cells):
-            return Sweep(suite, home, found, before, narrow, smoke).nothing(first)
+            return Sweep(suite, home, found, before, asked, smoke).nothing(first)
         server = server or stack.enter_context(Server())
         waiting = {("tasks", cell.names.task) for cell in first.cells if cell.state == "waiting"}
         used = (_used(missing) | waiting) - new  # what is not at hand comes here now, not while a trial's clock runs
         found = _lock(suite, home, found, server, lambda section, name: (section, name) in used, say)
         shown = progress(places) if progress else Lines(Console(), len(places))
-        sweep = Sweep(suite, home, found, before, narrow, smoke)
+        sweep = Sweep(suite, home, found, before, asked, smoke)
         return sweep.execute(latest, server, places, shown, Interrupt(grace))
 
 
-def cells(results: str | Path) -> pd.DataFrame:
+def cells(results: Place) -> pd.DataFrame:
     """The tidy frame that every table and figure is made from: a row per cell."""
     from bench.analysis import frame
 
-    return frame.cells(frame.load(Path(results)))
+    return frame.cells(frame.load(place_of(results)))
 
 
-def attempts(results: str | Path) -> pd.DataFrame:
+def attempts(results: Place) -> pd.DataFrame:
     """Every record as a row, nested keys joined by dots (`scores.test.accuracy`)."""
     import pandas as pd
 
     from bench.analysis import frame
 
-    return pd.json_normalize([record for found in frame.load(Path(results)) for record in found.records])
+    return pd.json_normalize([record for found in frame.load(place_of(results)) for record in found.records])
 
 
-def check(results: str | Path) -> list[Checked]:
+def check(results: Place) -> list[Checked]:
     """Read every record and artifact of the suites below (or at) a folder, and say what is wrong.
 
     Raises UsageError where there is none, StoreError where one cannot be read or is a newer version's.
     """
     from bench.analysis.check import check as check_one
 
-    return [check_one(folder) for folder in paths.suites(Path(results))]
+    return [check_one(folder) for folder in paths.suites(place_of(results))]
 
 
-def report(results: str | Path, out: str | Path | None = None) -> list[Path]:
+def report(results: Place, out: str | Path | None = None) -> list[Path]:
     """Write tables and figures; returns the files. Default: a folder `report` in each suite's results."""
     from bench import report as reports
     from bench.analysis import frame
 
     written: list[Path] = []
-    for found in frame.load(Path(results)):
+    for found in frame.load(place_of(results)):
         written += reports.write([found], Path(out) / found.folder.name if out else paths.report(found.folder))
     return written
 
@@ -220,37 +235,3 @@ def _refuse_many(suite: Suite, smoke: bool, yes: bool) -> None:
         raise UsageError(
             f"suite {suite.name}: up to {size:,} trials; add --yes (from Python: yes=True) if that is meant"
         )
-
-
-def _only(plan: Plan, only: Sequence[str]) -> Plan:
-    """Keep the cells that match every `axis=pattern[,pattern…]`. Raises UsageError."""
-    filters: dict[str, list[str]] = {}
-    for item in only:
-        axis, equals, patterns = item.partition("=")
-        if axis not in AXES or not equals:
-            raise UsageError(
-                f"--only {item}: give axis=value, the axis one of {', '.join(AXES)}{did_you_mean(axis, AXES)}"
-            )
-        filters.setdefault(axis, []).extend(patterns.split(","))
-    for axis, wanted in filters.items():
-        known = {_value(cell, axis) for cell in plan.cells}
-        for pattern in wanted:
-            if not any(_matches(value, pattern) for value in known):
-                hint = did_you_mean(pattern, known)
-                raise UsageError(f"--only {axis}={pattern}: no {axis} of suite {plan.suite.name} matches{hint}")
-    kept = [
-        cell
-        for cell in plan.cells
-        if all(any(_matches(_value(cell, axis), p) for p in wanted) for axis, wanted in filters.items())
-    ]
-    if not kept:
-        raise UsageError(f"--only {' '.join(only)}: no cell of suite {plan.suite.name} matches all of it")
-    return Plan(plan.suite, kept)
-
-
-def _value(cell: Cell, axis: str) -> str:
-    return str({**vars(cell.names), "size": cell.size, "noise": f"{cell.noise:g}"}[axis])
-
-
-def _matches(value: str, pattern: str) -> bool:
-    return value == pattern or fnmatch.fnmatchcase(value, pattern)

@@ -25,13 +25,18 @@ RESULTS = click.option(
 )
 SMOKE = click.option("--smoke", is_flag=True, help="Every model × task × regime once, a handful of examples and steps.")
 ONLY = click.option(
-    "--only", multiple=True, metavar="AXIS=VALUE", help="Only cells that match, e.g. task=sst2, size=64,256."
+    "--only",
+    multiple=True,
+    metavar="AXIS=VALUE",
+    help="Only what matches: model, task, regime, size=64,256, noise, seed=0, or purpose=tuning.",
 )
 YES = click.option("--yes", is_flag=True, help="Go on although there are more than 10,000 trials.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for a script.")
 MOST_PROBLEMS = 50
 """Lines of one suite's mistakes that are shown at once."""
 SUITE = click.argument("suite", type=click.Path())
+PLACE = click.argument("place", metavar="RESULTS", type=click.Path())
+SMOKE_RESULTS = click.option("--smoke", is_flag=True, help="Of a suite: what its smoke run left.")
 
 
 class Commands(click.Group):
@@ -166,13 +171,18 @@ def run(
 
 
 @main.command()
-@click.argument("results", type=click.Path())
+@PLACE
+@RESULTS
+@SMOKE_RESULTS
 @click.option("--out", type=click.Path(file_okay=False), help="Default: a folder `report` in each suite's results.")
-def report(results: str, out: str | None) -> None:
-    """Write tables and figures from RESULTS (one suite's folder, or a folder of them), and print the tables.
+def report(place: str, results: str, smoke: bool, out: str | None) -> None:
+    """Write tables and figures from RESULTS, and print the tables.
+
+    RESULTS: one suite's folder of results, a folder of them, or the suite's file.
 
     \b
     bench report results/
+    bench report suites/nlp.yaml
     bench report results/nlp --out paper/tables
     """
     from rich.text import Text
@@ -182,9 +192,10 @@ def report(results: str, out: str | None) -> None:
     from bench.report.terminal import print_report
     from bench.runner.progress import printable
 
-    files = api.report(results, out)
+    folder = api.place_of(place, results, smoke=smoke)
+    files = api.report(folder, out)
     console = _console()
-    print_report(frame.load(Path(results)), console)
+    print_report(frame.load(folder), console)
     for file in files:
         console.print(Text(printable(file), style="dim"), soft_wrap=True)
 
@@ -250,18 +261,22 @@ def plan(suite: str, results: str, smoke: bool, only: tuple[str, ...], yes: bool
 
 
 @main.command()
-@click.argument("results", type=click.Path())
+@PLACE
+@RESULTS
+@SMOKE_RESULTS
 @JSON
-def status(results: str, as_json: bool) -> None:
-    """Show how far the suites in RESULTS are, and what failed.
+def status(place: str, results: str, smoke: bool, as_json: bool) -> None:
+    """Show how far the suites in RESULTS (or the suite of that file) are, and what failed.
 
     \b
     bench status results/
+    bench status suites/nlp.yaml
     """
+    from bench import api
     from bench.runner.progress import printable
     from bench.runner.summary import status_of
 
-    found = status_of(Path(results))
+    found = status_of(api.place_of(place, results, smoke=smoke))
     if as_json:
         click.echo(json.dumps(found, indent=2))
         return
@@ -273,10 +288,12 @@ def status(results: str, as_json: bool) -> None:
 
 
 @main.command()
-@click.argument("results", type=click.Path())
+@PLACE
+@RESULTS
+@SMOKE_RESULTS
 @JSON
-def check(results: str, as_json: bool) -> None:
-    """Read everything in RESULTS and say what is damaged, missing or contradictory.
+def check(place: str, results: str, smoke: bool, as_json: bool) -> None:
+    """Read everything in RESULTS (or what a suite's file left there) and say what is damaged or contradictory.
 
     \b
     bench check results/
@@ -287,7 +304,7 @@ def check(results: str, as_json: bool) -> None:
     from bench import api
     from bench.runner.progress import printable
 
-    found = api.check(results)
+    found = api.check(api.place_of(place, results, smoke=smoke))
     if as_json:
         click.echo(json.dumps([one.to_json() for one in found], indent=2))
     else:

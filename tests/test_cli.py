@@ -99,7 +99,7 @@ def test_only_selects(suite: str) -> None:
 @pytest.mark.parametrize(
     ("only", "said"),
     [
-        ("modle=x", "the axis one of model, task, regime, size, noise; did you mean 'model'?"),
+        ("modle=x", "the axis one of model, task, regime, size, noise, seed, purpose; did you mean 'model'?"),
         ("model", "give axis=value"),
         ("regime=ful", "no regime of suite small matches; did you mean 'full'?"),
         ("size=63", "no size of suite small matches; known: 0, 64, all"),

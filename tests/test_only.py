@@ -1,0 +1,102 @@
+"""`--only`, and results that are named by their suite."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from factory import example
+from test_plan import locked, suite
+
+from bench import api
+from bench.cli import main
+from bench.errors import UsageError
+from bench.runner.only import narrow
+from bench.runner.plan import Plan, build
+
+
+def plan(folder: Path, **changes: str) -> Plan:
+    found = suite(folder, **changes)
+    return build(found, locked(found, [100, 100]), {})
+
+
+def trials(plan: Plan, *only: str) -> set[tuple[str, int | str, str, int]]:
+    return {(t.names.regime, t.size, t.purpose, t.seed) for t in narrow(plan, only).trials().values()}
+
+
+def test_a_seed_is_an_axis_and_its_cell_is_tuned_first(tmp_path: Path) -> None:
+    found = plan(tmp_path)
+    tuning = {("full", size, "tuning", 1_000_000) for size in (5, 40)}
+    asked = {("zero-shot", 0, "reported", 0)} | {("fixed", size, "reported", 1) for size in (5, 40)}
+    assert trials(found, "seed=1") == tuning | asked
+    assert trials(found, "seed=1,2", "regime=fixed", "size=40") == {("fixed", 40, "reported", s) for s in (1, 2)}
+    waiting = [cell for cell in narrow(found, ["seed=1,2"]).cells if cell.state == "waiting"]
+    assert {cell.seeds for cell in waiting} == {2}
+    assert {cell.seeds for cell in found.cells if cell.state == "waiting"} == {3}
+
+
+def test_a_purpose_is_an_axis(tmp_path: Path) -> None:
+    found = plan(tmp_path)
+    assert {purpose for _, _, purpose, _ in trials(found, "purpose=tuning")} == {"tuning"}
+    assert sum(cell.seeds for cell in narrow(found, ["purpose=tuning"]).cells) == 0
+    assert trials(found, "purpose=reported") == trials(found)
+
+
+@pytest.mark.parametrize(
+    ("only", "said"),
+    [
+        ("seed=3", "no seed of suite plan matches; known: 0, 1, 2"),
+        ("seeds=1", "did you mean 'seed'?"),
+        ("purpose=tunning", "did you mean 'tuning'?"),
+    ],
+)
+def test_what_is_not_there_is_said(only: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        narrow(plan(tmp_path), [only])
+    assert said in str(caught.value)
+
+
+def test_what_is_not_locked_yet_is_counted_by_seed(tmp_path: Path) -> None:
+    found = suite(tmp_path)
+    unresolved = build(found, {"schema": 1, "models": {}, "tasks": {}, "regimes": {}}, {})
+    assert sum(cell.seeds for cell in narrow(unresolved, ["seed=0", "regime=full"]).cells) == 2
+
+
+@pytest.fixture
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A suite's file in the current folder, and its results in two places."""
+    monkeypatch.chdir(tmp_path)
+    suite(tmp_path, **{"name: plan": "name: nlp"})
+    example(tmp_path / "elsewhere" / "nlp")
+    example(tmp_path / "elsewhere" / "nlp-smoke", tasks=("smoke-task",))
+    return tmp_path
+
+
+@pytest.mark.parametrize("command", ["report", "status", "check"])
+def test_results_are_found_by_their_suite(command: str, results: Path) -> None:
+    def run(*more: str) -> tuple[int, str]:
+        done = CliRunner().invoke(main, [command, *more])
+        assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+        return done.exit_code, done.output
+
+    by_folder, by_suite = run("elsewhere/nlp"), run("suite.yaml", "--results", "elsewhere")
+    assert by_folder == by_suite
+    assert by_folder[0] in (0, 1)
+    smoke = run("suite.yaml", "--results", "elsewhere", "--smoke")
+    assert smoke == run("elsewhere/nlp-smoke")
+    code, said = run("suite.yaml")
+    assert code == 2
+    assert said == "bench: results/nlp: no results here; `bench run SUITE` writes them\n"
+    code, said = run("elsewhere/nlp", "--smoke")
+    assert code == 2
+    assert "smoke goes with a suite" in said
+
+
+def test_python_takes_a_suite_for_its_results(results: Path) -> None:
+    found: Any = api.load_suite("suite.yaml")
+    Path("elsewhere").rename("results")
+    assert len(api.cells(found)) == len(api.cells("results/nlp")) == len(api.cells("suite.yaml"))
+    assert json.dumps([one.to_json() for one in api.check(found)])
