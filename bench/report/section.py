@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 import pandas as pd
 
+from bench.analysis import costs
 from bench.analysis.also_test import also_test
 from bench.analysis.failures import failures, left_out
 from bench.analysis.forgetting import forgetting
@@ -78,6 +79,14 @@ def _environments(results: Results, letters: dict[str, str]) -> Iterator[str]:
         record = next(r for r in results.records if records.environment(r) == name)
         label = f"Environment {letter} ({name})" if len(letters) > 1 else "Environment"
         yield f"{label}: {environment.line(record['environment'])}."
+
+
+def _untimed(results: Results) -> Iterator[str]:
+    """Whose latency stands in no table, of records of an earlier version."""
+    planned = (r for r in results.records if r["trial"]["id"] in results.plan["trials"])
+    trials = {r["trial"]["id"] for r in planned if costs.timed_all_templates(r)}
+    if regimes := dict.fromkeys(results.plan["trials"][trial]["regime"] for trial in sorted(trials)):
+        yield f"No latency of {', '.join(regimes)}: an earlier version took the time of all templates at once."
 
 
 class _Place(NamedTuple):
@@ -193,7 +202,7 @@ def sections(results: Sequence[Results]) -> list[Section]:
                 forgetting=list(_largest(tables.forgetting, "forgetting", forgetting(one), letters)),
                 sequences=list(_largest(tables.sequence, "after", sequence(one), letters)),
                 failures=tables.rendered([tables.failures(failures(one)), tables.not_applicable(own)]),
-                notes=[*left_out(one), *remarks, *_environments(one, letters)],
+                notes=[*left_out(one), *remarks, *_untimed(one), *_environments(one, letters)],
                 figures=list(_figures(possible, letters, f"-{index}" if len(results) > 1 else "", regimes)),
             )
         )

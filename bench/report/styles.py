@@ -9,16 +9,16 @@ from typing import Any
 
 KINDS = {
     "zero-shot": ("#000000", "o"),
-    "few-shot": ("#7F7F7F", "s"),
+    "few-shot": ("#7F7F7F", "p"),
     "linear-probe": ("#56B4E9", "^"),
     "partial": ("#009E73", "D"),
     "lora": ("#D55E00", "v"),
-    "full": ("#0072B2", "*"),
+    "full": ("#0072B2", "s"),
     "continued-pretraining": ("#CC79A7", "P"),
     "retrain": ("#E69F00", "X"),
 }
 """Okabe & Ito's colours, told apart with any colour vision; the markers tell them apart in grey."""
-OTHERS = (("#882255", "<"), ("#999933", ">"), ("#332288", "p"), ("#44AA99", "h"), ("#661100", "d"), ("#AA4499", "H"))
+OTHERS = (("#882255", "<"), ("#999933", ">"), ("#332288", "8"), ("#44AA99", "h"), ("#661100", "d"), ("#AA4499", "H"))
 """Paul Tol's, for regimes of other packages."""
 VARIATIONS: tuple[dict[str, Any], ...] = (
     {},

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import json
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from bench import plugins
 from bench.errors import TrialError
-from bench.modeling.answering import Loaded, Settings
+from bench.modeling.answering import Loaded, Remembering, Settings
 from bench.modeling.examples import Examples
 from bench.modeling.facts import Facts
 from bench.modeling.inference import batched, by_length
@@ -87,7 +87,8 @@ class Job:
     task has none; majority: the training pool's most frequent class; examples: a split's name → its texts or images and
     targets, opened when first asked for; shots: (input, answer in words), examples to stand in a prompt. start: a
     folder of the cache with the weights (`bench.training.start`) that models start from instead of the pretrained ones;
-    apart: what it has used of other trials' work too, by stage.
+    apart: what it has used of other trials' work too, by stage. prepared: None, but while the time of one answer is
+    taken (`one_answer`).
     """
 
     trial: Trial
@@ -117,6 +118,7 @@ class Job:
     apart: Json = field(default_factory=dict)
     decoding: Json = field(default_factory=dict)
     shots: list[tuple[Any, str]] = field(default_factory=list)
+    prepared: dict[Any, Any] | None = None
     _encoded: dict[str, Any] = field(default_factory=dict)
     _feature_seconds: dict[str, float] = field(default_factory=dict)
 
@@ -240,7 +242,10 @@ class Job:
 
         def predict(part: Part) -> Any:
             inputs = self.examples(part.split).inputs
-            return answer(loaded, [inputs[row] for row in part.indices.tolist()], self.settings(self.parameters))
+            asked = loaded
+            if self.prepared is not None and loaded.tokenizer is not None:
+                asked = replace(loaded, tokenizer=Remembering(loaded.tokenizer, self.prepared))
+            return answer(asked, [inputs[row] for row in part.indices.tolist()], self.settings(self.parameters))
 
         return Adapted.as_is(predict, loaded.model)
 
@@ -255,13 +260,30 @@ class Job:
             autocast=self.autocast,
             tick=lambda done, total: self.tick("predict", done, total),
             shots=self.shots,
+            prepared=self.prepared,
         )
+
+    @contextmanager
+    def one_answer(self) -> Iterator[None]:
+        """While the time of one answer is taken, the same again and again: the first template alone asks, and what is
+        ready before the model runs is so for every regime: the example's tokens or pixels, and labels' embeddings."""
+        self.prepared = {}
+        try:
+            yield
+        finally:
+            self.prepared = None
+
+    def templates(self, task: Any, default: Sequence[str]) -> Sequence[str]:
+        """Those of a task's parameters, or where it names none the default; one while the time of one answer is
+        taken."""
+        found: Sequence[str] = task.templates or default
+        return found if self.prepared is None else found[:1]
 
     def ask(self, way: str, loaded: Loaded, inputs: Sequence[Any], task: Any) -> np.ndarray:
         """A way of zero-shot's log-probabilities, float32 [templates, n, classes]. task: the task kind's parameters."""
         plugin = plugins.load("zeroshot", way)
         answers: np.ndarray = plugin.log_probabilities(
-            loaded, inputs, task.words(), task.templates or plugin.TEMPLATES, self.settings(task)
+            loaded, inputs, task.words(), self.templates(task, plugin.TEMPLATES), self.settings(task)
         )
         return answers
 

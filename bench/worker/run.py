@@ -154,6 +154,8 @@ def _measure(job: Job, order: Json, record: Json, build: Callable[[Trial], Job])
     before = sequence.begin(job, build) if "after" in trial.regime else None
     with job.memory.stage("train"):
         adapted: Adapted = module.adapt(job, module.Parameters.model_validate(trial.regime["parameters"]))
+    if "train" not in job.stages.seconds:  # nothing was trained: what loading took is no training's memory
+        job.memory.forget("train")
     _adapted(job, adapted, record)
     artifact: Json = {"curve": {"losses": job.fit.losses, "validations": job.fit.validations} if job.fit else {}}
     with job.memory.stage("inference"):
@@ -255,17 +257,19 @@ def _training(job: Job, fit: Fit, device: str) -> Json:
 
 
 def _inference(job: Job, adapted: Adapted, part: Part, stages: Stages) -> Json:
-    """Seconds for one example (median of a few), and examples per second of the whole test pass.
+    """Seconds of one answer (median of a few), and examples per second of the whole test pass, with all templates.
 
-    Features are cached, so a probe is charged what its backbone took.
+    One answer is by one template, to an example that is tokens or pixels already (`Job.one_answer`); features are
+    cached, so a probe is charged what its backbone took.
     """
     speed = {"examples_per_second": len(part.indices) / stages.seconds["test"]}
     if job.tokens_written:
         speed["tokens_per_second"] = job.tokens_written / stages.seconds["test"]
     first = Part(part.split, part.indices[:1], part.labels[:1])
     one = job.objective.one(job, part) if hasattr(job.objective, "one") else first
-    latency = job.feature_latency or clock.latency(lambda: adapted.predict(one), stages.synchronise)
-    return {"latency_seconds": latency, **speed}
+    with job.one_answer():
+        latency = job.feature_latency or clock.latency(lambda: adapted.predict(one), stages.synchronise)
+    return {"latency_seconds": latency, "latency_templates": 1, **speed}
 
 
 def _batches(training: Training, halved: int) -> tuple[int, int]:

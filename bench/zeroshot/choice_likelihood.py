@@ -31,8 +31,7 @@ PLAIN = ("{text} {label}",)
 
 def adapt(job: Job) -> Adapted:
     """Every template answers."""
-    templates = job.parameters.templates or PLAIN
-    return job.unlearnt(lambda loaded, inputs, how: compare(loaded, inputs, templates, how))
+    return job.unlearnt(lambda loaded, inputs, how: compare(loaded, inputs, job.templates(job.parameters, PLAIN), how))
 
 
 def used(job: Job) -> dict[str, Any]:

@@ -34,12 +34,12 @@ def applies(facts: Facts, modality: str, labels: Sequence[str], label_map: Mappi
 
 def adapt(job: Job) -> Adapted:
     """Each label's probability, by template."""
-    templates = job.parameters.templates or TEMPLATES
 
     def answer(loaded: Loaded, inputs: list[str], how: Settings) -> np.ndarray:
         """float32 [templates, n, labels]."""
         from scipy.special import expit
 
+        templates = job.templates(job.parameters, TEMPLATES)
         judged = entailment.log_likelihoods(loaded, inputs, job.labels, templates, how)
         yes, no = entailment.column(loaded.labels), _opposite(loaded.labels)
         found: np.ndarray = expit(judged[..., yes] - judged[..., no])

@@ -57,17 +57,21 @@ def log_probabilities(
     statements = [prompts.statement(template, label) for template in templates for label in labels]
     siglip = model.config.model_type.startswith("siglip")  # trained on padded text, without a mask
     positions = model.config.text_config.max_position_embeddings
-    encoding = loaded.tokenizer(
-        statements,
-        padding="max_length" if siglip else True,
-        padding_side="right",
-        truncation=True,
-        max_length=min(positions, loaded.tokenizer.model_max_length),
-        return_tensors="pt",
-    ).to(how.device)
-    text = {"input_ids": encoding["input_ids"]} | ({} if siglip else {"attention_mask": encoding["attention_mask"]})
-    with torch.inference_mode():
-        prompt = unit(model.get_text_features(**text))
+
+    def prompts_of_labels() -> torch.Tensor:
+        encoding = loaded.tokenizer(
+            statements,
+            padding="max_length" if siglip else True,
+            padding_side="right",
+            truncation=True,
+            max_length=min(positions, loaded.tokenizer.model_max_length),
+            return_tensors="pt",
+        ).to(how.device)
+        text = {"input_ids": encoding["input_ids"]} | ({} if siglip else {"attention_mask": encoding["attention_mask"]})
+        with torch.inference_mode():
+            return unit(model.get_text_features(**text))
+
+    prompt: torch.Tensor = how.known("statements", prompts_of_labels)
     found = answering.run_images(
         loaded,
         inputs,

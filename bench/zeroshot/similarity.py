@@ -55,8 +55,13 @@ def log_probabilities(
 
     statements = [prompts.statement(template, label) for template in templates for label in labels]
     texts = [prompts.plain(example) for example in inputs]
-    found = embeddings(loaded, texts + statements, how)
-    cosines = found[: len(texts)] @ found[len(texts) :].T
+    if how.prepared is None:  # in one pass, the examples' batches filled up
+        found = embeddings(loaded, texts + statements, how)
+        told, meant = found[: len(texts)], found[len(texts) :]
+    else:
+        meant = how.known("statements", lambda: embeddings(loaded, statements, how))
+        told = embeddings(loaded, texts, how)
+    cosines = told @ meant.T
     shape = (len(texts), len(templates), len(labels))
     return answering.normalised(SCALE * cosines.reshape(shape).swapaxes(0, 1))
 
