@@ -338,6 +338,8 @@ def list_(kind: str | None, as_json: bool) -> None:
         click.secho(folder, bold=True)
         for entry in entries:
             click.echo(f"  {entry['name']:28}{entry['summary']}")
+            if tuned := entry.get("tuned"):
+                click.echo(f"      tunes {tuned['parameter']}: [{tuned['low']:g}, {tuned['high']:g}] by default")
             for parameter in entry["parameters"]:
                 default = f" = {json.dumps(parameter['default'])}" if "default" in parameter else " (required)"
                 note = f"  # {parameter['description']}" if parameter["description"] else ""

@@ -196,6 +196,10 @@ def test_list_shows_every_plugin_and_parameter() -> None:
             for parameter in schema.model_fields if schema else ():
                 assert re.search(rf"^      {parameter}: ", shown, re.MULTILINE)
     assert list(json.loads(bench("list", "regimes", "--json")[0])) == ["regimes"]
+    assert "tunes learning_rate: [0.0003, 0.01] by default" in shown
+    ranges = {one["name"]: one.get("tuned") for one in found["regimes"]}
+    assert ranges["linear-probe"] == {"parameter": "C", "low": 1e-5, "high": 10.0}
+    assert ranges["zero-shot"] is None
 
 
 def test_status_and_report_of_what_has_run(tmp_path: Path) -> None:

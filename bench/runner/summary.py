@@ -126,8 +126,9 @@ def _kept_plan(path: Path) -> Json:
 
 
 def describe(kind: str, name: str) -> Json:
-    """A plugin's name, one-line summary and parameters."""
+    """A plugin's name, one-line summary and parameters; of a regime also what is tuned, over which range."""
     module = plugins.load(kind, name)
+    tuned = getattr(module, "TUNED", None)
     schema = getattr(module, "Parameters", None)
     fields = schema.model_fields if schema else {}
     return {
@@ -142,6 +143,7 @@ def describe(kind: str, name: str) -> Json:
             }
             for field, info in fields.items()
         ],
+        **({"tuned": tuned._asdict()} if tuned else {}),
     }
 
 
