@@ -31,3 +31,4 @@ class Row(StrEnum):
     ODD_FILE = "a data file in another dialect, damaged, or nested without end"
     LINKS = "a link in the results folder"
     FOLDER_GONE = "the results folder removed or renamed while a sweep runs"
+    ODD_ROWS = "rows without a label, an answer, a word or a tag"

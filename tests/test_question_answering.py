@@ -192,6 +192,16 @@ def test_rows_that_do_not_fit_are_named(question: str, found: Any, said: str) ->
         kind.examples(data, columns, kind.Parameters(), "here")
 
 
+def test_where_an_answer_stands_is_not_asked_where_nothing_is_learnt() -> None:
+    columns = {role: role for role in kind.COLUMNS}
+    found = [{"text": ["joy"], "answer_start": [-1]}, {"text": ["joy", "a joy"], "answer_start": [2]}, {"text": ["a"]}]
+    data = Columns(question=["who"] * 3, context=["a joy"] * 3, answers=found)
+    tested = kind.test_examples(data, columns, kind.Parameters(), "here")
+    assert [target["text"] for target in tested.targets or ()] == [["joy"], ["joy", "a joy"], ["a"]]
+    with pytest.raises(DataError, match=r"here, row 0.*does not stand at -1.*; also here, 2 rows \(1, 2\).*expected"):
+        kind.examples(data, columns, kind.Parameters(), "here")
+
+
 def test_answers_that_are_null_are_none() -> None:
     columns = {role: role for role in kind.COLUMNS}
     null = {"text": None, "answer_start": None, "more": 1}

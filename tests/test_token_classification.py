@@ -73,6 +73,8 @@ def test_subsets_hold_the_rarest_entities() -> None:
         ([["a", "b"]], [["O"]], "here, row 0: 2 words and 1 tags"),
         ([["a"]], [["B-x"]], "here, row 0: tag 'B-x' is not among labels; known: O, B-film, I-film, B-end"),
         ([["a"]], [[7]], "tag 7 is not among labels"),
+        ([["a", None], ["b"]], [["O", "O"], ["O"]], "here, row 0, column 'tokens': word None is no text"),
+        ([["a"], None], [[None], None], "row 0: tag None is not among labels.*also here, row 1: 0 words and 0 tags"),
     ],
 )
 def test_tags_that_do_not_fit_are_named(tokens: Any, tags: Any, said: str) -> None:

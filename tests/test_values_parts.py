@@ -61,7 +61,7 @@ def test_a_feature_of_class_labels_names_them() -> None:
     ("given", "said"),
     [
         ([["red"], ["pink"]], "here, row 1, column 'labels': label 'pink' is not among labels"),
-        (["red", "blue"], "row 0, column 'labels': 'red' is no list of labels; give every example a list"),
+        (["red", "blue"], r"2 rows \(0, 1\), column 'labels': 'red' is no list of labels; give every example a list"),
         ([["red"], None], "row 1, column 'labels': the label is missing"),
         ([[2], [0, 1, 1]], "row 1, column 'labels': names label 'green' twice"),
     ],
@@ -89,7 +89,7 @@ def test_values_are_stratified_by_their_quantiles() -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (["1", "2"], "here, row 0, column 'value': '1' is no number"),
+        (["1,5"], "here, row 0, column 'value': '1,5' is no number; write it with a point"),
         ([1.0, None], "row 1, column 'value': None is no number"),
         ([1.0, float("nan")], "row 1, column 'value': nan is no number"),
         ([-1.0, -1.0], r"every value is -1 \(values that the Hub hides"),

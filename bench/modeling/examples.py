@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Collection, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from bench.errors import DataError, did_you_mean
+from bench.modeling.problems import Problems
 from bench.suite.parameters import TaskParameters
 
 
@@ -58,10 +60,19 @@ def class_words(dataset: Any, column: str, parameters: Labelled, place: str, *, 
     names = _class_names(dataset, column)
     if names is not None:
         return list(names)
-    values = sorted(set(_flat(dataset, column, place)[1] if sets else _values(dataset, column, place)), key=str)
-    if len(values) > 1000 or len(values) < 2 or isinstance(values[0], float):
+    found = _flat(dataset, column, place)[1] if sets else _whole(_values(dataset, column, place))
+    values = sorted(set(found), key=str)
+    fraction = next((value for value in values if isinstance(value, float)), None)
+    if fraction is not None:
         raise DataError(
-            f"{place}: column '{column}' has {len(values)} distinct values; list the task's classes under labels"
+            f"{place}: column '{column}' holds numbers such as {fraction}, which are no classes; `kind: "
+            "text-regression` predicts numbers"
+        )
+    if len(values) > 1000 or len(values) < 2:
+        few = f": {values[0]!r} alone" if len(values) == 1 else ""
+        raise DataError(
+            f"{place}: column '{column}' has {len(values)} distinct value{'s' * (len(values) != 1)}{few}, and classes "
+            "are 2 to 1000; name another column, or list the task's classes under labels"
         )
     return [str(value) for value in values]
 
@@ -72,7 +83,7 @@ def labels_of(dataset: Any, column: str, parameters: Labelled, place: str) -> np
     Looked up by value or class name; where labels are but words for them, class labels and integers count classes.
     Raises DataError with the row.
     """
-    values = _values(dataset, column, place)
+    values = _whole(_values(dataset, column, place), parameters.labels)
     return _numbers(dataset, column, parameters, place, range(len(values)), values)
 
 
@@ -84,12 +95,13 @@ def label_sets_of(dataset: Any, column: str, parameters: Labelled, place: str) -
     rows, values = _flat(dataset, column, place)
     found = np.zeros((len(dataset[column]), len(parameters.labels)), dtype=np.int8)
     np.add.at(found, (np.array(rows, dtype=np.int64), _numbers(dataset, column, parameters, place, rows, values)), 1)
-    if (found > 1).any():
-        row, label = np.argwhere(found > 1)[0]
-        raise DataError(
-            f"{place}, row {row}, column '{column}': names label '{parameters.words()[label]}' twice; give every "
-            "example a list of its labels, not a number for each label there is"
-        )
+    problems = Problems(place)
+    for row, label in np.argwhere(found > 1).tolist():
+        problems.add(
+            row, column, f"names label '{parameters.words()[label]}' twice; give every example a list of its labels, "
+            "not a number for each label there is", "twice"
+        )  # fmt: skip
+    problems.check()
     return found
 
 
@@ -118,42 +130,59 @@ def _numbers(
         values = [names[v] if 0 <= v < len(names) else v for v in values]
     else:
         values = [str(v) for v in values]
+    problems = Problems(place)
     for row, value in zip(rows, values, strict=True):
         if value not in known:
-            hint = did_you_mean(value, keys) if isinstance(value, str) else f"; known: {', '.join(map(str, known))}"
-            why = " (labels that the Hub hides look like this)" if value in (-1, "-1") else ""
-            raise DataError(f"{place}, row {row}, column '{column}': label {value!r} is not among labels{hint}{why}")
+            problems.add(row, column, _unknown(value, tuple(keys), tuple(known)))
+    problems.check()
     return np.array([known[value] for value in values], dtype=np.int64)
 
 
+@functools.cache
+def _unknown(value: Any, keys: tuple[str, ...], known: tuple[Any, ...]) -> str:
+    hint = did_you_mean(value, keys) if isinstance(value, str) else f"; known: {', '.join(map(str, known))}"
+    why = " (labels that the Hub hides look like this)" if value in (-1, "-1") else ""
+    return f"label {value!r} is not among labels{hint}{why}"
+
+
 def _values(dataset: Any, column: str, place: str, *, sets: bool = False) -> list[Any]:
-    """The label column. Raises DataError with the first row that has no label."""
+    """The label column. Raises DataError with the rows that have no label."""
     values = list(dataset[column])
+    problems = Problems(place)
     for row, value in enumerate(values):
         if value is None or value != value:
-            raise DataError(
-                f"{place}, row {row}, column '{column}': the label is missing; fill it in or leave the row out"
+            problems.add(row, column, "the label is missing; fill it in or leave the row out")
+        elif isinstance(value, list) and not sets:
+            said = (
+                f"{str(value)[:40]} is a list; `kind: multi-label-classification` takes any number of labels an example"
             )
-        if isinstance(value, list) and not sets:
-            raise DataError(
-                f"{place}, row {row}, column '{column}': {value!r} is a list; `kind: multi-label-classification` takes "
-                "any number of labels an example"
-            )
+            problems.add(row, column, said, "list")
+    problems.check()
+    return values
+
+
+def _whole(values: list[Any], keys: Collection[str] = ()) -> list[Any]:
+    """Of numbers such as 1.0, which pandas makes of 1 where a field is empty, the whole ones, unless keys hold 1.0."""
+    if all(isinstance(value, float) and value.is_integer() and str(value) not in keys for value in values):
+        return [int(value) for value in values]
     return values
 
 
 def _flat(dataset: Any, column: str, place: str) -> tuple[list[int], list[Any]]:
-    """The labels in a column of lists, one after another, and their rows. Raises DataError with the row."""
+    """The labels in a column of lists, one after another, and their rows. Raises DataError with the rows."""
     rows: list[int] = []
     values: list[Any] = []
+    problems = Problems(place)
     for row, found in enumerate(_values(dataset, column, place, sets=True)):
         if not isinstance(found, list) or any(value is None or isinstance(value, list) for value in found):
-            raise DataError(
-                f"{place}, row {row}, column '{column}': {found!r} is no list of labels; give every example a list, "
-                "which jsonl and parquet can hold"
+            said = (
+                f"{str(found)[:40]!r} is no list of labels; give every example a list, which jsonl and parquet can hold"
             )
+            problems.add(row, column, said, "no list")
+            continue
         rows += [row] * len(found)
         values += found
+    problems.check()
     return rows, values
 
 

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 
 from bench.errors import DataError
 from bench.modeling.examples import Examples
+from bench.modeling.problems import Problems
 from bench.modeling.writers import Decoding
 from bench.suite.parameters import TaskParameters
 
@@ -48,13 +49,12 @@ def examples(
     """The examples of two columns. A list of texts is a text in parts in the source, several references in the target.
 
     read: what makes a source of a value, given the value's place, where that is not `text`. Raises DataError naming
-    the column and the row.
+    the column and the rows.
     """
-    read = read or text
-    sources = [read(value, f"{place}, row {row}, column '{source}'") for row, value in enumerate(dataset[source])]
-    references = [
-        _references(value, f"{place}, row {row}, column '{target}'") for row, value in enumerate(dataset[target])
-    ]
+    problems = Problems(place)
+    sources = problems.each(dataset[source], source, read or text)
+    references = problems.each(dataset[target], target, _references)
+    problems.check()
     return Examples(sources, np.zeros(len(sources), dtype=np.int64), references)
 
 

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from bench.errors import DataError
 from bench.modeling.examples import Examples
 from bench.modeling.facts import Facts
+from bench.modeling.problems import Problems
 from bench.modeling.readers import reader
 from bench.suite.parameters import TaskParameters
 
@@ -48,12 +49,14 @@ def refuses(facts: Facts, parameters: Parameters) -> str | None:
 
 
 def examples(dataset: Any, columns: dict[str, str], parameters: Parameters, place: str) -> Examples:
-    """The rows; subsets hold their share of empty ones. Raises DataError naming the column and the row."""
+    """The rows; subsets hold their share of empty ones. Raises DataError naming the column and the rows."""
     column = columns["text"]
     texts = ["" if text is None else text for text in dataset[column]]
+    problems = Problems(place)
     for row, text in enumerate(texts):
         if not isinstance(text, str):
-            raise DataError(f"{place}, row {row}, column '{column}': expected a text, found {str(text)[:40]!r}")
+            problems.add(row, column, f"expected a text, found {str(text)[:40]!r}", "no text")
+    problems.check()
     if not any(text.strip() for text in texts):
         raise DataError(f"{place}, column '{column}': every row is empty; name another column")
     return Examples(texts, np.array([bool(text.strip()) for text in texts], dtype=np.int64))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from bench.errors import DataError
 from bench.modeling.examples import Examples
+from bench.modeling.problems import Problems
 from bench.suite.parameters import TaskParameters
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Parameters(TaskParameters):
 
 def examples(dataset: Any, columns: dict[str, str], parameters: Parameters, place: str) -> Examples:
     """Inputs are (context, choice, choice, …), a question joined to its context by a space; labels and targets the
-    position of the right choice. Raises DataError with the row.
+    position of the right choice. Raises DataError with the rows.
 
     choices: a column of lists; or of mappings with `text` and `label`, the choices' names; or several columns, whose
     names are then the choices'. label: a position from 0, a choice's name, a choice itself, or a letter from A.
@@ -43,15 +43,23 @@ def examples(dataset: Any, columns: dict[str, str], parameters: Parameters, plac
     names = [name.strip() for name in columns["choices"].split(",")]
     found = list(zip(*(dataset[name] for name in names), strict=True)) if several else dataset[columns["choices"]]
     inputs, targets = [], []
+    problems = Problems(place)
     for row, (own, label) in enumerate(zip(found, dataset[columns["label"]], strict=True)):
-        where = f"{place}, row {row}"
         context = " ".join(str(part[row]) for part in contexts if part[row])
         called = names if several else own.get("label") or [] if isinstance(own, Mapping) else []
         choices = [*own.get("text", [])] if isinstance(own, Mapping) else [*(own or [])]
         if len(choices) < 2 or not all(isinstance(choice, str) and choice.strip() for choice in choices):
-            raise DataError(f"{where}, column '{columns['choices']}': expected two texts or more, found {_short(own)}")
-        targets.append(_position(label, choices, called, f"{where}, column '{columns['label']}'"))
+            problems.add(row, columns["choices"], f"expected two texts or more, found {_short(own)}", "texts")
+            continue
+        position = _position(label, choices, called)
+        if position is None:
+            hidden = " (labels that the Hub hides look like this)" if label in (-1, "-1", "", None) else ""
+            said = f"{_short(label)} names none of the {len(choices)} choices{hidden}"
+            problems.add(row, columns["label"], said, "position")
+            continue
+        targets.append(position)
         inputs.append((context, *choices))
+    problems.check()
     return Examples(inputs, np.array(targets, dtype=np.int64), targets)
 
 
@@ -69,16 +77,13 @@ def load(target: Path) -> Choices:
     return choosing.load(target)
 
 
-def _position(label: Any, choices: Sequence[str], names: Sequence[str], place: str) -> int:
-    """Which choice the label means. Raises DataError."""
+def _position(label: Any, choices: Sequence[str], names: Sequence[str]) -> int | None:
+    """Which choice the label means."""
     letters = [chr(ord("A") + number) for number in range(min(len(choices), 26))]
     for known in (names, choices, letters, [str(number) for number in range(len(choices))]):
         if isinstance(label, str) and label.strip() in known:
             return list(known).index(label.strip())
-    if isinstance(label, int) and not isinstance(label, bool) and 0 <= label < len(choices):
-        return label
-    hidden = " (labels that the Hub hides look like this)" if label in (-1, "-1", "", None) else ""
-    raise DataError(f"{place}: {_short(label)} names none of the {len(choices)} choices{hidden}")
+    return label if isinstance(label, int) and not isinstance(label, bool) and 0 <= label < len(choices) else None
 
 
 def _short(value: Any) -> str:

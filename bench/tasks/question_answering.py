@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import Field, field_validator
 
-from bench.errors import DataError
 from bench.modeling import written
 from bench.modeling.examples import Examples
+from bench.modeling.problems import Problems
 from bench.modeling.writers import Decoding, extracts
 
 if TYPE_CHECKING:
@@ -52,23 +52,39 @@ class Parameters(written.Written):
         return template
 
 
-def examples(dataset: Any, columns: dict[str, str], parameters: Parameters, place: str) -> Examples:
+def examples(
+    dataset: Any, columns: dict[str, str], parameters: Parameters, place: str, *, judged: bool = False
+) -> Examples:
     """Pairs of question and context, and their answers; subsets are stratified by whether there is one.
 
-    Raises DataError with the row.
+    judged: whether nothing is learnt from them, so that nobody asks where an answer stands. Raises DataError with the
+    rows.
     """
     questions, contexts, answers = (list(dataset[columns[role]]) for role in COLUMNS)
-    for row, (question, context, found) in enumerate(zip(questions, contexts, answers, strict=True)):
+    problems = Problems(place)
+    read = []
+    for row, (question, context, given) in enumerate(zip(questions, contexts, answers, strict=True)):
         for role, text in (("question", question), ("context", context)):
             if not isinstance(text, str) or not text.strip():
-                raise DataError(f"{place}, row {row}: column '{columns[role]}' holds no text; leave the row out")
-        where = f"{place}, row {row}, column '{columns['answers']}'"
-        _check(found, context, where)
-        if not found["text"] and not parameters.unanswerable:
-            raise DataError(f"{where}: no answer; set `unanswerable: true`, or leave the row out")
-    answers = [{key: found[key] or [] for key in ("text", "answer_start")} for found in answers]
-    none = np.array([not found["text"] for found in answers], dtype=np.int64)
-    return Examples(list(zip(questions, contexts, strict=True)), none, answers)
+                problems.add(row, None, f"column '{columns[role]}' holds no text; leave the row out")
+        found = _read(given)
+        if found is None or (not judged and len(found["text"]) != len(found["answer_start"])):
+            problems.add(row, columns["answers"], f"expected {_SHAPE}, found {str(given)[:60]!r}", "shape")
+        elif not found["text"] and not parameters.unanswerable:
+            problems.add(row, columns["answers"], "no answer; set `unanswerable: true`, or leave the row out")
+        elif judged:
+            read.append({"text": found["text"], "answer_start": [-1] * len(found["text"])})
+        else:
+            read.append(found)
+            _check_places(problems, row, columns["answers"], found, context)
+    problems.check()
+    none = np.array([not found["text"] for found in read], dtype=np.int64)
+    return Examples(list(zip(questions, contexts, strict=True)), none, read)
+
+
+def test_examples(dataset: Any, columns: dict[str, str], parameters: Parameters, place: str) -> Examples:
+    """The same of a split that answers are only compared with: where an answer stands is not asked."""
+    return examples(dataset, columns, parameters, place, judged=True)
 
 
 def encode(folder: Path, examples: Examples, parameters: Parameters, target: Path) -> None:
@@ -116,17 +132,20 @@ def baseline(source: tuple[str, str]) -> str:
     return written.sentences(source[1])[0]
 
 
-def _check(found: Any, context: str, place: str) -> None:
-    """Raises DataError unless these are answers that stand where they say."""
-    known = isinstance(found, dict) and {"text", "answer_start"} <= found.keys()
-    texts, starts = (found["text"] or [], found["answer_start"] or []) if known else (None, None)
-    if not isinstance(texts, list) or not isinstance(starts, list) or len(texts) != len(starts):
-        raise DataError(f"{place}: expected {_SHAPE}, found {str(found)[:60]!r}")
-    for text, start in zip(texts, starts, strict=True):
-        if not isinstance(text, str) or not text.strip() or type(start) is not int:
-            raise DataError(f"{place}: expected {_SHAPE}, found {str(found)[:60]!r}")
-        if start < 0 or context[start : start + len(text)] != text:
-            raise DataError(
-                f"{place}: '{text[:40]}' does not stand at {start} of its context; mend answer_start (it counts "
-                f"characters from 0), or leave the row out"
-            )
+def _read(found: Any) -> dict[str, list[Any]] | None:
+    """The answers' texts, and where they are said to stand; None where these are none."""
+    if not isinstance(found, dict) or "text" not in found:
+        return None
+    texts, starts = found["text"] or [], found.get("answer_start") or []
+    if not isinstance(texts, list) or not all(isinstance(text, str) and text.strip() for text in texts):
+        return None
+    return {"text": texts, "answer_start": list(starts)}
+
+
+def _check_places(problems: Problems, row: int, column: str, found: dict[str, list[Any]], context: Any) -> None:
+    """Adds an answer that does not stand where it says."""
+    for text, start in zip(found["text"], found["answer_start"], strict=True):
+        if type(start) is not int or start < 0 or str(context)[start : start + len(text)] != text:
+            said = f"'{text[:40]}' does not stand at {start} of its context; mend answer_start (it counts characters "
+            problems.add(row, column, said + "from 0), or leave the row out", "start")
+            return

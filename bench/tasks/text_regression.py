@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Annotated, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from pydantic import Field
 
 from bench.errors import DataError
 from bench.modeling.examples import Examples
+from bench.modeling.problems import Problems
 from bench.suite.parameters import TaskParameters
 from bench.tasks import text_classification
 from bench.tasks.text_classification import encode, load
@@ -34,15 +36,25 @@ class Parameters(TaskParameters):
 def examples(dataset: Any, columns: dict[str, str], parameters: Parameters, place: str) -> Examples:
     """The data set's texts (or pairs) and values; subsets are stratified by the value's quantiles.
 
-    Raises DataError naming the column, row and value.
+    Raises DataError naming the column, rows and a value.
     """
     values = list(dataset[columns["value"]])
-    where = f"column '{columns['value']}'"
+    problems = Problems(place)
     for row, value in enumerate(values):
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise DataError(f"{place}, row {row}, {where}: {value!r} is no number; correct it or leave the row out")
+            way = (
+                "write it with a point" if re.fullmatch(r"-?\d+,\d+", str(value)) else "correct it or leave the row out"
+            )
+            problems.add(row, columns["value"], f"{_short(value)} is no number; {way}", "no number")
+    problems.check()
     if len(values) > 1 and set(values) == {-1}:
-        raise DataError(f"{place}, {where}: every value is -1 (values that the Hub hides look like this)")
+        raise DataError(
+            f"{place}, column '{columns['value']}': every value is -1 (values that the Hub hides look like this)"
+        )
     edges = np.unique(np.quantile(values, np.arange(1, STRATA) / STRATA))
     strata = np.searchsorted(edges, values)
     return Examples(text_classification.inputs(dataset, columns, place), strata, [float(value) for value in values])
+
+
+def _short(value: Any) -> str:
+    return repr(value[:40] if isinstance(value, str) else value)

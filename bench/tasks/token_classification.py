@@ -10,6 +10,7 @@ from pydantic import Field
 
 from bench.errors import DataError
 from bench.modeling.examples import Examples, rarest
+from bench.modeling.problems import Problems
 from bench.suite.parameters import TaskParameters
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def label_words(dataset: Any, columns: dict[str, str], parameters: Parameters, p
     names = _names(dataset.features[columns["tags"]])
     if names is not None:
         return names
-    found = sorted({tag for tags in dataset[columns["tags"]] for tag in tags}, key=str)
+    found = sorted({tag for tags in dataset[columns["tags"]] for tag in tags or () if tag is not None}, key=str)
     if not 2 <= len(found) <= 1000 or not all(isinstance(tag, str) for tag in found):
         raise DataError(
             f"{place}: column '{columns['tags']}' holds no tag names; list them under labels in their order"
@@ -52,21 +53,25 @@ def label_words(dataset: Any, columns: dict[str, str], parameters: Parameters, p
 def examples(dataset: Any, columns: dict[str, str], parameters: Parameters, place: str) -> Examples:
     """Lists of words and of tag numbers; subsets are stratified by the rarest entity an example holds.
 
-    Raises DataError with the row.
+    Raises DataError with the rows.
     """
-    words, tags = [list(row) for row in dataset[columns["tokens"]]], list(dataset[columns["tags"]])
+    words, tags = ([list(row or ()) for row in dataset[columns[role]]] for role in ("tokens", "tags"))
     known = {name: number for number, name in enumerate(parameters.labels)}
     targets = []
+    problems = Problems(place)
     for row, (own, found) in enumerate(zip(words, tags, strict=True)):
         numbers = [known.get(tag, -1) if isinstance(tag, str) else tag for tag in found]
+        wrong = [tag for tag, n in zip(found, numbers, strict=True) if type(n) is not int or not 0 <= n < len(known)]
+        odd = next((word for word in own if not isinstance(word, str)), "")
         if len(own) != len(found) or not own:
-            raise DataError(f"{place}, row {row}: {len(own)} words and {len(found)} tags; give every word one")
-        if not all(isinstance(n, int) and 0 <= n < len(known) for n in numbers):
-            wrong = next(
-                t for t, n in zip(found, numbers, strict=True) if not (isinstance(n, int) and 0 <= n < len(known))
-            )
-            raise DataError(f"{place}, row {row}: tag {wrong!r} is not among labels; known: {', '.join(known)}")
-        targets.append(np.array(numbers, dtype=np.int64))
+            problems.add(row, None, f"{len(own)} words and {len(found)} tags; give every word one", "unequal")
+        elif odd != "":
+            problems.add(row, columns["tokens"], f"word {odd!r} is no text; correct it or leave the row out", "no text")
+        elif wrong:
+            problems.add(row, None, f"tag {wrong[0]!r} is not among labels; known: {', '.join(known)}")
+        else:
+            targets.append(np.array(numbers, dtype=np.int64))
+    problems.check()
     return Examples(words, rarest([_kinds(tags.tolist(), list(known)) for tags in targets]), targets)
 
 

@@ -18,7 +18,7 @@ def opened(dataset: Any, role: str, column: str, place: str) -> Any:
         return dataset
     outer = max((c for c in dataset.column_names if column.startswith(f"{c}.")), key=len, default=None)
     if outer is None:
-        known = ", ".join(dataset.column_names)
+        known = ", ".join(name if name == name.strip() else repr(name) for name in dataset.column_names)
         raise DataError(
             f"{place}: no column '{column}'; it has {known}; say which under columns (columns: {{{role}: …}})"
         )

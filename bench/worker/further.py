@@ -55,7 +55,8 @@ def examples(kind: Any, dataset: Any, columns: Json, parameters: Any, given: Any
     """
     own = given if kind.GIVES != "tags" else _tags(dataset.features[columns["tags"]], given)
     if not own:
-        return kind.examples(dataset, columns, parameters, place)  # type: ignore[no-any-return]
+        read = getattr(kind, "test_examples", kind.examples)
+        return read(dataset, columns, parameters, place)  # type: ignore[no-any-return]
     words = parameters.words()
     for word in _words(given or ()):
         if word not in words:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 from bench import plugins
 from bench.errors import DataError
 from bench.modeling.examples import Examples
+from bench.modeling.problems import RowsError
 from bench.store.cache import cached
 from bench.suite.trial import Json
 from bench.training.seeding import ranks
@@ -44,7 +46,7 @@ class Material:
             if origin not in self._opened:
                 self._opened[origin] = open_splits(asked, location, "the task's data")
             dataset = self._opened[origin][_source_split(asked, split)].select(self.rows[split])
-            self._examples[split] = _examples(self.task, split, dataset, asked["columns"], "the task's data")
+            self._examples[split] = _examples(self.task, split, dataset, asked, "the task's data")
         return self._examples[split]
 
 
@@ -103,15 +105,28 @@ def _source_split(task: Json, split: str) -> str:
     return str(task["splits"]["train"] if isinstance(name, float) else name)
 
 
-def _examples(task: Json, split: str, dataset: Any, columns: Json, place: str) -> Examples:
+def _examples(task: Json, split: str, dataset: Any, asked: Json, place: str) -> Examples:
+    """asked: the task with the data that the split is of."""
     plugin, parameters = task_of(task)
-    if split in task["splits"]:
-        return plugin.examples(dataset, columns, parameters, place)  # type: ignore[no-any-return]
-    return further.examples(plugin, dataset, columns, parameters, further.labels_of(task, split), place)
+    if split not in task["splits"]:
+        given = further.labels_of(task, split)
+        return further.examples(plugin, dataset, asked["columns"], parameters, given, place)
+    judged = split == "test" and isinstance(task["splits"]["test"], str)
+    read = getattr(plugin, "test_examples", plugin.examples) if judged else plugin.examples
+    return read(dataset, asked["columns"], parameters, place)  # type: ignore[no-any-return]
+
+
+def place_of(task: Json, location: Json, split: str) -> Callable[[list[int]], str]:
+    """Where rows of a split stand in their file, as far as the source can tell."""
+    source = plugins.load("data", task["data"]["source"])
+    if not hasattr(source, "places"):
+        return lambda rows: ""
+    parameters = source.Parameters.model_validate(task["data"]["parameters"] | location)
+    return lambda rows: str(source.places(parameters, _source_split(task, split), rows))
 
 
 def _fill(task: Json, location: Json, also: Json, place: str, target: Path) -> None:
-    examples, rows = {}, {}
+    examples, rows, wrong = {}, {}, list[str]()
     for origin, names in (("", list(task["splits"])), *((split, [split]) for _, split in further.splits(task))):
         asked, own_location = further.source(task, location, also, origin)
         where = f"{place}, {further.title(origin)}" if origin else place
@@ -121,8 +136,13 @@ def _fill(task: Json, location: Json, also: Json, place: str, target: Path) -> N
             here = f"{where}, split {_source_split(asked, split)}"
             if len(dataset) == 0:
                 raise DataError(f"{here}: it has no examples")
-            examples[split] = _examples(task, split, dataset, asked["columns"], here)
+            try:
+                examples[split] = _examples(task, split, dataset, asked, here)
+            except RowsError as error:
+                wrong.append(str(error.at(place_of(asked, own_location, split))))
             rows[split] = np.arange(len(dataset))
+    if wrong:
+        raise DataError("; also ".join(dict.fromkeys(wrong)))
     keys = {split: [_key(value) for value in found.inputs] for split, found in examples.items()}
     fraction = task["splits"]["test"]
     if isinstance(fraction, float):  # by content, so that equal examples fall on one side
@@ -137,10 +157,26 @@ def _fill(task: Json, location: Json, also: Json, place: str, target: Path) -> N
         rows[split] = fresh
     for split in rows:
         if len(rows[split]) == 0:
-            raise DataError(f"{place}, split {split}: no example is left after those of the test split are taken out")
+            raise DataError(f"{place}: {_nothing_left(task, split, len(keys[split]))}")
         np.save(target / f"{split}-rows.npy", rows[split])
         np.save(target / f"{split}-labels.npy", examples[split].labels[rows[split]])
     (target / "facts.json").write_text(json.dumps({"splits": list(rows), "dropped": dropped}))
+
+
+def _nothing_left(task: Json, split: str, count: int) -> str:
+    """Why a split is empty once the examples of the test split are taken out."""
+    names = task["splits"]
+    if isinstance(names["test"], float):
+        return f"no example is left for {split}: by content, all {count} fall to one side of `test: {names['test']:g}`"
+    if names[split] == names["test"]:
+        return (
+            f"{split} and test both name the split '{names['test']}', so nothing is left to learn from; name another "
+            "under splits, or give `test` as a fraction of train (splits: {test: 0.2})"
+        )
+    return (
+        f"all {count} examples of the split '{names[split]}' also stand in the test split '{names['test']}' and are "
+        f"left out; are they the same file? Name another, or give `test` as a fraction of train (splits: {{test: 0.2}})"
+    )
 
 
 def _key(value: Any) -> bytes:

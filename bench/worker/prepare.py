@@ -12,6 +12,7 @@ import numpy as np
 
 from bench import plugins
 from bench.modeling.facts import Facts
+from bench.modeling.problems import RowsError
 from bench.suite.trial import Json
 from bench.worker import further, material
 
@@ -55,7 +56,10 @@ def _task(order: Json) -> Json:
         material.open_splits(*further.source(task, order["location"], also, split), f"{place}, {further.title(split)}")
     if classes and not labels:
         train = splits[task["splits"]["train"]]
-        labels = kind.label_words(train, task["columns"], asked, place)
+        try:
+            labels = kind.label_words(train, task["columns"], asked, f"{place}, split {task['splits']['train']}")
+        except RowsError as error:
+            raise error.at(material.place_of(task, order["location"], "train")) from None
     if classes:
         task["parameters"]["labels"] = labels
     for metric in asked.metrics:

@@ -10,8 +10,11 @@ import pyarrow.parquet
 import pytest
 from rows import Row
 
+from bench import api
 from bench.data import files
 from bench.errors import DataError
+from bench.runner import lock as locks
+from bench.worker import job
 
 GOOD = pa.table({"text": ["a", "b"], "label": [0, 1]})
 
@@ -47,3 +50,25 @@ def test_rows_nested_without_end(tmp_path: Path, depth: int) -> None:
     path.write_text('{"text": ' + "[" * depth + "]" * depth + "}\n")
     with pytest.raises(DataError, match=r"a\.jsonl.*: .*(nested too deeply|Recursion level)"):
         files.lock(files.Parameters(files=path))
+
+
+@pytest.mark.fault(Row.ODD_ROWS)
+def test_null_words_and_tags(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(
+        '{"tokens": ["a"], "tags": ["O"]}\n{"tokens": ["a", null], "tags": ["O", "B-x"]}\n\n'
+        '{"tokens": ["b"], "tags": [null]}\n{"tokens": null, "tags": null}\n'
+    )
+    (tmp_path / "t.yaml").write_text(
+        "name: t\nmodels: {m: {folder: m}}\nregimes: {full: }\nsizes: [8]\n"
+        "tasks: {t: {kind: token-classification, data: {files: a.jsonl}, splits: {test: 0.3}}}\n"
+    )
+    orders = locks.orders(api.load_suite(tmp_path / "t.yaml"), {"models": {}, "tasks": {}, "regimes": {}})
+    answer = job.run(next(order for section, *_, order in orders if section == "tasks") | {"threads": 1}, print)
+    assert answer["error"] == "DataError"
+    place, *others = answer["message"].split("; also ")
+    assert place.startswith("task t, split train, row 1 (")
+    assert place.endswith("a.jsonl:2), column 'tokens': word None is no text; correct it or leave the row out")
+    assert [other.partition("): ")[2] for other in others] == [
+        "tag None is not among labels; known: B-x, O", "0 words and 0 tags; give every word one"
+    ]  # fmt: skip
