@@ -32,3 +32,5 @@ class Row(StrEnum):
     LINKS = "a link in the results folder"
     FOLDER_GONE = "the results folder removed or renamed while a sweep runs"
     ODD_ROWS = "rows without a label, an answer, a word or a tag"
+    CACHE = "an entry of the cache truncated, with bits flipped, or made by other versions"
+    CACHE_GONE = "the cache or the scratch folder deleted while a sweep runs"

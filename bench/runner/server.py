@@ -162,8 +162,9 @@ class Server:
     def result(self, job: str) -> Json | None:
         """What an ended job left, or None where it was killed before. Raises StoreError where it could not leave it."""
         if self._jobs[job].unwritten:
+            code = errno.ENOSPC if self._scratch.is_dir() else errno.ENOENT
             with _scratch_refused(self._scratch):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                raise OSError(code, os.strerror(code))
         try:
             found = json.loads(self._result(job).read_bytes())
         except (OSError, ValueError):
@@ -216,7 +217,9 @@ class Server:
                     return result["entry"]
 
     def _start(self) -> subprocess.Popen[bytes]:
-        with (self._scratch / "server.log").open("wb") as log:
+        with _scratch_refused(self._scratch):
+            log = (self._scratch / "server.log").open("wb")
+        with log:
             process = subprocess.Popen(
                 COMMAND,
                 stdin=subprocess.PIPE,
@@ -236,7 +239,8 @@ class Server:
         self._kill_running()
         self._deaths += 1
         if not self._started or self._deaths >= MOST_DEATHS:
-            log = (self._scratch / "server.log").read_bytes()[-LOG_END:].decode(errors="replace")
+            with _scratch_refused(self._scratch):
+                log = (self._scratch / "server.log").read_bytes()[-LOG_END:].decode(errors="replace")
             self._gone = f"{ending({'server': how})}; what had finished is kept, running again goes on\n{log}".rstrip()
         assert self._process.stdout is not None
         assert self._process.stdin is not None

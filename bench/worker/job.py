@@ -33,7 +33,7 @@ def run(order: Json, emit: Callable[[Json], None]) -> Json:
             last = now
             emit({"event": "progress", "stage": stage, "done": done, "total": total})
 
-    cache.waiting = lambda: tick("wait for another process", 0, None)
+    cache.waiting = lambda: tick("wait for the cache", 0, None)
     return _trial(order, tick)
 
 

@@ -7,6 +7,7 @@ import ctypes
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -114,6 +115,17 @@ def fills_scratch(emit: Emit) -> None:
         while True:
             file.write(bytes(1000))
             file.flush()
+
+
+def loses_scratch(emit: Emit) -> None:
+    """Nothing is left of what the runner and its jobs have in the temporary folder."""
+    for folder in Path(tempfile.gettempdir()).glob("retrain-bench-*"):
+        shutil.rmtree(folder)
+
+
+def kills_server_without_scratch(emit: Emit) -> None:
+    loses_scratch(emit)
+    kills_server(emit)
 
 
 def needs_helper(emit: Emit) -> None:
