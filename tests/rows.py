@@ -34,3 +34,7 @@ class Row(StrEnum):
     ODD_ROWS = "rows without a label, an answer, a word or a tag"
     CACHE = "an entry of the cache truncated, with bits flipped, or made by other versions"
     CACHE_GONE = "the cache or the scratch folder deleted while a sweep runs"
+    STOPPED = "the fork server or a trial is stopped (SIGSTOP), or the whole run is for a while"
+    FOLDER = "hostile modules in the current folder"
+    OUTPUT = "code that prints, or reads standard input, while the server imports it"
+    TIDIED = "the temporary folder is emptied in mid-run"

@@ -9,20 +9,17 @@ import os
 import selectors
 import shutil
 import signal
-import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from bench import errors
-from bench.errors import BenchError, StoreError
+from bench.errors import BenchError
 from bench.redact import redact
+from bench.runner import scratch
+from bench.runner.process import Process
 from bench.suite.trial import Json
 from bench.worker.server import DUMP, NO_RESULT
 
@@ -32,10 +29,12 @@ MOST_DEATHS = 3
 """Servers in a row that may die with no job ended between, before that is taken for no accident."""
 FAREWELL = 3.0
 """Seconds the server is given to see its jobs die."""
-COMMAND = (sys.executable, "-m", "bench.worker.server")
-PREFIX = "retrain-bench-"
-"""Of the scratch folder's name."""
+LOOK = 1.0
+"""Seconds at most between two looks at the server's clock."""
+COMMAND = (sys.executable, "-P", "-m", "bench.worker.server")
+"""-P: the current folder may hold a `torch.py`, or a folder `bench`; it is not looked into."""
 QUIET = {
+    "PYTHONSAFEPATH": "1",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
@@ -44,15 +43,18 @@ QUIET = {
     "TRANSFORMERS_VERBOSITY": "error",
     "TQDM_DISABLE": "1",
 }
-"""The server stays at one thread: children forked after two-threaded work hang. Jobs raise their own count."""
+"""The server stays at one thread: children forked after two-threaded work hang. Jobs raise their own count. What
+they start with Python does not look into the current folder either."""
 _CHUNK = 65536
+_ORDERS, _EVENTS = "orders", "events"
 
 
 @dataclass
 class _Job:
-    """A job under way or ended. pipe: what it prints comes from here; printed: the end of that; pid: once it runs;
-    unwritten: whether there was no room for its result."""
+    """A job under way or ended. place: its files, but for what follows the dot; pipe: what it prints comes from here;
+    printed: the end of that; pid: once it runs; unwritten: whether there was no room for its result."""
 
+    place: Path
     pipe: int
     printed: bytes = b""
     pid: int | None = None
@@ -72,14 +74,13 @@ class Server:
     """A running server; one that dies is replaced. A context manager: leaving it kills the server and every job."""
 
     def __init__(self) -> None:
-        self._scratch, self._hold = _scratch()
+        self._scratch, self._hold = scratch.new()
         self._count = 0
         self._jobs: dict[str, _Job] = {}
         self._running: set[str] = set()
         self._deaths = 0
         self._selector = selectors.DefaultSelector()
-        self._pending = b""
-        self._ready = self._started = False
+        self._started = False
         self._gone = ""
         self._process = self._start()
 
@@ -87,19 +88,10 @@ class Server:
         return self
 
     def __exit__(self, *_: object) -> None:
-        assert self._process.stdin is not None
-        if not self._ready:
+        if not self._process.ready:
             self._process.kill()  # it has no job yet, and would go on importing for seconds
-        with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.close()  # the server kills its jobs and ends
-        try:
-            self._process.wait(FAREWELL)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._process.leave(FAREWELL)
         self._kill_running()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
         self._selector.close()
         for name in list(self._jobs):
             self.forget(name)
@@ -110,18 +102,17 @@ class Server:
         """Start a job at once; returns its name, which its events carry."""
         self._count += 1
         job = f"job-{self._count}"
-        log = self._scratch / f"{job}.log"
-        with _scratch_refused(self._scratch):
+        place = self._room() / job
+        log = place.with_suffix(".log")
+        with scratch.refused(self._scratch):
             os.mkfifo(log)
             pipe = os.open(log, os.O_RDONLY | os.O_NONBLOCK)
-        self._jobs[job] = _Job(pipe)
+        self._jobs[job] = _Job(place, pipe)
         self._running.add(job)
         self._selector.register(pipe, selectors.EVENT_READ, job)
-        more = {"job": job, "result": str(self._result(job)), "log": str(log), "submitted": time.monotonic()}
-        assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError, ValueError):  # the server is dead: `events` will say so
-            self._process.stdin.write(json.dumps({**order, **more}).encode() + b"\n")
-            self._process.stdin.flush()
+        result = str(place.with_suffix(".json"))
+        more = {"job": job, "result": result, "log": str(log), "submitted": time.monotonic()}
+        self._send({**order, **more})
         return job
 
     def events(self, timeout: float) -> list[Json]:
@@ -133,24 +124,25 @@ class Server:
         if self._gone:
             raise BenchError(self._gone)
         found: list[Json] = []
-        for key, _ in self._selector.select(timeout):
-            if key.data is None:
+        for key, _ in self._selector.select(min(timeout, LOOK)):
+            if key.data == _EVENTS:
                 found += self._read()
+            elif key.data == _ORDERS:
+                self._send()
             elif not self._jobs[key.data].drain():
                 self._selector.unregister(key.fileobj)
-        if not found and self._process.poll() is not None:
-            return self._died()  # also where a job that outlives it holds its end of the pipe open
+        if not found and not self._gone:
+            self._process.watch()
+            if self._process.ended():
+                return self._died()  # also where a job that outlives it holds its end of the pipe open
         return found
 
     def _read(self) -> list[Json]:
-        assert self._process.stdout is not None
-        data = os.read(self._process.stdout.fileno(), _CHUNK)
-        if not data:
+        events = self._process.read()
+        if events is None:
             return self._died()
-        *lines, self._pending = (self._pending + data).split(b"\n")
-        events: list[Json] = [json.loads(line) for line in lines]
+        self._started = self._started or self._process.ready
         for event in events:
-            self._ready = self._started = True
             if event["event"] == "started":
                 self._jobs[event["job"]].pid = event["pid"]
             if event["event"] == "ended":
@@ -159,14 +151,27 @@ class Server:
                 self._ended(event["job"])
         return events
 
+    def _send(self, order: Json | None = None) -> None:
+        """Hand over an order, or what is left of one as soon as there is room for it."""
+        process = self._process
+        if self._gone:
+            return
+        process.send(order)
+        waits = process.orders in self._selector.get_map()
+        if process.unsent and not waits:
+            self._selector.register(process.orders, selectors.EVENT_WRITE, _ORDERS)
+        if not process.unsent and waits:
+            self._selector.unregister(process.orders)
+
     def result(self, job: str) -> Json | None:
-        """What an ended job left, or None where it was killed before. Raises StoreError where it could not leave it."""
-        if self._jobs[job].unwritten:
-            code = errno.ENOSPC if self._scratch.is_dir() else errno.ENOENT
-            with _scratch_refused(self._scratch):
-                raise OSError(code, os.strerror(code))
+        """What an ended job left, or None where it was killed before, or the scratch folder removed. Raises StoreError
+        where it could not leave it."""
+        place = self._jobs[job].place
+        if self._jobs[job].unwritten and place.parent.is_dir():
+            with scratch.refused(place.parent):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         try:
-            found = json.loads(self._result(job).read_bytes())
+            found = json.loads(place.with_suffix(".json").read_bytes())
         except (OSError, ValueError):
             return None
         # what an exception says may hold unpaired surrogates, which no file takes
@@ -185,8 +190,8 @@ class Server:
         with contextlib.suppress(KeyError, ValueError):
             self._selector.unregister(kept.pipe)
         os.close(kept.pipe)
-        for path in (self._result(job), self._scratch / f"{job}.log"):
-            path.unlink(missing_ok=True)
+        for suffix in (".json", ".log"):
+            kept.place.with_suffix(suffix).unlink(missing_ok=True)
 
     def dump(self, job: str) -> None:
         """Have a job print the stack of each of its threads."""
@@ -216,42 +221,34 @@ class Server:
                         raise getattr(errors, result["error"])(result["message"])
                     return result["entry"]
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        with _scratch_refused(self._scratch):
-            log = (self._scratch / "server.log").open("wb")
-        with log:
-            process = subprocess.Popen(
-                COMMAND,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                env={**os.environ, **QUIET},
-                start_new_session=True,  # Ctrl-C is the parent's to handle
-            )
-        assert process.stdout is not None
-        self._selector.register(process.stdout, selectors.EVENT_READ)
+    def _start(self) -> Process:
+        with scratch.refused(self._room()):
+            process = Process(COMMAND, self._scratch / "server.log", {**os.environ, **QUIET})
+        self._selector.register(process.events, selectors.EVENT_READ, _EVENTS)
         return process
+
+    def _room(self) -> Path:
+        """The scratch folder; a new one where somebody has tidied the temporary folder."""
+        if not self._scratch.is_dir():
+            self._hold.release()
+            self._scratch, self._hold = scratch.new()
+        return self._scratch
 
     def _died(self) -> list[Json]:
         """Put a new server in the place of a dead one; its jobs have ended with it."""
-        code = self._process.wait()
-        how = {"signal": -code} if code < 0 else {"exit": code}
+        how = self._process.how()
         self._kill_running()
         self._deaths += 1
-        if not self._started or self._deaths >= MOST_DEATHS:
-            with _scratch_refused(self._scratch):
-                log = (self._scratch / "server.log").read_bytes()[-LOG_END:].decode(errors="replace")
+        if not (self._started or self._process.silent) or self._deaths >= MOST_DEATHS:
+            log = scratch.end_of(self._scratch / "server.log", LOG_END)
             self._gone = f"{ending({'server': how})}; what had finished is kept, running again goes on\n{log}".rstrip()
-        assert self._process.stdout is not None
-        assert self._process.stdin is not None
-        self._selector.unregister(self._process.stdout)
-        self._process.stdout.close()
-        with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.close()
+        for end in (self._process.events, self._process.orders):
+            with contextlib.suppress(KeyError):
+                self._selector.unregister(end)
+        self._process.close()
         events: list[Json] = [{"event": "ended", "job": job, "server": how} for job in sorted(self._running)]
         for event in events:
             self._ended(event["job"])
-        self._pending, self._ready = b"", False
         if not self._gone:
             self._process = self._start()
         return events
@@ -271,52 +268,14 @@ class Server:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
 
-    def _result(self, job: str) -> Path:
-        return self._scratch / f"{job}.json"
-
 
 def ending(event: Json) -> str:
     """How a job ended that left no result."""
     who, how = "the trial's process", event
     if "server" in event:
         who, how = "the process that trials are forked from", event["server"]
+    if "silent" in how:
+        return f"{who} showed no sign of life for {how['silent']:.0f} s and was killed"
+    if how.get("exit") == NO_RESULT:
+        return f"{who} could not leave its result: the temporary folder was emptied meanwhile"
     return f"{who} ended with " + (f"signal {how['signal']}" if "signal" in how else f"exit code {how['exit']}")
-
-
-def _scratch() -> tuple[Path, FileLock]:
-    """A new folder for results and logs, and the lock that says it is in use. What killed runs left goes."""
-    parent = None
-    try:
-        parent = Path(tempfile.gettempdir())
-        for folder in parent.glob(f"{PREFIX}*"):
-            _remove_unused(folder)
-        found = Path(tempfile.mkdtemp(prefix=PREFIX))
-        hold = FileLock(found / "lock")
-        hold.acquire(timeout=0)
-    except OSError as error:
-        raise _refusal(parent, error) from error
-    return found, hold
-
-
-def _remove_unused(folder: Path) -> None:
-    """Remove a scratch folder of this user's whose lock nobody holds: not on this machine, in no container."""
-    with contextlib.suppress(OSError, Timeout):
-        if (folder / "lock").is_file() and folder.stat().st_uid == os.getuid():
-            with FileLock(folder / "lock", timeout=0):
-                shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _scratch_refused(folder: Path) -> Iterator[None]:
-    """Raise StoreError for OSError."""
-    try:
-        yield
-    except OSError as error:
-        raise _refusal(folder, error) from error
-
-
-def _refusal(folder: Path | None, error: OSError) -> StoreError:
-    place = folder or "the temporary folder"
-    return StoreError(
-        f"{place}: cannot be written: {error.strerror or error}; make room there, or set TMPDIR elsewhere"
-    )

@@ -1,12 +1,14 @@
 """The server trials are forked from: it has imported torch, never touched a device, and has one thread.
 
-It reads orders, one JSON line each, on standard input and writes events, one JSON line each, on standard output:
+It reads orders and writes events, one JSON line each, through two pipes that it is given; standard input, output and
+error have no part in that, since what it imports may use them:
 
     {"event": "ready"}   {"event": "started", "job", "pid"}   {"event": "progress", "job", "stage", "done", "total"}
-    {"event": "ended", "job", "signal" | "exit", "out_of_memory": whether the kernel killed it for want of memory}
+    {"event": "alive"}   {"event": "ended", "job", "signal" | "exit", "out_of_memory": whether the kernel killed it for
+                          want of memory}
 
-A job's own result is the JSON file its order names; what it prints goes to the pipe its order names. When standard
-input ends, the server kills its jobs and ends: a runner that dies takes everything with it.
+A job's own result is the JSON file its order names; what it prints goes to the pipe its order names. When there can
+be no more orders, the server kills its jobs and ends: a runner that dies takes everything with it.
 """
 
 from __future__ import annotations
@@ -35,6 +37,8 @@ NO_RESULT = 74
 MARK = "BENCH_JOB"
 """Names its job in the environment of all that a job starts."""
 _PARENT_DEATH, _SUBREAPER = 1, 36  # prctl(2)
+BEAT = 1.0
+"""Seconds between two signs of life."""
 _FAREWELL = 1.0
 """Seconds the server takes at most to see its jobs die."""
 
@@ -43,16 +47,20 @@ Body = Callable[[Json, Callable[[Json], None]], Json]
 
 
 def main() -> None:
-    """Serve trials and preparations."""
+    """Serve trials and preparations; the arguments are the two pipes' file descriptors."""
     from bench.worker.job import run
 
-    serve(_import_everything, run)
+    serve(_import_everything, run, *map(int, sys.argv[1:]))
 
 
-def serve(preload: Callable[[], None], body: Body) -> None:
-    """Serve until standard input ends. preload: imports what every job needs; body: runs in each job's process."""
+def serve(preload: Callable[[], None], body: Body, orders: int, events: int) -> None:
+    """Serve until there can be no more orders. preload: imports what every job needs; body: runs in each job's process;
+    orders, events: file descriptors."""
+    for channel in (orders, events):
+        os.set_inheritable(channel, False)  # what imports or jobs start must not hold them open
     _on_linux(_PARENT_DEATH, signal.SIGTERM)  # until the loop below sees the parent's end by itself
     preload()
+    sys.stdout.flush()  # else every job would print it once more
     _on_linux(_SUBREAPER, 1)  # what a job leaves behind becomes the server's child, and dies
     memory_group.tidy()
     faulthandler.enable()
@@ -64,32 +72,35 @@ def serve(preload: Callable[[], None], body: Body) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     jobs: dict[int, str] = {}
     try:
-        _emit(1, {"event": "ready"})
-        _loop(jobs, wake, body)
+        _emit(events, {"event": "ready"})
+        _loop(jobs, wake, body, orders, events)
     except BrokenPipeError:
         pass  # the parent has gone
     finally:
         _end(jobs)
 
 
-def _loop(jobs: dict[int, str], wake: int, body: Body) -> None:
-    pending = b""
+def _loop(jobs: dict[int, str], wake: int, body: Body, orders: int, events: int) -> None:
+    pending, beat = b"", 0.0
     while True:
-        readable, _, _ = select.select([0, wake], [], [])
+        readable, _, _ = select.select([orders, wake], [], [], BEAT)
+        if time.monotonic() - beat >= BEAT:
+            beat = time.monotonic()
+            _emit(events, {"event": "alive"})
         if wake in readable:
             os.read(wake, 4096)
             for event in _reap(jobs):
-                _emit(1, event)
-        if 0 in readable:
-            data = os.read(0, 65536)
+                _emit(events, event)
+        if orders in readable:
+            data = os.read(orders, 65536)
             if not data:
                 return
             *lines, pending = (pending + data).split(b"\n")
             for line in lines:
                 order = json.loads(line)
-                pid = _fork(order, body)
+                pid = _fork(order, body, orders, events)
                 jobs[pid] = order["job"]
-                _emit(1, {"event": "started", "job": order["job"], "pid": pid})
+                _emit(events, {"event": "started", "job": order["job"], "pid": pid})
 
 
 def _import_everything() -> None:
@@ -176,14 +187,15 @@ def _emit(descriptor: int, event: Json) -> None:
     os.write(descriptor, json.dumps(event).encode() + b"\n")
 
 
-def _fork(order: Json, body: Body) -> int:
+def _fork(order: Json, body: Body, orders: int, events: int) -> int:
     server = os.getpid()
     pid = os.fork()
     if pid:
         return pid
     code = 1
     try:
-        events = _become_job(order, server)
+        os.close(orders)
+        _become_job(order, server)
         result = body(order, lambda event: _emit(events, {**event, "job": order["job"]}))
         code = _leave(result, order["result"])
     except BaseException:
@@ -207,8 +219,8 @@ def _leave(result: Json, path: str) -> int:
     return 0
 
 
-def _become_job(order: Json, server: int) -> int:
-    """Leave the server's group, end with the server, print to the order's own pipe; returns where events go."""
+def _become_job(order: Json, server: int) -> None:
+    """Leave the server's group, end with the server, print to the order's own pipe."""
     os.setpgid(0, 0)
     os.environ[MARK] = order["job"]
     signal.set_wakeup_fd(-1)
@@ -218,7 +230,6 @@ def _become_job(order: Json, server: int) -> int:
     if os.getppid() != server:
         os._exit(1)  # it died before it could be told to take this process along
     _on_linux(_SUBREAPER, 0)
-    events = os.dup(1)
     log = os.open(order["log"], os.O_WRONLY)
     null = os.open(os.devnull, os.O_RDONLY)
     for source, target in ((null, 0), (log, 1), (log, 2)):
@@ -226,7 +237,6 @@ def _become_job(order: Json, server: int) -> int:
     os.close(log)
     os.close(null)
     memory_group.enter(os.getpid())
-    return events
 
 
 def _on_linux(option: int, value: int) -> None:

@@ -68,7 +68,8 @@ class Ground:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         env = {**self.env, "TINY": json.dumps(acts or {})}
-        return subprocess.Popen([sys.executable, "-c", self.source, *arguments], cwd=self.folder, env=env, **pipes)
+        command = [sys.executable, "-P", "-c", self.source, *arguments]  # -P: as the installed command
+        return subprocess.Popen(command, cwd=self.folder, env=env, **pipes)
 
     def run(self, *arguments: str, code: int = 0, acts: dict[int, str] | None = None) -> tuple[str, str]:
         """Standard output and standard error of a command that ends with this code."""

@@ -47,6 +47,31 @@ def kills_server(emit: Emit) -> None:
     time.sleep(600)
 
 
+def stops(emit: Emit) -> None:
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def stops_server(emit: Emit) -> None:
+    os.kill(os.getppid(), signal.SIGSTOP)
+    time.sleep(600)
+
+
+def stops_server_and_ends(emit: Emit) -> None:
+    os.kill(os.getppid(), signal.SIGSTOP)
+
+
+def starts_python(emit: Emit) -> None:
+    subprocess.run([sys.executable, "-m", "calendar", "2000"], check=True)
+
+
+def tidies(emit: Emit) -> None:
+    """Empties the temporary folder, as a cleaner does, the first time that it runs."""
+    if not Path("tidied").exists():
+        Path("tidied").touch()
+        for folder in Path(tempfile.gettempdir()).glob("retrain-bench-*"):
+            shutil.rmtree(folder)
+
+
 def greedy(emit: Emit) -> None:
     kept = []
     while True:
@@ -142,6 +167,12 @@ def slow(emit: Emit) -> None:
     time.sleep(3)
 
 
+def slow_and_alive(emit: Emit) -> None:
+    for _ in range(15):
+        time.sleep(0.2)
+        emit({"event": "progress", "stage": "train", "done": 1, "total": None})
+
+
 def dozes(emit: Emit) -> None:
     time.sleep(int.from_bytes(os.urandom(1)) / 256 * 0.03)
 
@@ -180,4 +211,4 @@ def prepared(order: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    serve(lambda: None, body)
+    serve(lambda: None, body, *map(int, sys.argv[1:]))
