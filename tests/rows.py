@@ -38,3 +38,4 @@ class Row(StrEnum):
     FOLDER = "hostile modules in the current folder"
     OUTPUT = "code that prints, or reads standard input, while the server imports it"
     TIDIED = "the temporary folder is emptied in mid-run"
+    SECRETS = "secrets in messages, logs and records, however they are written"
