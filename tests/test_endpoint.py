@@ -32,7 +32,7 @@ from bench.cli import main
 from bench.errors import ModelError, SuiteError
 from bench.metrics import accuracy
 from bench.modeling.dialogue import Turn
-from bench.modeling.endpoint import Client, turns
+from bench.modeling.endpoint import SENT, Client, turns
 from bench.modeling.facts import Facts
 from bench.models import endpoint
 from bench.models.endpoint import Parameters
@@ -68,7 +68,9 @@ class Gate(ThreadingHTTPServer):
         self.behind, self.over = behind, threading.Event()
         self.asked: list[Json] = []
         self.key, self.keys = KEY, list[str]()
+        self.headers: list[dict[str, str]] = []
         self.listed = 0
+        self.list: bytes | None = None  # instead of what lies behind
         self.faults: list[Any] = []
         self.address = f"http://127.0.0.1:{self.server_address[1]}/v1"
 
@@ -78,7 +80,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.listed += 1
-        self._pass(None)
+        self._pass(None) if self.server.list is None else self._say(200, {}, self.server.list)
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -90,7 +92,8 @@ class Handler(BaseHTTPRequestHandler):
         self._pass(body) if fault is None else self._say(*fault)
 
     def _pass(self, body: bytes | None) -> None:
-        self.server.keys.append(self.headers["Authorization"].removeprefix("Bearer "))
+        self.server.headers.append(dict(self.headers))
+        self.server.keys.append(self.headers.get("Authorization", "").removeprefix("Bearer "))
         if self.server.keys[-1] != self.server.key:
             self._say(401, {}, {"error": {"message": "no such key"}})
             return
@@ -513,7 +516,7 @@ def test_the_lock_says_what_is_wrong_and_what_to_do(gate: Gate, monkeypatch: pyt
     with pytest.raises(ModelError, match="something else than a chat completion"):
         endpoint.lock(parameters(gate, endpoint="page"))
     gate.faults = [(200, {}, b"{")]
-    with pytest.raises(ModelError, match="no JSON"):
+    with pytest.raises(ModelError, match="something else than a chat completion"):
         endpoint.lock(parameters(gate, endpoint="torn"))
     with pytest.raises(ModelError, match=r"127\.0\.0\.1:9.*cannot be reached"):
         endpoint.lock(parameters(gate, base_url="http://127.0.0.1:9/v1", retries=0))
@@ -537,6 +540,72 @@ def test_a_key_goes_only_where_the_suite_sends_it(gate: Gate, monkeypatch: pytes
     with pytest.raises(ModelError, match=r"asks for a key .*name the environment variable that holds it under `key`"):
         endpoint.lock(parameters(gate, key=None))
     assert KEY not in gate.keys
+    assert not any("Authorization" in headers for headers in gate.headers)
+
+
+def test_nothing_is_sent_that_the_suite_does_not_name(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_ADMIN_KEY", "OPENAI_WEBHOOK_SECRET"):
+        monkeypatch.setenv(name, "not-yours")
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Team: not-yours\nAuthorization: Bearer not-yours")
+    endpoint.lock(parameters(gate, endpoint=f"{NAME}@main"))
+    assert gate.keys == [KEY, KEY]
+    for headers in gate.headers:
+        assert "not-yours" not in str(headers)
+        assert {name.lower() for name in headers} - {"authorization"} <= SENT
+    gate.faults = [(307, {"Location": f"{gate.address}/elsewhere"}, {})]
+    with pytest.raises(ModelError, match=r"sends elsewhere \(.*/elsewhere\), where nothing is sent"):
+        Client(parameters(gate)).ask(say(gate, "a"))
+    assert len(gate.headers) == 2
+
+
+COMPLETION: Json = {"object": "chat.completion", "id": "1", "created": 1, "model": NAME}
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ({"choices": [{"message": None}]}, r"its choices\[0\]\.message is null"),
+        ({"choices": [{"message": "hello"}]}, r"its choices\[0\]\.message is \"hello\""),
+        (
+            {"choices": [{"message": {"content": [{"text": "hello"}]}}]},
+            r"its choices\[0\]\.message\.content is no text",
+        ),
+        ({"choices": [{"message": {"content": 1}}]}, r"message\.content is no text"),
+        ({"choices": [{"text": "hello"}]}, r"it has no choices\[0\]\.message"),
+        ({"choices": [None]}, r"it has no choices\[0\]\.message"),
+        ({"choices": []}, r"it has no choices\[0\]"),
+        ({"choices": None}, r"it has no choices\[0\]"),
+        ({"choices": {"0": 1}}, r"it has no choices\[0\]"),
+        ({}, "it has no choices"),
+        (b"[1]", "it has no choices"),
+        (b"null", "it has no choices"),
+        (b"", "something else than a chat completion"),
+        (b"[" * 200_000, "something else than a chat completion"),
+        (b"\xff\xfe", "something else than a chat completion"),
+    ],
+)
+def test_what_is_no_answer_is_one_line(gate: Gate, answer: Any, said: str) -> None:
+    body = answer if isinstance(answer, bytes) else COMPLETION | answer
+    gate.faults = [(200, {}, body)]
+    with pytest.raises(ModelError, match=said) as caught:
+        Client(parameters(gate)).ask(say(gate, "a"))
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith(f"the endpoint at {gate.address} answers with something else")
+    assert len(str(caught.value)) < 400
+
+
+def test_what_is_odd_beside_an_answer_is_left_out(gate: Gate) -> None:
+    said = {"choices": [{"message": {"content": "hello \ud800"}}], "usage": {"prompt_tokens": "3"}, "model": 1}
+    gate.faults = [(200, {}, COMPLETION | said), (200, {}, COMPLETION | {"choices": [{"message": {}}], "usage": 7})]
+    client = Client(parameters(gate))
+    found, empty = client.ask(say(gate, "a")), client.ask(say(gate, "b"))
+    assert (found.text, found.prompt_tokens, found.completion_tokens, found.model) == ("hello ?", None, None, None)
+    assert (empty.text, empty.prompt_tokens, empty.model) == ("", None, NAME)
+
+
+def test_an_odd_list_of_models_is_none(gate: Gate) -> None:
+    for gate.list in (b"7", b"{}", b'{"data": [null, {"id": "x"}]}', b'{"data": {"id": "x"}}', b"<html>"):
+        assert set(Client(parameters(gate)).models()) <= {"x"}
 
 
 # what a suite may say

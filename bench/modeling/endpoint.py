@@ -15,7 +15,7 @@ from concurrent import futures
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import AfterValidator, Field, JsonValue, field_validator, model_validator
 
@@ -27,13 +27,18 @@ from bench.suite.parameters import ModelParameters, Strict
 from bench.suite.trial import Json
 
 NO_KEY = "none"
-"""What is sent where the suite names no key: else the client would take OPENAI_API_KEY, to whichever address."""
+"""What the client is told where the suite names no key: else it would take OPENAI_API_KEY, to whichever address."""
+SENT = {"host", "user-agent", "accept", "accept-encoding", "connection", "content-type", "content-length"}
+SENT |= {"x-stainless-raw-response"}  # "true": by this the client knows its own request again
+"""The headers of a request, besides the key that the suite names. The client would add what OPENAI_ORG_ID,
+OPENAI_PROJECT_ID and OPENAI_CUSTOM_HEADERS hold, and what machine this is."""
 VERSION = 1
 """Of what is kept of an answer."""
 OWN_FIELDS = {"model", "messages", "max_tokens", "temperature", "n", "stream"}
 SIGN_OF_LIFE = 1.0
 """Seconds between two ticks while answers are waited for."""
 Message = dict[str, str]
+T = TypeVar("T")
 
 
 def _variable(name: str) -> str:
@@ -161,12 +166,14 @@ class Client:
 
         with self._explained():
             try:
-                page: Any = self._open.with_options(max_retries=0).models.list()
+                raw: Any = self._open.with_options(max_retries=0).models.with_raw_response.list()
+                listed = raw.http_response.json()["data"]
             except openai.AuthenticationError:
                 raise
-            except openai.APIStatusError:
+            except (openai.APIStatusError, ValueError, LookupError, TypeError, RecursionError):
                 return []
-        return [str(model.id) for model in getattr(page, "data", None) or []]
+        named = [_of(model, "id", str) for model in listed] if isinstance(listed, list) else []
+        return [name for name in named if name is not None]
 
     def ask(self, request: Json) -> Answer:
         """One question, whatever is in the cache. Raises ModelError."""
@@ -174,20 +181,17 @@ class Client:
             fields = {name: request[name] for name in ("model", "messages")}
             more = {name: value for name, value in request.items() if name not in fields}
             raw: Any = self._open.chat.completions.with_raw_response.create(**fields, extra_body=more)
-            found = raw.parse()
+            found = raw.http_response.json()
             self._sent.append(None)
-        if not getattr(found, "choices", None):
-            raise ModelError(
-                f"{self._place} answers with something else than a chat completion; does base_url lack a /v1?"
-            )
-        usage = found.usage
+            text = _text(found)
+        usage = found.get("usage")
         return Answer(
-            text=found.choices[0].message.content or "",
+            text=text,
             seconds=raw.elapsed.total_seconds(),
-            prompt_tokens=usage and usage.prompt_tokens,
-            completion_tokens=usage and usage.completion_tokens,
-            model=found.model,
-            system_fingerprint=found.system_fingerprint,
+            prompt_tokens=_of(usage, "prompt_tokens", int),
+            completion_tokens=_of(usage, "completion_tokens", int),
+            model=_of(found, "model", str),
+            system_fingerprint=_of(found, "system_fingerprint", str),
         )
 
     def _cached(self, request: Json) -> Answer:
@@ -210,8 +214,17 @@ class Client:
         key = NO_KEY if name is None else os.environ.get(name, "").strip()
         if not key:
             raise ModelError(f"the environment variable {name} holds no key for {self.endpoint.base_url}; set it")
+
+        def strip(request: Any) -> None:
+            for header in [name for name in request.headers if name.lower() not in SENT]:
+                if header.lower() == "authorization" and name is not None:
+                    request.headers[header] = f"Bearer {key}"
+                else:
+                    del request.headers[header]
+
         return openai.OpenAI(
             api_key=key,
+            http_client=openai.DefaultHttpxClient(event_hooks={"request": [strip]}, follow_redirects=False),
             base_url=self.endpoint.base_url,
             timeout=self.endpoint.timeout,
             max_retries=self.endpoint.retries,
@@ -225,8 +238,11 @@ class Client:
             yield
         except openai.APIError as error:
             raise ModelError(_sentence(error, self.endpoint, self._place)) from error
-        except (openai.OpenAIError, ValueError) as error:
-            raise ModelError(f"{self._place} answers with what is no JSON: {_line(str(error))}") from error
+        except (openai.OpenAIError, ValueError, RecursionError) as error:
+            raise ModelError(
+                f"{self._place} answers with something else than a chat completion: {_line(str(error))}; does base_url "
+                "lack a /v1?"
+            ) from error
 
 
 def _sentence(error: Any, endpoint: Endpoint, place: str) -> str:
@@ -244,6 +260,11 @@ def _sentence(error: Any, endpoint: Endpoint, place: str) -> str:
         return f"{place} cannot be reached ({cause}): check base_url and the network, and whether it is running"
     if not isinstance(error, openai.APIStatusError):
         return f"{place} answers with no chat completion: {_line(error.message)}"
+    if 300 <= error.status_code < 400:
+        elsewhere = error.response.headers.get("location", "an address it does not name")
+        return (
+            f"{place} sends elsewhere ({_line(elsewhere)}), where nothing is sent; name the right address as base_url"
+        )
     said = f"{error.status_code}: {_line(error.message)}"
     if error.status_code == 401:
         if endpoint.key is None:
@@ -256,6 +277,29 @@ def _sentence(error: Any, endpoint: Endpoint, place: str) -> str:
     if error.status_code >= 500:
         return f"{place} was asked {times} and failed ({said}); see its own log"
     return f"{place} refuses the request ({said}); check max_tokens, temperature and options"
+
+
+def _text(completion: Any) -> str:
+    """The text of a chat completion; a refusal's is empty. Raises ValueError for what is none."""
+    place, found = "", completion
+    for step in ("choices", 0, "message"):
+        place += f"[{step}]" if isinstance(step, int) else f".{step}" if place else step
+        try:
+            found = found[step]
+        except (KeyError, IndexError, TypeError):
+            raise ValueError(f"it has no {place}") from None
+    if not isinstance(found, dict):
+        raise ValueError(f"its {place} is {json.dumps(found)[:50]}")
+    text = found.get("content")
+    if not isinstance(text, str | None):
+        raise ValueError(f"its {place}.content is no text")
+    return (text or "").encode(errors="replace").decode()  # half of a character is none that a file takes
+
+
+def _of(found: Any, name: str, kind: type[T]) -> T | None:
+    """What an endpoint says beside its answer, where it says it in the form that it should have."""
+    value = found.get(name) if isinstance(found, dict) else None
+    return value if isinstance(value, kind) else None
 
 
 def _line(text: str) -> str:
