@@ -10,8 +10,6 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import psutil
-
 from bench.suite.trial import Json
 
 SILENCE = 20.0
@@ -123,6 +121,6 @@ class Process:
     def _stopped(self) -> bool:
         """Whether it stands still, as SIGSTOP has it do."""
         try:
-            return psutil.Process(self._process.pid).status() == psutil.STATUS_STOPPED
-        except psutil.Error:
+            return Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+        except OSError:  # it has gone, or this is no Linux
             return False
