@@ -37,5 +37,4 @@ class Row(StrEnum):
     STOPPED = "the fork server or a trial is stopped (SIGSTOP), or the whole run is for a while"
     FOLDER = "hostile modules in the current folder"
     OUTPUT = "code that prints, or reads standard input, while the server imports it"
-    TIDIED = "the temporary folder is emptied in mid-run"
     SECRETS = "secrets in messages, logs and records, however they are written"

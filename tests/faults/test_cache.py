@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from attempts import attempt, outcome
-from ground import Ground
 from rows import Row
 from tiny_models import tiny_bert
 from tiny_tasks import text_task, trial
@@ -183,18 +182,6 @@ def test_no_score_differs_after_any_file_in_the_cache_was_damaged(
         assert len(list(entries())) == files
     shutil.rmtree(cache.root())
     assert run("emptied") == undisturbed
-
-
-@pytest.mark.fault(Row.CACHE_GONE)
-def test_a_scratch_folder_deleted_in_mid_run_is_one_line(tmp_path: Path) -> None:
-    ground = Ground(tmp_path, TMPDIR=str(tmp_path / "tmp")).fill()
-    (tmp_path / "tmp").mkdir()
-    for act in ("loses_scratch", "kills_server_without_scratch"):
-        _, error = ground.run("run", ground.suite(act.replace("_", "-"), 3), acts={0: act, 1: act}, code=3)
-        assert error.count("\n") == 1
-        assert "tmp/retrain-bench-" in error
-        assert "make room there, or set TMPDIR elsewhere" in error
-        assert "No such file or directory" in error
 
 
 def test_a_process_of_its_own_compares_the_checksums() -> None:

@@ -108,11 +108,13 @@ def test_code_that_prints_or_reads_while_it_is_imported_disturbs_nothing(ground:
     assert "buffered" not in failed["log"]
 
 
-@pytest.mark.fault(Row.TIDIED)
-def test_an_emptied_temporary_folder_costs_the_trial_in_flight_and_that_runs_again(ground: Ground) -> None:
+@pytest.mark.fault(Row.CACHE_GONE)
+@pytest.mark.parametrize("act", ["loses_scratch", "kills_server_without_scratch"])
+def test_an_emptied_temporary_folder_costs_the_trial_in_flight_and_that_runs_again(ground: Ground, act: str) -> None:
     (ground.folder / "tmp").mkdir()
     ground.env["TMPDIR"] = str(ground.folder / "tmp")
-    assert statuses(ground, ground.suite("s", 2), 0, {0: "tidies"}) == {"killed": 1, "ok": 2}
+    assert statuses(ground, ground.suite("s", 2), 0, {0: act}) == {"killed": 1, "ok": 2}
     killed, *_ = ground.records("s")
-    assert killed["cause"].endswith("could not leave its result: the temporary folder was emptied meanwhile")
+    if act == "loses_scratch":
+        assert killed["cause"].endswith("could not leave its result: the temporary folder was emptied meanwhile")
     assert not list((ground.folder / "tmp").iterdir())

@@ -64,14 +64,6 @@ def starts_python(emit: Emit) -> None:
     subprocess.run([sys.executable, "-m", "calendar", "2000"], check=True)
 
 
-def tidies(emit: Emit) -> None:
-    """Empties the temporary folder, as a cleaner does, the first time that it runs."""
-    if not Path("tidied").exists():
-        Path("tidied").touch()
-        for folder in Path(tempfile.gettempdir()).glob("retrain-bench-*"):
-            shutil.rmtree(folder)
-
-
 def greedy(emit: Emit) -> None:
     kept = []
     while True:
@@ -143,14 +135,18 @@ def fills_scratch(emit: Emit) -> None:
 
 
 def loses_scratch(emit: Emit) -> None:
-    """Nothing is left of what the runner and its jobs have in the temporary folder."""
+    """Nothing is left of what the runner and its jobs have in the temporary folder; the second time all is well."""
+    if Path("lost").exists():
+        return
+    Path("lost").touch()
     for folder in Path(tempfile.gettempdir()).glob("retrain-bench-*"):
         shutil.rmtree(folder)
 
 
 def kills_server_without_scratch(emit: Emit) -> None:
-    loses_scratch(emit)
-    kills_server(emit)
+    if not Path("lost").exists():
+        loses_scratch(emit)
+        kills_server(emit)
 
 
 def needs_helper(emit: Emit) -> None:
