@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bench.analysis import costs
 from bench.analysis.frame import Results
-from bench.runner.plan import INFRASTRUCTURE
+from bench.runner.account import INFRASTRUCTURE
 from bench.store import records
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import socket
@@ -13,8 +14,14 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from bench.errors import StoreError
-from bench.store import atomic, paths, reading, schema
+from bench.store import atomic, form, paths, reading, schema
 from bench.store.bounds import Home, refuse_links
+from bench.suite.trial import Json
+
+GLANCE = 0.3
+"""Seconds within which whoever only looks whether the folder is held has looked."""
+MOST_BYTES = 1_000_000
+"""Of what a holder leaves word of; more was written by somebody else."""
 
 
 @contextlib.contextmanager
@@ -25,7 +32,7 @@ def alone(folder: Path) -> Iterator[Home]:
         atomic.make_folder(folder)
         refuse_links(folder)
         home, hold = Home.of(folder), FileLock(paths.hold(folder))
-        hold.acquire(timeout=0)
+        hold.acquire(timeout=GLANCE)
     except Timeout as error:
         raise StoreError(
             f"{folder}: another `bench run` or `bench lock` works here{_who(folder)}; wait for it, or give this one a "
@@ -43,6 +50,43 @@ def alone(folder: Path) -> Iterator[Home]:
         yield home
     finally:
         hold.release()
+
+
+def tell(home: Home, more: Json) -> None:
+    """Leave word of what the holder is doing, for `told`. Nothing depends on it, so it never fails."""
+    with contextlib.suppress(StoreError, OSError, ValueError, KeyError, TypeError):
+        home.check()
+        path = paths.holder(home.folder)
+        about = schema.parse(reading.whole(path, MOST_BYTES), path)
+        atomic.write_json(path, {**{key: about[key] for key in ("pid", "host", "since")}, **more})
+
+
+def told(folder: Path) -> Json | None:
+    """What the command that works in a results folder now has left word of; None where there is none.
+
+    A file that a dead one has left counts for nothing: the lock is the kernel's.
+    """
+    try:
+        if not _held(paths.hold(folder)):
+            return None
+        path = paths.holder(folder)
+        found = schema.parse(reading.whole(path, MOST_BYTES), path)
+        form.check(form.Holder, found)
+    except (StoreError, OSError, ValueError, TypeError):
+        return {}
+    return found
+
+
+def _held(path: Path) -> bool:
+    """Whether some process holds the lock. Asks for a share of it, and gives that back at once."""
+    try:
+        with reading.plain(path) as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _who(folder: Path) -> str:

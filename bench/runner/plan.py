@@ -14,15 +14,14 @@ from bench import plugins, zeroshot
 from bench.errors import NotApplicable
 from bench.modeling.facts import Facts
 from bench.modeling.writers import extracts, writer
+from bench.runner import tuning
+from bench.runner.account import GOOD, INFRASTRUCTURE
 from bench.runner.lock import SECTIONS, also_places, also_spec, orders, split, task_spec
 from bench.suite.parameters import Budget, TrainedParameters, Training
-from bench.suite.schema import FIRST_TUNING_SEED, Regime, Size, Suite, Task
+from bench.suite.schema import Regime, Size, Suite, Task
 from bench.suite.trial import SCHEMA, Json, Names, Trial
 from bench.training.subsets import draw
 
-INFRASTRUCTURE = frozenset({"killed", "hung", "oom_host"})
-"""Statuses that say nothing of the trial: it runs again, at once and next time. Any other is the trial's own."""
-GOOD = frozenset({"ok", "not_applicable"})
 RERUN = ("missing", "failed", "all")
 """What to run: what has no result of its own; that, and what failed; everything."""
 SMOKE = {"size": 32, "examples": 16, "steps": 2}
@@ -42,7 +41,7 @@ class Question(NamedTuple):
 @dataclass
 class Cell:
     """One place in the suite's tables. waiting: for its tuning; failed: no tuning trial succeeded; unresolved: the
-    model or the task is not locked yet, so that no id is known."""
+    model or the task is not locked yet, so that no id is known, and `tunes` trials at most will be tuning."""
 
     names: Names
     size: int | str
@@ -54,6 +53,12 @@ class Cell:
     on_edge: bool = False
     tuning: list[Trial] = field(default_factory=list)
     reported: list[Trial] = field(default_factory=list)
+    tunes: int = 0
+
+    @property
+    def place(self) -> tuple[Names, int | str, float]:
+        """What tells it from the other cells of its suite."""
+        return self.names, self.size, self.noise
 
 
 @dataclass
@@ -95,10 +100,7 @@ def build(
 
     What is locked otherwise than the suite now asks counts as not locked.
     """
-    lock = {section: dict(lock[section]) for section in SECTIONS}
-    for section, name, locked, _ in list(orders(suite, lock)):
-        if not locked:
-            lock[section].pop(name, None)
+    lock = _as_asked(suite, lock)
     cells = []
     for task_name, task in suite.tasks.items():
         for model_name in task.models:
@@ -106,6 +108,35 @@ def build(
                 names = Names(model_name, task_name, regime_name)
                 cells += _Pair(suite, lock, latest, tried, names, smoke).cells()
     return Plan(suite, cells)
+
+
+def replan(
+    plan: Plan, ended: Trial, lock: Json, latest: Mapping[str, Json], tried: Set[str], *, smoke: bool = False
+) -> Plan:
+    """The plan as it stands after a tuning trial: the same object, unless the last one a cell waited for has ended.
+    Only that cell's model, task and regime are planned anew, and those that come after it."""
+    due = {
+        cell.names
+        for cell in plan.cells
+        if cell.state == "waiting"
+        and any(trial.id == ended.id for trial in cell.tuning)
+        and all(settled(trial, latest, tried) for trial in cell.tuning)
+    }
+    if not due:
+        return plan
+    lock = _as_asked(plan.suite, lock)
+    pairs = (_Pair(plan.suite, lock, latest, tried, names, smoke) for names in due)
+    fresh = {cell.place: cell for pair in pairs for cell in pair.cells()}
+    return Plan(plan.suite, [fresh.get(cell.place, cell) for cell in plan.cells])
+
+
+def _as_asked(suite: Suite, lock: Json) -> Json:
+    """The lock without what is locked otherwise than the suite now asks."""
+    lock = {section: dict(lock[section]) for section in SECTIONS}
+    for section, name, locked, _ in list(orders(suite, lock)):
+        if not locked:
+            lock[section].pop(name, None)
+    return lock
 
 
 def settled(trial: Trial, latest: Mapping[str, Json], tried: Set[str]) -> bool:
@@ -143,8 +174,9 @@ class _Pair:
         model_lock = self.lock["models"].get(self.names.model)
         task_lock = self.lock["tasks"].get(self.names.task)
         if model_lock is None or task_lock is None:
+            grid = tuning.grid(self.suite, regime, smoke=self.smoke)
             for cell in empty:
-                cell.state = "unresolved"
+                cell.state, cell.tunes = "unresolved", len(grid) * len(tuning.seeds(self.suite, grid))
             return empty
         try:
             facts = Facts.from_files(model_lock["files"])
@@ -285,10 +317,8 @@ class _Pair:
         if not module.LABELS:
             cell.reported = [trial(0.0, 0, "reported", {})]
             return
-        grid = self._grid(module, regime)
-        tuning_seeds = (
-            range(FIRST_TUNING_SEED, FIRST_TUNING_SEED + self.suite.tuning_seeds) if len(grid) > 1 else range(0)
-        )
+        grid = tuning.grid(self.suite, regime, smoke=self.smoke)
+        tuning_seeds = tuning.seeds(self.suite, grid)
         judged = (*tuning_seeds, *(seeds if base["budget"].get("until") else ()))
         reason = self._too_small(cell.size, task_lock["classes"]["train"], judged)
         if reason is not None:
@@ -301,25 +331,12 @@ class _Pair:
             if not all(settled(t, self.latest, self.tried) for t in cell.tuning):
                 cell.state = "waiting"
                 return
-            winner = _winner(grid, cell.tuning, self.latest)
+            winner = tuning.winner(grid, cell.tuning, self.latest)
             if winner is None:
                 cell.state, cell.reason = "failed", "no tuning trial succeeded"
                 return
             cell.tuned, cell.on_edge = grid[winner], winner in (0, len(grid) - 1)
         cell.reported = [trial(cell.noise, seed, "reported", cell.tuned) for seed in seeds]
-
-    def _grid(self, module: ModuleType, regime: Regime) -> list[Json]:
-        """The values tuning tries: a log grid over the range, its ends included; its middle where nothing is tuned."""
-        if module.TUNED is None:
-            return []
-        name, low, high = module.TUNED
-        asked = getattr(regime.parameters, name)
-        if isinstance(asked, (int, float)):
-            return [{name: float(asked)}]
-        low, high = asked or (low, high)
-        count = 1 if self.smoke else max(1, self.suite.tuning_trials)
-        exponents = [0.5] if count == 1 else [i / (count - 1) for i in range(count)]
-        return [{name: float(f"{low ** (1 - e) * high**e:.6g}")} for e in exponents]
 
     def _too_small(self, size: int | str, classes: list[int], seeds: tuple[int, ...]) -> str | None:
         """Why the pool cannot give this budget, or no validation part to one of the seeds that are judged by it."""
@@ -362,19 +379,3 @@ def _held_out(classes: tuple[int, ...], size: int | str, validation: float, seed
     """How many labels are held out. Small budgets differ by seed: it decides which class comes first."""
     labels = np.repeat(np.arange(len(classes)), classes)
     return len(draw(labels, size, validation, seed).validation)  # type: ignore[arg-type]
-
-
-def _winner(grid: list[Json], trials: list[Trial], latest: Mapping[str, Json]) -> int | None:
-    """The index of the value with the best mean validation score; of equal scores, with the lowest log-loss."""
-    per_value = len(trials) // len(grid)
-    ranked = []
-    for index in range(len(grid)):
-        records = [latest.get(t.id) for t in trials[index * per_value : (index + 1) * per_value]]
-        ok = [r for r in records if r is not None and r["status"] == "ok"]
-        if len(ok) == per_value:
-            metric = ok[0]["scores"]["metric"]
-            score = sum(r["scores"]["validation"][metric] for r in ok) / per_value
-            loss = sum(r["scores"]["validation"]["log_loss"] for r in ok) / per_value
-            cost = -score if plugins.load("metrics", metric).HIGHER_IS_BETTER else score
-            ranked.append((cost, loss, index))
-    return min(ranked)[2] if ranked else None

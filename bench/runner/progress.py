@@ -11,6 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.text import Text
 
 from bench.runner.devices import Slot
+from bench.runner.estimate import span
+from bench.runner.plan import Cell
 from bench.suite.trial import Json, Trial
 
 
@@ -21,12 +23,11 @@ class Lines:
         self.console = console
         self.statuses: Counter[str] = Counter()
         self.total = self.finished = 0
-        self._slots = slots
-        self._seconds: list[float] = []
+        self.left: float | None = None
 
-    def planned(self, total: int, finished: int, waiting: int) -> None:
-        """Take over the counts."""
-        self.total, self.finished = total, finished
+    def planned(self, total: int, finished: int, waiting: int, left: float | None = None) -> None:
+        """Take over the counts, and the seconds that are left where they are known."""
+        self.total, self.finished, self.left = total, finished, left
 
     def started(self, slot: Slot, trial: Trial) -> None:
         """Nothing to say yet."""
@@ -37,12 +38,15 @@ class Lines:
     def ended(self, slot: Slot, trial: Trial, record: Json) -> None:
         """One line, with the score or the cause."""
         self.statuses[record["status"]] += 1
-        self.finished += 1
         seconds = record.get("costs", {}).get("seconds", {}).get("total", 0.0)
-        self._seconds.append(seconds)
-        left = f", about {span(eta)} left" if (eta := self.eta()) else ""
+        left = f", about {span(self.left)} left" if self.left else ""
         line = f"[{self.finished}/{self.total}] {describe(trial)}: {outcome(record)} ({seconds:.1f} s){left}"
         self._print(self.console, line)
+
+    def complete(self, cell: Cell, records: Sequence[Json]) -> None:
+        """Its score, where no trial's line has said it."""
+        if len(records) != 1:
+            self._print(self.console, score(cell, records))
 
     def note(self, text: str) -> None:
         """A line of its own."""
@@ -53,12 +57,6 @@ class Lines:
         """Whether it can be read must not decide over the run: a full disk, a closed pipe (rich exits for that)."""
         with contextlib.suppress(OSError, SystemExit):
             console.print(Text(line), soft_wrap=True)
-
-    def eta(self) -> float:
-        """Seconds until the end, if trials go on taking what they took on average."""
-        if not self._seconds:
-            return 0.0
-        return sum(self._seconds) / len(self._seconds) * (self.total - self.finished) / self._slots
 
     def close(self) -> None:
         """Nothing to put away."""
@@ -80,10 +78,10 @@ class Live(Lines):
 
     def planned(self, total: int, finished: int, waiting: int) -> None:
         """Update the bar."""
-        super().planned(total, finished, waiting)
+        super().planned(total, finished, waiting, left)
         note = f"{waiting} wait for tuning" if waiting else ""
-        if eta := self.eta():
-            note += f"  about {span(eta)} left"
+        if left:
+            note += f"  about {span(left)} left"
         self._progress.update(self._all, total=total, completed=finished, note=note)
 
     def started(self, slot: Slot, trial: Trial) -> None:
@@ -98,9 +96,12 @@ class Live(Lines):
     def ended(self, slot: Slot, trial: Trial, record: Json) -> None:
         """Only what did not go well is worth a lasting line."""
         self.statuses[record["status"]] += 1
-        self._seconds.append(record.get("costs", {}).get("seconds", {}).get("total", 0.0))
         if record["status"] != "ok":
             self._print(self._progress.console, f"{describe(trial)}: {outcome(record)}")
+
+    def complete(self, cell: Cell, records: Sequence[Json]) -> None:
+        """Its score, above the bars, where it stays."""
+        self._print(self._progress.console, score(cell, records))
 
     def note(self, text: str) -> None:
         """A line above the bars, which stays."""
@@ -109,6 +110,26 @@ class Live(Lines):
     def close(self) -> None:
         """Take the live lines away."""
         self._progress.stop()
+
+
+def score(cell: Cell, records: Sequence[Json]) -> str:
+    """A cell in a few words, with the mean of its seeds, when all of them have ended."""
+    names = cell.names
+    parts = [names.task, names.model, names.regime]
+    if cell.size:
+        parts.append(f"size {cell.size}")
+    if cell.noise:
+        parts.append(f"noise {cell.noise:g}")
+    place = " · ".join(parts)
+    if cell.state == "failed":
+        return f"{place}: failed: {printable(cell.reason)}"
+    ok = [record["scores"] for record in records if record["status"] == "ok"]
+    if not ok:
+        return f"{place}: no score"
+    metric = ok[0]["metric"]
+    mean = sum(scores["test"][metric] for scores in ok) / len(ok)
+    seeds = f"{len(ok)} seed{'s' * (len(ok) > 1)}" if len(ok) == len(records) else f"{len(ok)} of {len(records)} seeds"
+    return f"{place}: {metric} {mean:.3f}" + (f" (mean of {seeds})" if len(records) > 1 else "")
 
 
 def describe(trial: Trial) -> str:
@@ -139,10 +160,3 @@ def outcome(record: Json) -> str:
 def printable(text: object) -> str:
     """One line that does not drive the terminal, whatever an exception said."""
     return "".join(c if c.isprintable() else " " for c in str(text))
-
-
-def span(seconds: float) -> str:
-    """Seconds as a person says them."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,9 +1,10 @@
-"""Runs what is missing: tuning first, then the seeds that wait for it, one trial a slot, until nothing is left."""
+"""Runs what is missing, one cell after another to its score, one trial a slot, until nothing is left."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -12,9 +13,13 @@ from typing import Protocol
 
 from bench.errors import BenchError, StoreError
 from bench.redact import redact_all
+from bench.runner.account import INFRASTRUCTURE
 from bench.runner.devices import Slot
+from bench.runner.estimate import Estimator
 from bench.runner.interrupt import Interrupt
-from bench.runner.plan import INFRASTRUCTURE, Plan, settled
+from bench.runner.order import Place, queue, turns
+from bench.runner.plan import Cell, Plan, settled
+from bench.runner.progress import describe
 from bench.runner.server import Server, ending
 from bench.store.bounds import Home
 from bench.store.records import Writer
@@ -31,8 +36,8 @@ PATIENCE = 3.0
 class Progress(Protocol):
     """Who is told how the run goes."""
 
-    def planned(self, total: int, finished: int, waiting: int) -> None:
-        """How many trials are known, settled, and not yet known because their tuning runs."""
+    def planned(self, total: int, finished: int, waiting: int, left: float | None) -> None:
+        """How many trials there are, settled, and not yet known because their tuning runs; the seconds left, if known."""
 
     def started(self, slot: Slot, trial: Trial) -> None:
         """A trial begins."""
@@ -42,6 +47,9 @@ class Progress(Protocol):
 
     def ended(self, slot: Slot, trial: Trial, record: Json) -> None:
         """A trial's record is on disk."""
+
+    def complete(self, cell: Cell, records: Sequence[Json]) -> None:
+        """A cell will not change any more: its seeds' records, none where tuning failed."""
 
     def note(self, text: str) -> None:
         """Something the user should know."""
@@ -65,9 +73,14 @@ class Running:
 
 @dataclass
 class Scheduler:
-    """One run of a suite. replan: (latest, tried) → the plan as it now stands; ended: each attempt's status."""
+    """One run of a suite. replan: (the plan, a tuning trial that has ended, what is not to be tried again) → the plan as
+    it now stands; keep: puts that on the disk; tell: says what runs to whoever asks; ended: each attempt's status."""
 
-    replan: Callable[[dict[str, Json], set[str]], Plan]
+    plan: Plan
+    replan: Callable[[Plan, Trial, set[str]], Plan]
+    keep: Callable[[], None]
+    tell: Callable[[Json], None]
+    estimator: Estimator
     latest: dict[str, Json]
     server: Server
     slots: list[Slot]
@@ -80,10 +93,12 @@ class Scheduler:
     tried: set[str] = field(default_factory=set)
     running: dict[str, Running] = field(default_factory=dict)
     ended: list[str] = field(default_factory=list)
-    _plan: Plan = field(init=False)
+    _turns: dict[Place, int] = field(init=False)
     _missing: list[Trial] = field(init=False)
-    _known: int = 0
-    _waiting: int = 0
+    _cells: dict[str, list[Cell]] = field(init=False)
+    _waiting: list[Cell] = field(init=False)
+    _left: float | None = None
+    _told: float | None = 0.0
     _again: set[str] = field(default_factory=set)
     _lost: dict[Slot, str] = field(default_factory=dict)
     _attempts: int = 0
@@ -96,7 +111,9 @@ class Scheduler:
         BenchError when no device is left.
         """
         with self.interrupt.heeded():
+            self._turns = turns(self.plan, self.latest, self.estimator)
             self._look()
+            self.keep()
             warned = False
             while self.running or (self._missing and not self.interrupt.asked):
                 if self.interrupt.asked and not warned:
@@ -107,27 +124,53 @@ class Scheduler:
                 for event in self.server.events(WAIT):
                     self._handle(event)
                 self._watch()
+                self._tell()
                 if self.interrupt.over_for > PATIENCE:  # it hangs, or is only starting: no event will come
                     for job, running in list(self.running.items()):
                         self._end({"event": "ended", "job": job}, running)
         if self.interrupt.asked:
             raise KeyboardInterrupt
-        return self._plan
+        return self.plan
 
     def _look(self) -> None:
-        """Plan anew: what a tuning trial found says which trials are next."""
-        self._plan = self.replan(self.latest, self.tried)
+        """See what the plan leaves to run, in the order of the cells' turns."""
         flying = {r.trial.id for r in self.running.values()}
-        trials = self._plan.trials().values()
-        missing = [t for t in trials if t.id not in flying and not settled(t, self.latest, self.tried)]
-        self._missing = sorted(missing, key=lambda t: t.purpose == "reported")
+        trials = queue(self.plan.cells, self._turns).values()
+        self._missing = [t for t in trials if t.id not in flying and not settled(t, self.latest, self.tried)]
+        self._waiting = [cell for cell in self.plan.cells if cell.state == "waiting"]
+        self._cells = defaultdict(list)
+        for cell in self.plan.cells:
+            for trial in cell.reported:
+                self._cells[trial.id].append(cell)
         self._known = len(trials)
-        self._waiting = sum(cell.seeds for cell in self._plan.cells if cell.state == "waiting")
         self._count()
 
     def _count(self) -> None:
         finished = self._known - len(self._missing) - len(self.running)
-        self.progress.planned(self._known + self._waiting, finished, self._waiting)
+        waiting = sum(cell.seeds for cell in self._waiting)
+        if self.estimator.known:
+            now = time.monotonic()
+            expected = ((r, self.estimator.seconds(r.trial)) for r in self.running.values())
+            under_way = sum(max(0.0, seconds - (now - running.begun)) for running, seconds in expected)
+            self._left = (self.estimator.left(self._missing, self._waiting) + under_way) / len(self.slots)
+        self.progress.planned(self._known + waiting, finished, waiting, self._left)
+
+    def _tell(self) -> None:
+        """Leave word of what runs, for `bench status`; not more often than anybody could read it."""
+        now = time.monotonic()
+        if self._told is None or now - self._told < WAIT:
+            return
+        self._told = None
+        known = self.estimator.known
+        self.tell({
+            "at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "left": self._left,
+            "running": [
+                {"trial": describe(r.trial), "slot": r.slot.name, "since": r.started,
+                 "seconds": self.estimator.seconds(r.trial) if known else None}
+                for r in self.running.values()
+            ],
+        })  # fmt: skip
 
     def _fill(self) -> None:
         """Start what is missing wherever there is room."""
@@ -148,11 +191,12 @@ class Scheduler:
             "do": "trial", "trial": trial.to_json(), "attempt": attempt, "results": str(self.home.folder),
             "home": [self.home.device, self.home.inode],
             "files": self.files[trial.names.model], "device": slot.device, "threads": slot.threads,
-            "checkpoint": self._plan.suite.checkpoint,
+            "checkpoint": self.plan.suite.checkpoint,
         }  # fmt: skip
         job = self.server.submit(order)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         self.running[job] = Running(trial, slot, attempt, now, oom_kills=_oom_kills())
+        self._told = self._told or time.monotonic()
         self.progress.started(slot, trial)
 
     def _handle(self, event: Json) -> None:
@@ -174,21 +218,44 @@ class Scheduler:
         self.server.forget(event["job"])
         self.writer.append(record)
         del self.running[event["job"]]
-        self.progress.ended(running.slot, running.trial, record)
         self.ended.append(record["status"])
+        before = self.plan
         self._settle(running.trial, record)
+        self.progress.ended(running.slot, running.trial, record)
+        self._complete(running.trial, before)
+        if self.plan is not before:
+            if not self.interrupt.asked:
+                self._fill()  # before the disk is waited for
+            self.keep()
 
     def _settle(self, trial: Trial, record: Json) -> None:
-        """What failed for reasons outside the trial is tried once more."""
+        """Count a record. What failed for reasons outside the trial is tried once more."""
         self.latest[trial.id] = record
+        self.estimator.learn(record)
+        self._told = self._told or time.monotonic()
         if record["status"] in INFRASTRUCTURE and trial.id not in self._again:
             self._again.add(trial.id)
-            self._missing.append(trial)
-        else:
-            self.tried.add(trial.id)
-            if trial.purpose == "tuning":
+            self._look()
+            return
+        self.tried.add(trial.id)
+        if trial.purpose == "tuning":
+            plan = self.replan(self.plan, trial, self.tried)
+            if plan is not self.plan:
+                self.plan = plan
                 self._look()
+                return
         self._count()
+
+    def _complete(self, trial: Trial, before: Plan) -> None:
+        """Say which cells have got their scores with this trial, or will get none. before: the plan before it."""
+        for cell in self._cells.get(trial.id, ()):
+            if all(settled(one, self.latest, self.tried) for one in cell.reported):
+                self.progress.complete(cell, [self.latest[one.id] for one in cell.reported])
+        if self.plan is not before:
+            old = {cell.place: cell.state for cell in before.cells}
+            for cell in self.plan.cells:
+                if cell.state == "failed" and old[cell.place] != "failed":
+                    self.progress.complete(cell, [])
 
     def _found(self, event: Json, running: Running) -> Json:
         """The trial's own record, or the one its death deserves. Raises StoreError where it met a full disk."""
@@ -225,7 +292,7 @@ class Scheduler:
 
     def _watch(self) -> None:
         """Kill what has run too long, shows no sign of life, or has not finished in the time it was given."""
-        now, suite = time.monotonic(), self._plan.suite
+        now, suite = time.monotonic(), self.plan.suite
         if (away := now - self._watched) > 5 * WAIT:  # this process stood still, and heard no sign of life
             for running in self.running.values():
                 running.begun += away

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from bench.runner.devices import Slot
 from bench.runner.interrupt import Interrupt
-from bench.runner.plan import GOOD, Plan, build
+from bench.runner.account import GOOD
+from bench.runner.plan import Plan, build
 from bench.runner.scheduler import Progress, Scheduler
 from bench.runner.server import Server
 from bench.store import atomic, paths, records

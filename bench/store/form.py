@@ -133,6 +133,24 @@ class Plan(_Form):
     cells: list[_Cell]
 
 
+class _Running(_Form):
+    trial: str
+    slot: str
+    since: str
+    seconds: Number | None = None
+
+
+class Holder(_Form):
+    """`.run.json`."""
+
+    pid: int
+    host: str
+    since: str
+    at: str | None = None
+    left: Number | None = None
+    running: list[_Running] | None = None
+
+
 class Lock(_Form):
     """`lock.json`."""
 

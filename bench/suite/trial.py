@@ -68,9 +68,8 @@ class Trial:
     @functools.cached_property
     def id(self) -> str:
         """16 hex digits; equal for equal trials on every machine."""
-        spec = dataclasses.asdict(self)
-        del spec["names"], spec["locations"]
-        return digest({**spec, "schema": SCHEMA})
+        fields = (f.name for f in dataclasses.fields(self) if f.name not in ("names", "locations"))
+        return digest({**{name: getattr(self, name) for name in fields}, "schema": SCHEMA})
 
     @functools.cached_property
     def cell(self) -> str:
