@@ -111,6 +111,7 @@ def run(
     yes: bool = False,
     devices: Sequence[str] = (),
     jobs: int = 1,
+    threads: int | None = None,
     rerun: str = "missing",
     grace: float = 20.0,
     progress: Callable[[list[Slot]], Progress] | None = None,
@@ -118,17 +119,20 @@ def run(
 ) -> Outcome:
     """Run what is missing of a suite. A trial's failure is its record.
 
+    threads: of each trial; default: as in the results so far, else the cores are shared out among `jobs`.
     rerun: `missing`, `failed` (what failed as well) or `all`; grace: seconds that what runs is given after Ctrl-C;
     yes: also where the grid has more than MANY trials.
     Raises UsageError, StoreError, and BenchError where trials cannot be run at all; KeyboardInterrupt after Ctrl-C.
     """
     from rich.console import Console
 
-    from bench.runner import installed
+    from bench.runner import account, installed, surroundings
     from bench.runner.devices import slots
+    from bench.runner.estimate import forecast
     from bench.runner.interrupt import Interrupt
     from bench.runner.progress import Lines
     from bench.runner.server import Server
+    from bench.runner.summary import estimator
     from bench.runner.sweep import Sweep
 
     if rerun not in RERUN:
@@ -153,17 +157,27 @@ def run(
         if new:
             server = stack.enter_context(Server())
             found = _lock(suite, home, found, server, lambda section, name: False, say)
-        first = narrow(build(suite, found, latest, smoke=smoke), only)
+        whole = build(suite, found, latest, smoke=smoke)
+        first = narrow(whole, only)
+        _refuse_nothing(first)
+        places, said = surroundings.kept(places, before.values(), threads)
+        again, changed = surroundings.begun_elsewhere(first, latest, places[0])
+        latest = {trial: record for trial, record in latest.items() if trial not in again}
+        known = estimator(suite.name, Path(results), before.values(), smoke=smoke)
+        sweep = Sweep(suite, home, found, before, asked, smoke, known)
         missing = [t for t in first.trials().values() if not settled(t, latest, frozenset())]
         if not missing and not any(cell.state == "waiting" for cell in first.cells):
-            return Sweep(suite, home, found, before, asked, smoke).nothing(first)
+            return sweep.nothing(first)
+        for sentence in filter(None, (said, changed)):
+            say(sentence)
         server = server or stack.enter_context(Server())
         waiting = {("tasks", cell.names.task) for cell in first.cells if cell.state == "waiting"}
         used = (_used(missing) | waiting) - new  # what is not at hand comes here now, not while a trial's clock runs
-        found = _lock(suite, home, found, server, lambda section, name: (section, name) in used, say)
+        sweep.lock = _lock(suite, home, found, server, lambda section, name: (section, name) in used, say)
+        counts = account.total(first.to_json()["cells"], latest)
+        say(f"{account.said(counts)}; {forecast(first, latest, known, len(places))}")
         shown = progress(places) if progress else Lines(Console(), len(places))
-        sweep = Sweep(suite, home, found, before, asked, smoke)
-        return sweep.execute(latest, server, places, shown, Interrupt(grace))
+        return sweep.execute(whole, latest, server, places, shown, Interrupt(grace))
 
 
 def cells(results: Place) -> pd.DataFrame:
@@ -225,6 +239,15 @@ def _used(trials: Sequence[Trial]) -> set[tuple[str, str]]:
     tasks = {name for t in trials for name in (t.names.task, *t.regime.get("forgetting", ()))}
     tasks |= {t.locations["after"]["name"] for t in trials if "after" in t.locations}
     return {("models", t.names.model) for t in trials} | {("tasks", name) for name in tasks}
+
+
+def _refuse_nothing(plan: Plan) -> None:
+    """Raise UsageError with the reasons where no cell applies."""
+    from bench.runner.summary import reasons
+
+    if all(cell.state == "not_applicable" for cell in plan.cells):
+        why = "\n".join(f"  {reason}" for reason in reasons(plan.cells))
+        raise UsageError(f"suite {plan.suite.name}: nothing of it applies, so nothing was run\n{why}")
 
 
 def _refuse_many(suite: Suite, smoke: bool, yes: bool) -> None:

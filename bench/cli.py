@@ -104,6 +104,11 @@ def main() -> None:
 @click.option("--devices", default="", help="CUDA devices, as 0,1, or cpu. Default: all there are.")
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Trials at a time on the CPU.")
 @click.option(
+    "--threads",
+    type=click.IntRange(1),
+    help="Threads of each trial. Default: as in the results so far, else the cores shared out among the jobs.",
+)
+@click.option(
     "--rerun",
     type=click.Choice(["missing", "failed", "all"]),
     default="missing",
@@ -120,8 +125,8 @@ def main() -> None:
 )
 @JSON
 def run(
-    suite: str, results: str, smoke: bool, only: tuple[str, ...], yes: bool, devices: str, jobs: int, rerun: str,
-    grace: float, as_json: bool,
+    suite: str, results: str, smoke: bool, only: tuple[str, ...], yes: bool, devices: str, jobs: int,
+    threads: int | None, rerun: str, grace: float, as_json: bool,
 ) -> None:  # fmt: skip
     """Run what is missing of SUITE.
 
@@ -135,6 +140,7 @@ def run(
     130 interrupted.
     """
     from bench import api
+    from bench.runner import account
     from bench.runner.progress import Lines, Live
 
     console = _console(stderr=as_json)
@@ -146,7 +152,7 @@ def run(
 
     try:
         outcome = api.run(
-            api.load_suite(suite), results, smoke=smoke, only=only, yes=yes, jobs=jobs, rerun=rerun,
+            api.load_suite(suite), results, smoke=smoke, only=only, yes=yes, jobs=jobs, threads=threads, rerun=rerun,
             grace=max(0.0, grace), devices=[d for d in devices.split(",") if d], progress=progress,
             say=lambda text: console.print(text, markup=False, emoji=False),
         )  # fmt: skip
@@ -159,14 +165,10 @@ def run(
         markup=False,
     )
     if as_json:
-        click.echo(
-            json.dumps({"results": str(outcome.folder), "executed": outcome.executed, "statuses": outcome.statuses})
-        )
-    if outcome.failed:
-        console.print(
-            f"{outcome.failed} trials have no result; --rerun failed tries those again that failed by themselves",
-            markup=False,
-        )
+        found = {"results": str(outcome.folder), "executed": outcome.executed, "statuses": outcome.statuses}
+        click.echo(json.dumps({**found, "trials": outcome.trials}))
+    again = "; --rerun failed tries again what has failed" if outcome.trials.get("failed") else ""
+    console.print(f"{account.said(outcome.trials)}{again}", markup=False)
     sys.exit(EXIT_TRIALS_FAILED if outcome.failed else 0)
 
 
@@ -234,6 +236,7 @@ def plan(suite: str, results: str, smoke: bool, only: tuple[str, ...], yes: bool
     bench plan suites/nlp.yaml --only task=sst2 --json
     """
     from bench import api
+    from bench.runner.account import STATES
     from bench.runner.summary import summarise
 
     found = api.plan(api.load_suite(suite), results, smoke=smoke, only=only, yes=yes)
@@ -246,15 +249,13 @@ def plan(suite: str, results: str, smoke: bool, only: tuple[str, ...], yes: bool
 
     console = _console()
     table = Table(title=Text(f"suite {summary['suite']}"), title_justify="left")
-    for heading in ("axis", "value", "trials", "done", "failed", "missing", "waiting"):
+    for heading in ("axis", "value", *STATES):
         table.add_column(heading, justify="left" if heading in ("axis", "value") else "right")
     for axis, rows in summary["axes"].items():
         for value, counts in rows.items():
-            table.add_row(
-                axis, Text(value), *(str(counts[k]) for k in ("trials", "done", "failed", "missing", "waiting"))
-            )
+            table.add_row(axis, Text(value), *(str(counts[state]) for state in STATES))
         table.add_section()
-    table.add_row("all", "", *(str(summary["trials"][k]) for k in ("trials", "done", "failed", "missing", "waiting")))
+    table.add_row("all", "", *(str(summary["trials"][state]) for state in STATES))
     console.print(table)
     for line in summary["notes"]:
         console.print(Text(line), soft_wrap=True)
@@ -266,24 +267,25 @@ def plan(suite: str, results: str, smoke: bool, only: tuple[str, ...], yes: bool
 @SMOKE_RESULTS
 @JSON
 def status(place: str, results: str, smoke: bool, as_json: bool) -> None:
-    """Show how far the suites in RESULTS (or the suite of that file) are, and what failed.
+    """Show how far the suites in RESULTS (or the suite of that file) are, what runs now, and what failed.
 
     \b
     bench status results/
     bench status suites/nlp.yaml
     """
     from bench import api
+    from bench.runner.account import said
     from bench.runner.progress import printable
-    from bench.runner.summary import status_of
+    from bench.runner.summary import doing, status_of
 
     found = status_of(api.place_of(place, results, smoke=smoke))
     if as_json:
         click.echo(json.dumps(found, indent=2))
         return
     for suite in found:
-        counts = ", ".join(f"{count} {name}" for name, count in suite["statuses"].items()) or "nothing yet"
-        click.echo(printable(f"{suite['suite']}: {suite['done']} of {suite['planned']} trials done ({counts})"))
-        for line in suite["failures"] + [f"damaged line, skipped: {line}" for line in suite["damaged"]]:
+        click.echo(printable(f"{suite['suite']}: {said(suite['trials'])}"))
+        now = doing(suite["now"]) if suite["now"] is not None else []
+        for line in now + suite["failures"] + [f"damaged line, skipped: {line}" for line in suite["damaged"]]:
             click.echo(f"  {printable(line)}")
 
 

@@ -38,3 +38,5 @@ class Row(StrEnum):
     FOLDER = "hostile modules in the current folder"
     OUTPUT = "code that prints, or reads standard input, while the server imports it"
     SECRETS = "secrets in messages, logs and records, however they are written"
+    NOTHING_APPLIES = "nothing of a suite applies"
+    RESUMED = "other threads, jobs or library versions when a run is resumed"

@@ -252,7 +252,8 @@ def test_the_overview_counts_every_planned_trial_once_and_every_attempt_s_time(t
     factory.plan["cells"].append({**factory.plan["cells"][0], "state": "waiting", "seeds": 4, "reported": []})
     factory.record(trial("old", "sst2", "lora", 64, 0.0, 0, "reported"))
     found = overview(only(factory.finish()))
-    assert found.trials == {"ok": 4, "diverged": 1, "missing": 6}
+    assert found.statuses == {"ok": 4, "diverged": 1}
+    assert found.trials == {"trials": 11, "done": 4, "failed": 1, "missing": 2, "waiting": 4}
     assert (found.seconds, found.tuning_seconds) == (105, 40)
     assert found.remarks == {"odd": 2}
 
@@ -363,7 +364,7 @@ def test_means_over_other_seeds_are_not_compared(tmp_path: Path) -> None:
     assert not found.loc["retrain", ["best", "not_distinguishable"]].any()
     assert found.loc[["lora", "full"], ["best", "not_distinguishable"]].any(axis=1).all()
     (section,) = sections([results])
-    assert section.headline.startswith("13 of 21 trials done; 13 ok, 0 failed, 8 missing. ")
+    assert section.headline.startswith("21 trials: 13 done, 8 missing. ")
     assert "the results so far" in section.headline
     assert "Not compared, for others in the column have more seeds: retrain at 64 (2 of 5)." in section.scores[0].notes
     assert "retrain" not in set(section.figures[0].rows["regime"])

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import io
 import json
 import stat
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
+from rich.console import Console
+from rows import Row
 
 from bench import api, plugins
+from bench.analysis import frame
+from bench.cli import main
 from bench.errors import BenchError, StoreError
+from bench.report.section import sections
+from bench.runner import account, server
 from bench.runner import lock as locks
-from bench.runner import server
-from bench.runner.summary import summarise
-from bench.store import records
+from bench.runner.devices import Slot
+from bench.runner.plan import Cell
+from bench.runner.progress import Lines, score
+from bench.runner.summary import status_of, summarise
+from bench.store import atomic, paths, records
 from bench.suite.schema import Suite
+from bench.suite.trial import Trial
 
 SERVER = """#!{python}
 import json, os, subprocess, sys
@@ -27,7 +39,7 @@ emit(event="ready")
 for line in open(orders):
     order = json.loads(line)
     job, seed = order["job"], order["trial"]["seed"] if order["do"] == "trial" else None
-    scores = {{"metric": "accuracy", "test": {{"accuracy": 0.5}}}}
+    scores = {{"metric": "accuracy", "test": {{"accuracy": 0.5}}, "validation": {{"accuracy": 0.5, "log_loss": 1.0}}}}
     good = {{"status": "ok", "cause": None, "scores": scores, "costs": {{}}}}
     result, how, log = json.dumps(good), {{"exit": 0}}, b"the end of the log"
     process = subprocess.Popen(["sleep", "5"], start_new_session=True)
@@ -37,7 +49,7 @@ for line in open(orders):
     elif seed == 1:
         result = result[:30]
     elif seed == 2:
-        result = result.replace("0.5", "NaN")
+        result = result.replace("0.5", "NaN", 1)
     elif seed == 3:
         result, log = json.dumps({{"status": "failed", "cause": "bad byte \\udcff \\x1b[31m"}}), b"\\xff\\xfe log"
     elif seed == 4:
@@ -158,4 +170,109 @@ def test_what_cannot_run_is_said_once_for_all_it_concerns() -> None:
     notes = summarise(api.plan(suite), Path("results"), False)["notes"]
     assert notes[:-1] == [
         "t · m · full, retrain · size 5000, 6000: the training split has only 40 labelled examples",
+    ]
+
+
+class Told(Lines):
+    """What a run says, as it says it: the trials it starts, and the cells that are complete."""
+
+    def __init__(self, slots: list[Slot]) -> None:
+        super().__init__(Console(file=io.StringIO()), len(slots))
+        self.begun: list[Trial] = []
+        self.scores: list[str] = []
+
+    def started(self, slot: Slot, trial: Trial) -> None:
+        self.begun.append(trial)
+
+    def complete(self, cell: Cell, records: Sequence[dict[str, Any]]) -> None:
+        self.scores.append(score(cell, records))
+
+
+REGIMES = {"full": {"learning_rate": [0.001, 0.002]}, "linear-probe": None, "zero-shot": None}
+
+
+def test_cheap_cells_come_first_and_each_runs_to_its_score() -> None:
+    views: list[Told] = []
+
+    def view(slots: list[Slot]) -> Told:
+        views.append(Told(slots))
+        return views[0]
+
+    suite = suite_of([10, 11], regimes=REGIMES, sizes=[16, 24], tuning={"trials": 2})
+    said: list[str] = []
+    assert api.run(suite, devices=["cpu"], say=said.append, progress=view).executed == 17
+    assert said[-1].startswith("17 trials: 9 missing, 8 waiting for tuning; nothing is known yet of how long they take")
+    cells = [("zero-shot", 0)] + [(regime, size) for regime in ("linear-probe", "full") for size in (16, 24)]
+    assert list(dict.fromkeys((t.names.regime, t.size) for t in views[0].begun)) == cells
+    per_cell = ["tuning", "tuning", "reported", "reported"]
+    assert [t.purpose for t in views[0].begun] == ["reported", *per_cell * 4]
+    assert [line.split(":")[0].split(" · ", 2)[2] for line in views[0].scores] == [
+        "zero-shot", "linear-probe · size 16", "linear-probe · size 24", "full · size 16", "full · size 24",
+    ]  # fmt: skip
+    assert views[0].scores[-1].endswith("full · size 24: accuracy 0.500 (mean of 2 seeds)")
+
+
+def test_what_was_begun_is_finished_first() -> None:
+    api.run(suite_of([10], sizes=[24]), devices=["cpu"], say=lambda text: None)
+    view = Told([])
+    api.run(
+        suite_of([10, 11], regimes={"zero-shot": None, "full": {"learning_rate": 0.001}}, sizes=[16, 24]),
+        devices=["cpu"], say=lambda text: None, progress=lambda slots: view,
+    )  # fmt: skip
+    assert [(t.names.regime, t.size) for t in view.begun][:2] == [("full", 24), ("zero-shot", 0)]
+
+
+def test_a_cell_whose_tuning_fails_is_said_once() -> None:
+    view = Told([])
+    suite = suite_of([10], regimes={"full": {"learning_rate": [0.001, 0.002]}}, tuning={"trials": 2})
+    python = Path("python").read_text()
+    Path("python").write_text(python.replace("seed == 3", "seed >= 1000000"))
+    outcome = api.run(suite, devices=["cpu"], say=lambda text: None, progress=lambda slots: view)
+    assert view.scores == ["t · m · full · size 16: failed: no tuning trial succeeded"]
+    assert {state: n for state, n in outcome.trials.items() if n} == {"trials": 3, "failed": 3}
+
+
+def test_one_account_everywhere() -> None:
+    suite = suite_of([0, 3, 4])
+    outcome = api.run(suite, devices=["cpu"], say=lambda text: None)
+    counts = {"trials": 3, "done": 1, "failed": 1, "again": 1, "missing": 0, "waiting": 0}
+    assert outcome.trials == {name: count for name, count in counts.items() if count}
+    assert outcome.failed == 2
+    assert summarise(api.plan(suite), Path("results"), False)["trials"] == counts
+    (found,) = status_of(Path("results"))
+    assert (found["trials"], found["now"]) == (counts, None)
+    (section,) = sections(frame.load(Path("results")))
+    said = account.said(counts)
+    assert said == "3 trials: 1 done, 1 failed, 1 cut short, to run again"
+    assert section.headline.startswith(f"{said} (1 killed). ")
+
+
+def test_before_anything_is_locked_the_plan_counts_at_most_what_will_run_tuning_too() -> None:
+    suite = suite_of(
+        [10, 11], name="other", regimes=REGIMES, sizes=[16, 24], tuning={"trials": 2}, label_noise=[0, 0.2]
+    )
+    found = summarise(api.plan(suite), Path("results"), False)
+    assert found["trials"]["missing"] == 1 + 2 * 2 * (2 + 2 * 2)  # both noise rates share their tuning
+    assert "9 cells are unresolved: at most so many trials, tuning included" in found["notes"][-1]
+
+
+def test_a_smoke_run_foretells_the_suite() -> None:
+    suite = suite_of([10, 11], regimes=REGIMES, sizes=[16, 5000], tuning={"trials": 2})
+    atomic.write_bytes(paths.lock(Path("results/s-smoke")), paths.lock(Path("results/s")).read_bytes())
+    paths.lock(Path("results/s")).unlink()
+    assert api.run(suite, smoke=True, devices=["cpu"], say=lambda text: None).executed == 3
+    found = summarise(api.plan(suite), Path("results"), False)
+    assert found["trials"] == {"trials": 9, "done": 0, "failed": 0, "again": 0, "missing": 5, "waiting": 4}
+    assert "the training split has only 40 labelled examples" in found["notes"][0]
+    assert found["notes"][-2] == "5 cells are unresolved: counted as the smoke run found them"
+    assert json.loads(paths.plan(Path("results/s-smoke")).read_bytes())["suite"] == "s-smoke"
+
+
+@pytest.mark.fault(Row.NOTHING_APPLIES)
+def test_where_nothing_applies_the_reasons_are_said_and_it_is_no_success() -> None:
+    done = CliRunner().invoke(main, ["run", str(suite_of([0], sizes=[1000]).path), "--devices", "cpu"])
+    assert done.exit_code == 2
+    assert done.stderr.splitlines() == [
+        "bench: suite s: nothing of it applies, so nothing was run",
+        "  t · m · full · size 1000: the training split has only 40 labelled examples",
     ]

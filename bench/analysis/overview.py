@@ -7,38 +7,34 @@ from dataclasses import dataclass
 
 from bench.analysis import costs
 from bench.analysis.frame import Results
-from bench.runner.account import INFRASTRUCTURE
+from bench.runner import account
 from bench.store import records
 
 
 @dataclass(frozen=True)
 class Overview:
-    """`trials` counts the planned ones by status, `missing` among them; seconds cover every attempt at them."""
+    """`statuses` counts the planned trials that have a record, `trials` all of them by `account.STATES`; seconds cover
+    every attempt at them."""
 
+    statuses: Counter[str]
     trials: Counter[str]
     seconds: float
     tuning_seconds: float
     remarks: Counter[str]
 
     @property
-    def planned(self) -> int:
-        """All trials, those that wait included."""
-        return self.trials.total()
-
-    @property
-    def done(self) -> int:
-        """Those that no run would try again."""
-        return self.planned - sum(self.trials[status] for status in ("missing", *INFRASTRUCTURE))
+    def open(self) -> int:
+        """Those that a run would run."""
+        return sum(self.trials[state] for state in ("again", "missing", "waiting"))
 
 
 def overview(results: Results) -> Overview:
-    """Of all environments together. Cells that wait for tuning count as their seeds."""
+    """Of all environments together."""
     planned = results.plan["trials"]
     attempts = [r for r in results.records if r["trial"]["id"] in planned]
     latest = records.latest(attempts)
-    trials = Counter(str(r["status"]) for r in latest.values())
-    unplanned = (c["seeds"] for c in results.plan["cells"] if c["state"] in ("waiting", "unresolved"))
-    trials["missing"] = len(planned) - len(latest) + sum(unplanned)
+    statuses = Counter(str(r["status"]) for r in latest.values())
+    trials = account.total(results.plan["cells"], latest)
     remarks = Counter(str(note) for r in latest.values() for note in (r.get("facts") or {}).get("notes") or [])
     tuning = [r for r in attempts if planned[r["trial"]["id"]]["purpose"] == "tuning"]
-    return Overview(trials, costs.total_seconds(attempts), costs.total_seconds(tuning), remarks)
+    return Overview(statuses, trials, costs.total_seconds(attempts), costs.total_seconds(tuning), remarks)

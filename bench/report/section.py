@@ -19,6 +19,7 @@ from bench.analysis.overview import Overview, overview
 from bench.analysis.sequence import sequence
 from bench.report import environment, numbers, tables
 from bench.report.tables import Table
+from bench.runner import account
 from bench.store import records
 
 
@@ -62,15 +63,12 @@ class Section:
 
 
 def _headline(of: Overview) -> str:
-    failed = {tables.state(s): n for s, n in of.trials.items() if s not in ("ok", "missing", "not_applicable") and n}
-    ways = ", ".join(f"{count} {status}" for status, count in sorted(failed.items()))
-    ways = f" ({ways})" if set(failed) - {"failed"} else ""
-    rest = f", {of.trials['not_applicable']} not applicable" if of.trials["not_applicable"] else ""
-    half = " These are the results so far; only means over the same seeds are compared." if of.done < of.planned else ""
+    words = ((tables.state(status), count) for status, count in of.statuses.items() if status not in ("ok", "failed"))
+    ways = ", ".join(f"{count:,} {word}" for word, count in sorted(words))
+    half = " These are the results so far; only means over the same seeds are compared." if of.open else ""
     return (
-        f"{of.done:,} of {of.planned:,} trials done; {of.trials['ok']:,} ok, {sum(failed.values()):,} failed{ways}, "
-        f"{of.trials['missing']:,} missing{rest}. Their times add up to {numbers.duration(of.seconds)}, "
-        f"{numbers.duration(of.tuning_seconds)} of it for tuning.{half}"
+        f"{account.said(of.trials)}{f' ({ways})' if ways else ''}. Their times add up to "
+        f"{numbers.duration(of.seconds)}, {numbers.duration(of.tuning_seconds)} of it for tuning.{half}"
     )
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from bench import plugins
 from bench.errors import UsageError
-from bench.runner.plan import Cell
+from bench.runner.plan import Cell, Plan, settled
 from bench.suite.parameters import Budget
 from bench.suite.trial import Json, Trial
 from bench.worker.environment import processor
@@ -158,13 +158,18 @@ class Estimator:
         return NOMINAL
 
 
-def expected(seconds: float, estimator: Estimator, *, slots: int = 1) -> str:
-    """What is left as a sentence has it, and what that rests on; that nothing is known, where nothing was measured."""
+def forecast(plan: Plan, latest: Mapping[str, Json], estimator: Estimator, slots: int | None = None) -> str:
+    """What a plan leaves to run takes, as a sentence has it, and what that rests on; that nothing is known, where
+    nothing was measured. slots: how many trials run at a time, where that is known."""
+    missing = [t for t in plan.trials().values() if not settled(t, latest, frozenset())]
+    waiting = [cell for cell in plan.cells if cell.state == "waiting"]
+    if not missing and not waiting:
+        return "nothing is missing"
     if not estimator.known:
-        return "no records yet to estimate the time from; `bench run --smoke` makes some in minutes"
-    if slots == 1:
-        return f"about {span(seconds)} of trials, estimated {estimator.basis}"
-    return f"about {span(seconds / slots)}, {slots} at a time, estimated {estimator.basis}"
+        return "nothing is known yet of how long they take; `bench run --smoke` finds out in minutes"
+    left = estimator.left(missing, waiting) / (slots or 1)
+    shared = "shared by as many as run at a time, " if slots is None else f"{slots} at a time, " if slots > 1 else ""
+    return f"about {span(left)} left, {shared}estimated {estimator.basis}"
 
 
 def span(seconds: float) -> str:

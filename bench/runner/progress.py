@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections import Counter
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -73,10 +73,9 @@ class Live(Lines):
         )  # fmt: skip
         self._all: TaskID = self._progress.add_task("trials", total=None, note="")
         self._lines = {slot.name: self._progress.add_task(slot.name, total=None, note="") for slot in slots}
-        self._begun = time.monotonic()
         self._progress.start()
 
-    def planned(self, total: int, finished: int, waiting: int) -> None:
+    def planned(self, total: int, finished: int, waiting: int, left: float | None = None) -> None:
         """Update the bar."""
         super().planned(total, finished, waiting, left)
         note = f"{waiting} wait for tuning" if waiting else ""

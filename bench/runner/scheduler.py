@@ -13,6 +13,7 @@ from typing import Protocol
 
 from bench.errors import BenchError, StoreError
 from bench.redact import redact_all
+from bench.runner import hold
 from bench.runner.account import INFRASTRUCTURE
 from bench.runner.devices import Slot
 from bench.runner.estimate import Estimator
@@ -37,7 +38,7 @@ class Progress(Protocol):
     """Who is told how the run goes."""
 
     def planned(self, total: int, finished: int, waiting: int, left: float | None) -> None:
-        """How many trials there are, settled, and not yet known because their tuning runs; the seconds left, if known."""
+        """How many trials there are, settled, and unknown as long as their tuning runs; the seconds left, if known."""
 
     def started(self, slot: Slot, trial: Trial) -> None:
         """A trial begins."""
@@ -73,13 +74,12 @@ class Running:
 
 @dataclass
 class Scheduler:
-    """One run of a suite. replan: (the plan, a tuning trial that has ended, what is not to be tried again) → the plan as
-    it now stands; keep: puts that on the disk; tell: says what runs to whoever asks; ended: each attempt's status."""
+    """One run of a suite. replan: (a tuning trial that has ended, what is not to be tried again) → the plan as it
+    now stands, None where it is the same; keep: puts that on the disk; ended: each attempt's status."""
 
     plan: Plan
-    replan: Callable[[Plan, Trial, set[str]], Plan]
+    replan: Callable[[Trial, set[str]], Plan | None]
     keep: Callable[[], None]
-    tell: Callable[[Json], None]
     estimator: Estimator
     latest: dict[str, Json]
     server: Server
@@ -97,6 +97,7 @@ class Scheduler:
     _missing: list[Trial] = field(init=False)
     _cells: dict[str, list[Cell]] = field(init=False)
     _waiting: list[Cell] = field(init=False)
+    _known: int = 0
     _left: float | None = None
     _told: float | None = 0.0
     _again: set[str] = field(default_factory=set)
@@ -162,7 +163,7 @@ class Scheduler:
             return
         self._told = None
         known = self.estimator.known
-        self.tell({
+        hold.tell(self.home, {
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
             "left": self._left,
             "running": [
@@ -239,8 +240,8 @@ class Scheduler:
             return
         self.tried.add(trial.id)
         if trial.purpose == "tuning":
-            plan = self.replan(self.plan, trial, self.tried)
-            if plan is not self.plan:
+            plan = self.replan(trial, self.tried)
+            if plan is not None:
                 self.plan = plan
                 self._look()
                 return

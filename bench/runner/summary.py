@@ -7,17 +7,18 @@ import shlex
 import types
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin
 
 from bench import plugins
 from bench.errors import StoreError
-from bench.runner.plan import GOOD, INFRASTRUCTURE, Cell, Plan
-from bench.runner.progress import printable, span
+from bench.runner import account, hold, lock
+from bench.runner.estimate import Estimator, forecast, span
+from bench.runner.plan import Cell, Plan, build
+from bench.runner.progress import printable
 from bench.store import form, paths, records, schema
-from bench.suite.trial import Json, Trial
-
-STATES = ("trials", "done", "failed", "missing", "waiting")
+from bench.suite.trial import Json
 
 
 def summarise(plan: Plan, results: Path, smoke: bool) -> Json:
@@ -25,51 +26,63 @@ def summarise(plan: Plan, results: Path, smoke: bool) -> Json:
     folder = results / (f"{plan.suite.name}-smoke" if smoke else plan.suite.name)
     read = records.read(folder)
     latest = records.latest(read.records)
+    tried = results / f"{plan.suite.name}-smoke"
+    found, open_ = _foreseen(plan, folder, tried, latest, smoke)
     axes: dict[str, dict[str, Counter[str]]] = {axis: {} for axis in ("task", "model", "regime", "size", "noise")}
     whole: Counter[str] = Counter()
-    seen: set[str] = set()
-    missing: list[Trial] = []
-    unresolved = 0
-    for cell in plan.cells:
-        counts: Counter[str] = Counter()
-        for trial in (*cell.tuning, *cell.reported):
-            if trial.id in seen:
-                continue
-            seen.add(trial.id)
-            state = _state(trial, latest)
-            counts[state] += 1
-            if state == "missing":
-                missing.append(trial)
-        if cell.state in ("waiting", "unresolved"):
-            counts["waiting" if cell.state == "waiting" else "missing"] += cell.seeds
-        if cell.state == "failed":
-            counts["failed"] += cell.seeds
-        unresolved += cell.state == "unresolved"
-        counts["trials"] = sum(counts.values())
+    cells = [{**one, "tunes": cell.tunes} for one, cell in zip(found.to_json()["cells"], found.cells, strict=True)]
+    for cell, counts in zip(found.cells, account.tally(cells, latest), strict=True):
         whole += counts
         values = {**vars(cell.names), "size": str(cell.size), "noise": f"{cell.noise:g}"}
         for axis, rows in axes.items():
             rows.setdefault(values[axis], Counter()).update(counts)
-    notes = _reasons(plan.cells)
+    notes = reasons(found.cells)
     if whole["failed"]:
         where = "" if results == Path("results") else f" --results {shlex.quote(str(results))}"
         again = f"bench run {shlex.quote(str(plan.suite.path))}{where}{' --smoke' if smoke else ''} --rerun failed"
         notes.append(f"{whole['failed']} trials have failed; `{again}` tries them again")
-    if unresolved:
-        notes.append(f"{unresolved} cells are unresolved: `bench lock` or `bench run` will say what their names mean; "
-                     "tuning trials are not counted until then")  # fmt: skip
-    else:
-        notes.append(_estimate(missing, whole["waiting"], latest.values()))
+    if open_:
+        notes.append(_open(found, open_))
+    if not any(cell.state == "unresolved" for cell in found.cells):
+        notes.append(forecast(found, latest, estimator(plan.suite.name, results, latest.values(), smoke=smoke)))
     notes += [f"damaged line, skipped: {line}" for line in read.damaged]
     return {
-        "suite": plan.suite.name,
-        "trials": {state: whole[state] for state in STATES},
-        "axes": {axis: {v: {s: c[s] for s in STATES} for v, c in rows.items()} for axis, rows in axes.items()},
+        "suite": folder.name,
+        "trials": {state: whole[state] for state in account.STATES},
+        "axes": {axis: {v: {s: c[s] for s in account.STATES} for v, c in rows.items()} for axis, rows in axes.items()},
         "notes": notes,
     }
 
 
-def _reasons(cells: Iterable[Cell]) -> list[str]:
+def _foreseen(plan: Plan, folder: Path, tried: Path, latest: Json, smoke: bool) -> tuple[Plan, int]:
+    """The plan, what is not locked yet as the smoke run has found it; and how many cells are not locked."""
+    unresolved = sum(cell.state == "unresolved" for cell in plan.cells)
+    if not unresolved or smoke:
+        return plan, unresolved
+    own, other = lock.read(folder), lock.read(tried)
+    both = {section: {**other[section], **own[section]} for section in lock.SECTIONS}
+    known = {cell.place: cell for cell in build(plan.suite, both, latest).cells}
+    return Plan(plan.suite, [known[cell.place] for cell in plan.cells]), unresolved
+
+
+def _open(found: Plan, unresolved: int) -> str:
+    """What is not certain before names have their meaning."""
+    cells = f"{unresolved:,} cell{'s are' if unresolved > 1 else ' is'} unresolved"
+    if any(cell.state == "unresolved" for cell in found.cells):
+        return (f"{cells}: at most so many trials, tuning included, until `bench lock` or `bench run` has said what "
+                "their names mean and what applies; `bench run --smoke` finds out how long they take")  # fmt: skip
+    return f"{cells}: counted as the smoke run found them"
+
+
+def estimator(name: str, results: Path, own: Iterable[Json], *, smoke: bool) -> Estimator:
+    """What is known here of how long a suite's trials take. own: the suite's own records, or those of its smoke run."""
+    tried = results / f"{name}-smoke"
+    folder = tried if smoke else results / name
+    both: Json = {"tasks": {**lock.read(tried)["tasks"], **lock.read(folder)["tasks"]}}
+    return Estimator(both, own, () if smoke else records.read(tried).records)
+
+
+def reasons(cells: Iterable[Cell]) -> list[str]:
     """Why cells cannot run, a line for all models and regimes of a task that share reason and sizes."""
     sizes: dict[tuple[str, str, str, str], dict[str, None]] = defaultdict(dict)
     for cell in cells:
@@ -96,21 +109,45 @@ def status_of(results: Path) -> list[Json]:
         read = records.read(folder)
         latest = records.latest(read.records)
         plan = _kept_plan(paths.plan(folder))
-        planned = {id_: latest.get(id_) for id_ in plan["trials"]} if plan["trials"] else dict(latest)
-        waiting = sum(cell["seeds"] for cell in plan["cells"] if cell["state"] in ("waiting", "unresolved", "failed"))
-        statuses = Counter(record["status"] for record in planned.values() if record)
-        causes = Counter(
-            f"{r['status']}: {printable(r.get('cause'))}" for r in planned.values() if r and r["status"] != "ok"
-        )
+        planned = {id_: latest[id_] for id_ in plan["trials"] if id_ in latest} if plan["trials"] else latest
+        counts = account.total(plan["cells"], latest)
+        if not plan["cells"]:
+            counts = Counter(account.state(record) for record in latest.values())
+            counts["trials"] = counts.total()
+        statuses = Counter(record["status"] for record in planned.values())
+        causes = Counter(f"{r['status']}: {printable(r.get('cause'))}" for r in planned.values() if r["status"] != "ok")
         found.append({
             "suite": folder.name,
-            "planned": len(planned) + waiting,
-            "done": sum(1 for r in planned.values() if r and r["status"] not in INFRASTRUCTURE),
+            "trials": {state: counts[state] for state in account.STATES},
             "statuses": dict(sorted(statuses.items())),
             "failures": [f"{count} × {cause}" for cause, count in causes.most_common()],
             "damaged": read.damaged,
+            "now": hold.told(folder),
         })  # fmt: skip
     return found
+
+
+def doing(now: Json) -> list[str]:
+    """What `status_of` found a suite to be at, a line for each trial that runs and one for what is left."""
+    if not now.get("running"):
+        by = f"process {now['pid']} on {now['host']}, since {now['since']}" if "pid" in now else "it has not said which"
+        return [f"a `bench run` or `bench lock` works here: {by}"]
+    here = datetime.now(UTC)
+    lines = []
+    for one in now["running"]:
+        for_ = _since(one["since"], here)
+        left = "" if one.get("seconds") is None else f", about {span(max(0.0, one['seconds'] - for_))} more"
+        lines.append(f"running on {one['slot']} for {span(for_)}{left}: {one['trial']}")
+    if now.get("left") is not None:
+        lines.append(f"about {span(max(0.0, now['left'] - _since(now.get('at'), here)))} left in all")
+    return lines
+
+
+def _since(when: str | None, now: datetime) -> float:
+    try:
+        return max(0.0, (now - datetime.fromisoformat(when or "")).total_seconds())
+    except (ValueError, TypeError):
+        return 0.0
 
 
 def _kept_plan(path: Path) -> Json:
@@ -145,31 +182,6 @@ def describe(kind: str, name: str) -> Json:
         ],
         **({"tuned": tuned._asdict()} if tuned else {}),
     }
-
-
-def _state(trial: Trial, latest: dict[str, Json]) -> str:
-    record = latest.get(trial.id)
-    if record is None or record["status"] in INFRASTRUCTURE:
-        return "missing"
-    return "done" if record["status"] in GOOD else "failed"
-
-
-def _estimate(missing: list[Trial], waiting: int, past: Iterable[Json]) -> str:
-    """From the mean time of past records of the same task, model and regime; else of all."""
-    seconds: dict[tuple[str, ...], list[float]] = defaultdict(list)
-    for record in past:
-        if record["status"] == "ok":
-            names, total = record["trial"]["names"], record["costs"]["seconds"]["total"]
-            seconds[names["task"], names["model"], names["regime"]].append(total)
-            seconds[()].append(total)
-    if not missing and not waiting:
-        return "nothing is missing"
-    if not seconds:
-        return "no records yet to estimate the time from; `bench run --smoke` shows that everything works"
-    mean = {key: sum(values) / len(values) for key, values in seconds.items()}
-    keys = [(t.names.task, t.names.model, t.names.regime) for t in missing]
-    total = sum(mean.get(key, mean[()]) for key in keys) + waiting * mean[()]
-    return f"estimated time: {span(total)} of trials, shared by as many devices as run them"
 
 
 def _type(annotation: Any) -> str:

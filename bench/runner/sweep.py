@@ -8,34 +8,40 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.runner import account
 from bench.runner.devices import Slot
+from bench.runner.estimate import Estimator
 from bench.runner.interrupt import Interrupt
-from bench.runner.account import GOOD
-from bench.runner.plan import Plan, build
+from bench.runner.plan import Plan, build, replan
 from bench.runner.scheduler import Progress, Scheduler
 from bench.runner.server import Server
 from bench.store import atomic, paths, records
 from bench.store.bounds import Home
 from bench.suite.schema import Suite
-from bench.suite.trial import Json
+from bench.suite.trial import Json, Trial
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run did. executed: attempts made now; statuses: how they ended; plan: how the suite stands; failed: how
-    many of its trials have no result now."""
+    """What a run did. executed: attempts made now; statuses: how they ended; plan: how the suite stands, and trials how
+    many of its are in which of `account.STATES`."""
 
     folder: Path
     executed: int
     statuses: dict[str, int]
     plan: Plan
-    failed: int
+    trials: dict[str, int]
+
+    @property
+    def failed(self) -> int:
+        """How many of the plan's trials ended without a result, or cannot have one."""
+        return self.trials.get("failed", 0) + self.trials.get("again", 0)
 
 
 @dataclass
 class Sweep:
     """lock: every name's meaning; before: the records that counted, by trial; narrow: keeps the cells that were asked
-    for."""
+    for; estimator: knows how long trials take."""
 
     suite: Suite
     home: Home
@@ -43,6 +49,7 @@ class Sweep:
     before: dict[str, Json]
     narrow: Callable[[Plan], Plan]
     smoke: bool
+    estimator: Estimator
 
     @property
     def folder(self) -> Path:
@@ -51,34 +58,38 @@ class Sweep:
 
     def nothing(self, plan: Plan) -> Outcome:
         """The outcome where nothing is missing."""
-        self._keep({}, set())
-        return Outcome(self.folder, 0, {}, plan, failures(plan, self.before))
+        self._write(self._plan(self.before, set()))
+        return self._outcome(plan, {}, Counter())
 
     def execute(
-        self, latest: dict[str, Json], server: Server, slots: list[Slot], progress: Progress, interrupt: Interrupt
-    ) -> Outcome:
-        """Run what `latest`, the records that are to count, leaves to run. Raises what `Scheduler.execute` raises."""
-        kept: set[str] | None = None
+        self, plan: Plan, latest: dict[str, Json], server: Server, slots: list[Slot], progress: Progress,
+        interrupt: Interrupt,
+    ) -> Outcome:  # fmt: skip
+        """Run what `latest`, the records that are to count, leaves to run of what was asked for of a plan. Raises what
+        `Scheduler.execute` raises."""
+        shown = self._plan(self._all(latest), set())  # by the records that are to be repeated too
 
-        def replan(latest: dict[str, Json], tried: set[str]) -> Plan:
-            nonlocal kept
-            plan = self._plan(latest, tried)
-            if kept != set(plan.trials()):
-                kept = set(plan.trials())
-                self._keep(latest, tried)
-            return self.narrow(plan)
+        def replanned(ended: Trial, tried: set[str]) -> Plan | None:
+            nonlocal plan, shown
+            shown = replan(shown, ended, self.lock, self._all(latest), tried, smoke=self.smoke)
+            known, plan = plan, replan(plan, ended, self.lock, latest, tried, smoke=self.smoke)
+            return None if plan is known else self.narrow(plan)
 
         name = secrets.token_hex(3)
         with records.Writer(self.folder, name, self.home) as writer:
             scheduler = Scheduler(
-                replan=replan, latest=latest, server=server, slots=slots, writer=writer, progress=progress, run=name,
-                home=self.home, files={model: entry["files"] for model, entry in self.lock["models"].items()},
+                plan=self.narrow(plan), replan=replanned, keep=lambda: self._write(shown), home=self.home,
+                estimator=self.estimator, latest=latest, server=server, slots=slots, writer=writer, progress=progress,
+                run=name, files={model: entry["files"] for model, entry in self.lock["models"].items()},
                 interrupt=interrupt,
             )  # fmt: skip
             final = scheduler.execute()
-        self._keep(latest, scheduler.tried)
-        statuses = Counter(scheduler.ended)
-        return Outcome(self.folder, statuses.total(), dict(statuses), final, failures(final, self._all(latest)))
+        self._write(self._plan(self._all(latest), scheduler.tried))
+        return self._outcome(final, latest, Counter(scheduler.ended))
+
+    def _outcome(self, plan: Plan, latest: dict[str, Json], statuses: Counter[str]) -> Outcome:
+        trials = account.total(plan.to_json()["cells"], self._all(latest))
+        return Outcome(self.folder, statuses.total(), dict(statuses), plan, dict(trials))
 
     def _all(self, latest: dict[str, Json]) -> dict[str, Json]:
         """What counts for whoever reads the records: those of before too."""
@@ -87,13 +98,7 @@ class Sweep:
     def _plan(self, latest: dict[str, Json], tried: set[str]) -> Plan:
         return build(self.suite, self.lock, latest, tried, smoke=self.smoke)
 
-    def _keep(self, latest: dict[str, Json], tried: set[str]) -> None:
-        """Keep the whole suite's plan, of records that are to be repeated too. Raises StoreError."""
+    def _write(self, plan: Plan) -> None:
+        """Keep a plan of the whole suite. Raises StoreError."""
         self.home.check()
-        atomic.write_json(paths.plan(self.folder), self._plan(self._all(latest), tried).to_json())
-
-
-def failures(plan: Plan, latest: dict[str, Json]) -> int:
-    """How many of a plan's trials ended without a result, and cells that cannot have one."""
-    bad = [t for t in plan.trials() if t in latest and latest[t]["status"] not in GOOD]
-    return len(bad) + sum(cell.seeds for cell in plan.cells if cell.state == "failed")
+        atomic.write_json(paths.plan(self.folder), {**plan.to_json(), "suite": self.folder.name})

@@ -26,18 +26,22 @@ def describe(device: Any, threads: int, precision: str) -> Json:
     """The environment, with `id`: a hash of the rest."""
     import torch
 
-    found: Json = {
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+    found = {**here(threads), "device": name, "precision": precision}
+    if device.type == "cuda":
+        found["cuda"] = torch.version.cuda
+    return {"id": digest(found, 8), **found}
+
+
+def here(threads: int) -> Json:
+    """What of it can be said before a trial runs, and without torch."""
+    return {
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "packages": {name: _version(name) for name in PACKAGES},
         "processor": processor(),
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "threads": threads,
-        "precision": precision,
     }
-    if device.type == "cuda":
-        found["cuda"] = torch.version.cuda
-    return {"id": digest(found, 8), **found}
 
 
 def _version(name: str) -> str | None:
@@ -48,6 +52,7 @@ def _version(name: str) -> str | None:
 
 
 def processor() -> str:
+    """This machine's, by the name it gives itself."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
