@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,13 @@ import pytest
 from bench import api
 from bench.errors import SuiteError
 from bench.runner import lock as locks
-from bench.runner.plan import Plan, build
+from bench.runner import surroundings
+from bench.runner.devices import Slot
+from bench.runner.estimate import Estimator, forecast
+from bench.runner.plan import Cell, Plan, build, replan
 from bench.suite.schema import Suite
 from bench.suite.trial import SCHEMA
+from bench.worker import environment
 
 SUITE = """
 name: plan
@@ -162,3 +167,59 @@ def test_a_task_is_run_with_what_it_names_and_the_trials_stay_the_same(tmp_path:
     mood = {t.id for t in found.trials().values() if t.names.task == "mood"}
     wanted = {t.id for t in every.trials().values() if (t.names.model, t.names.regime) in pairs}
     assert mood == wanted
+
+
+def test_planning_again_what_tuning_has_settled_gives_the_whole_plan(tmp_path: Path) -> None:
+    found = suite(tmp_path, **{"sizes: [5, 40]": "sizes: [20, 40]\nlabel_noise: [0, 0.2]"})
+    lock, latest = locked(found, [100, 100]), {}
+    plan = first = build(found, lock, latest)
+    for trial in [t for t in plan.trials().values() if t.purpose == "tuning"]:
+        latest[trial.id] = record(trial, 0.5)
+        before, plan = plan, replan(plan, trial, lock, latest, frozenset())
+        assert plan.to_json() == build(found, lock, latest).to_json()
+        assert (plan is before) == (plan.to_json() == before.to_json())
+    assert {cell.state for cell in plan.cells} == {"planned"}
+    kept = [one is other for one, other in zip(first.cells, plan.cells, strict=True)]
+    assert kept.count(True) == 5  # what waits for nothing is not planned again
+
+
+def test_the_time_left_rests_on_steps_and_rows(tmp_path: Path) -> None:
+    found = suite(tmp_path)
+    lock = locked(found, [1000, 1000])
+    lock["tasks"]["mood"]["classes"]["test"] = [500, 500]
+    (full,) = (c for c in build(found, lock, {}).cells if (c.names.regime, c.size) == ("full", 40))
+    unknown = Estimator(lock, [], [])
+    assert forecast(Plan(found, [full]), {}, unknown).startswith("nothing is known yet")
+    tried = build(found, lock, {}, smoke=True).trials().values()
+    smoke = {t.names.regime: {
+        "status": "ok", "trial": t.to_json(), "facts": {"test_examples": 16, "validation_examples": 4},
+        "costs": {"seconds": {"total": 3.0, "train": 1.0, "test": 0.8, "validation": 0.2}, "steps": 2,
+                  "step_seconds": {"median": 0.5}},
+    } for t in tried}  # fmt: skip
+    known = Estimator(lock, [], [smoke["full"]])
+    steps, validation, test = 100 * 0.5, 8 * 0.05, 1000 * 0.05
+    tuning = 0.3 + 1.0 + steps + validation
+    assert known.seconds(full.tuning[0]) == pytest.approx(tuning)
+    assert known.cell(full) == pytest.approx(3 * tuning + 3 * (tuning + test))
+    said = forecast(Plan(found, [full]), {}, known, 2)
+    assert said == f"about {(6 * tuning + 3 * test) / 120:.0f} min left, 2 at a time, estimated from 1 smoke trial"
+    known.learn({**smoke["full"], "costs": {**smoke["full"]["costs"], "step_seconds": {"median": 0.05}}})
+    assert known.seconds(full.tuning[0]) < tuning / 4  # the suite's own comes before its smoke run's
+    other = smoke["full"]["trial"] | {"names": {"model": "x", "task": "y", "regime": "z"}}
+    assert Estimator(lock, [{**smoke["full"], "trial": other}], []).seconds(full.tuning[0]) == pytest.approx(tuning)
+
+
+def test_a_cell_begun_in_another_environment_is_run_whole_in_this_one() -> None:
+    here = {**environment.here(1), "device": "cpu", "packages": {**environment.here(1)["packages"], "torch": "0.1"}}
+    cells = []
+    for size, done in ((16, 2), (32, 3)):
+        trials = [factory.trial("m", "t", "full", size, 0.0, seed, "reported") for seed in range(3)]
+        cells.append((Cell(trials[0].names, size, 0.0, 3, reported=trials), trials[:done]))
+    latest = {t.id: {"status": "ok", "trial": {}, "environment": here} for _, done in cells for t in done}
+    plan = Plan(None, [cell for cell, _ in cells])  # type: ignore[arg-type]
+    again, said = surroundings.begun_elsewhere(plan, latest, Slot("cpu", "cpu", 1))
+    assert again == {t.id for t in cells[0][1]}
+    assert said is not None
+    assert re.search(r"\(torch 0.1 → [^)]+\); cells complete there that stay: 1; cells begun there .*: 1 ", said)
+    same = {key: {**record, "environment": {**environment.here(1), "device": "cpu"}} for key, record in latest.items()}
+    assert surroundings.begun_elsewhere(plan, same, Slot("cpu", "cpu", 1)) == (set(), None)

@@ -383,4 +383,47 @@ def test_a_failure_on_request_does_not_hide_an_earlier_result(ground: Ground) ->
     ground.run("run", suite)
     out, _ = ground.run("run", suite, "--rerun", "all", "--json", acts={0: "killed"})
     assert json.loads(out)["statuses"] == {"killed": 2, "ok": 1}
-    assert "ra: 2 of 2 trials done (2 ok)" in ground.run("status", "results/ra")[0]
+    assert "ra: 2 trials: 2 done" in ground.run("status", "results/ra")[0]
+
+
+@pytest.mark.fault(Row.RESUMED)
+def test_a_cell_begun_with_some_threads_is_completed_with_them_whatever_the_jobs(ground: Ground) -> None:
+    suite = ground.suite("t", 3)
+    ground.run("run", suite, "--threads", "3", "--only", "seed=0,1")
+    out, _ = ground.run("run", suite, "--jobs", "2")
+    assert "threads a trial: 3, as before, not the 1 that the cores give now; `--threads 1` changes that" in out
+    assert [r["environment"]["threads"] for r in ground.records("t")] == [3, 3, 3]
+    suite = ground.suite("t", 4)
+    out, _ = ground.run("run", suite, "--threads", "2")
+    assert "threads a trial: 2, not 3 as before: that is another environment" in out
+    assert "(threads 3 → 2); cells begun there that are run whole here: 1 (trials to run again: 3)" in out
+    found = {r["trial"]["seed"]: r["environment"]["threads"] for r in ground.records("t")}
+    assert found == dict.fromkeys(range(4), 2)
+    assert "4 trials: 4 done" in ground.run("run", suite)[0]
+    assert len(ground.records("t")) == 7
+
+
+@pytest.mark.fault(Row.INTERRUPT)
+def test_status_says_what_runs_and_a_dead_run_s_word_counts_for_nothing(ground: Ground) -> None:
+    process = ground.start("run", ground.suite("now", 3), acts={1: "silent"})
+    ground.wait_for("now", 1)
+
+    def shown() -> str:
+        return ground_status(ground)
+
+    ground.until(lambda: "seed 1" in shown(), 30)
+    lines = shown().splitlines()
+    assert lines[0] == "now: 3 trials: 1 done, 2 missing"
+    assert re.fullmatch(r"  running on cpu for \d+ s, about \d+ s more: t · m · full · size 16 · seed 1", lines[1])
+    assert re.fullmatch(r"  about \d+ s left in all", lines[2])
+    process.kill()
+    process.communicate()
+    assert (ground.folder / "results/now/.run.json").exists()
+    assert shown().splitlines() == ["now: 3 trials: 1 done, 2 missing"]
+
+
+def ground_status(ground: Ground) -> str:
+    """What `bench status` prints while another command runs."""
+    out, err = (process := ground.start("status", "results/now")).communicate(timeout=200)
+    assert process.returncode == 0, err
+    return out

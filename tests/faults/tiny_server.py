@@ -20,6 +20,8 @@ from typing import Any
 from bench import plugins
 from bench.errors import StoreError
 from bench.store import atomic, paths
+from bench.suite.trial import digest
+from bench.worker import environment
 from bench.worker.device_loss import is_device_lost
 from bench.worker.server import serve
 
@@ -180,6 +182,8 @@ def body(order: dict[str, Any], emit: Emit) -> dict[str, Any]:
     act = json.loads(os.environ.get("TINY", "{}")).get(str(trial["seed"]), "dozes")
     os.environ["TINY_DEVICE"] = order["device"]
     record: dict[str, Any] = {"status": "ok", "cause": None, "start_seconds": time.monotonic() - order["submitted"]}
+    about = {**environment.here(order["threads"]), "device": "cpu" if order["device"] == "cpu" else "a GPU"}
+    record["environment"] = {"id": digest(about, 8), **about}
     try:
         globals()[act](emit)
     except Exception as error:
