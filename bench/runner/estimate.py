@@ -192,12 +192,12 @@ def _pooled(kind: str) -> bool:
 
 
 def _pace(record: Json) -> Pace:
-    costs, facts, trial = record["costs"], record["facts"], record["trial"]
+    costs, facts, trial = record["costs"], record.get("facts") or {}, record["trial"]
     seconds = {name: value or 0.0 for name, value in costs["seconds"].items()}
     scored = facts.get("validation_examples", 0)
     took = seconds.get("validation", 0.0)
     if trial["purpose"] == "reported":
-        scored += facts["test_examples"]
+        scored += facts.get("test_examples", 0)
         took += sum(seconds.get(stage, 0.0) for stage in ("test", "also_test"))
     shared = costs.get("shared") or {}
     pretraining, steps = seconds.get("pretraining", 0.0), costs.get("steps") or 0
@@ -205,7 +205,7 @@ def _pace(record: Json) -> Pace:
     step = (costs.get("step_seconds") or {}).get("median") or 0.0
     rest = seconds["total"] - took - pretraining - before - steps * step
     if _pooled(trial["regime"]["kind"]):
-        rest -= took / max(scored, 1) * facts["train_examples"]  # their features, charged to the solver's time
+        rest -= took / max(scored, 1) * facts.get("train_examples", 0)  # their features, charged to the solver's time
     further = pretraining / max(1, shared.get("pretraining", {}).get("steps", 1))
     flops = (costs.get("flops") or {}).get("per_step") or 0.0
     pace = Pace(max(0.0, rest), step, took / max(scored, 1), further, flops)
