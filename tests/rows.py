@@ -40,3 +40,4 @@ class Row(StrEnum):
     SECRETS = "secrets in messages, logs and records, however they are written"
     NOTHING_APPLIES = "nothing of a suite applies"
     RESUMED = "other threads, jobs or library versions when a run is resumed"
+    HOSTILE = "results from a stranger"

@@ -25,7 +25,7 @@ def also_test(results: Results) -> pd.DataFrame:
             own = [r for r in ok if metric in scores_on(r, on)]
             if not own:
                 continue
-            sample = collect(results.folder, own, metric, labelled=cell["size"] != 0, on=on)
+            sample = collect(results.folder, own, metric, labelled=cell["size"] != 0, on=on, unusable=results.unusable)
             found = sample.interval()
             rows.append(
                 {

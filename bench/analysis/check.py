@@ -7,13 +7,10 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
-from bench.analysis.sample import agree
+from bench.analysis import predictions
 from bench.errors import StoreError
 from bench.runner import lock
-from bench.store import atomic, form, paths, records, schema
+from bench.store import atomic, form, paths, reading, records, schema
 from bench.store.bounds import refuse_links
 from bench.store.records import Record
 from bench.suite.trial import Json
@@ -65,16 +62,16 @@ def _documents(folder: Path) -> Iterator[str]:
 def _artifacts(folder: Path, record: Record) -> Iterator[str]:
     trial, attempt = record["trial"]["id"], str(record.get("attempt"))
     try:
-        curve, predictions = paths.curve(folder, trial, attempt), paths.predictions(folder, trial, attempt)
+        curve, own = paths.curve(folder, trial, attempt), paths.predictions(folder, trial, attempt)
     except StoreError as error:
         yield f"trial {trial}: {error}"
         return
     try:
-        json.loads(curve.read_bytes())
+        json.loads(reading.whole(curve))
     except (OSError, ValueError, RecursionError) as error:
         yield f"{curve}: {_why(error)}, and its record is ok"
     if record["trial"].get("purpose") == "reported":
-        yield from _predictions(predictions, record, record["scores"].get("test") or {})
+        yield from _predictions(own, record, record["scores"].get("test") or {})
         for name, scores in (record["scores"].get("also_test") or {}).items():
             try:
                 place = paths.predictions(folder, trial, attempt, name)
@@ -86,15 +83,13 @@ def _artifacts(folder: Path, record: Record) -> Iterator[str]:
 
 def _predictions(path: Path, record: Record, found: Json) -> Iterator[str]:
     """The mean outcome is the score, where the metric is a mean over examples; elsewhere there are no outcomes."""
+    metric = str(record["scores"].get("metric"))
     try:
-        mean = pc.mean(pq.read_table(path)["outcome"]).as_py()
-    except (OSError, ValueError, KeyError) as error:  # pyarrow's errors are among these
-        yield f"{path}: {_why(error)}, and its record is ok"
-        return
-    scores = record["scores"]
-    score = found.get(scores.get("metric"))
-    if mean is not None and (score is None or not agree(mean, score)):
-        yield f"{path}: gives {scores.get('metric')} {mean:.6g}, its record says {score}"
+        predictions.read(path, metric, found.get(metric))
+    except FileNotFoundError:
+        yield f"{path}: is missing, and its record is ok"
+    except ValueError as error:
+        yield f"{path}: {error}, and its record is ok"
 
 
 def _why(error: Exception) -> str:

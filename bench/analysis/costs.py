@@ -41,6 +41,8 @@ COLUMNS = {
     "utilisation": ("flops", "utilisation"),
 }
 """Column of the tidy frame → where a record's `costs` holds it."""
+MOST = 1e100
+"""What is larger is no measurement, and its sums are no numbers."""
 
 
 def _value(record: Record, path: Sequence[str]) -> float | None:
@@ -50,7 +52,7 @@ def _value(record: Record, path: Sequence[str]) -> float | None:
     value = costs
     for key in path:
         value = value.get(key) if isinstance(value, dict) else None
-    if not isinstance(value, int | float):
+    if not isinstance(value, int | float) or abs(value) > MOST:
         return None
     if path[0] == "memory_bytes" and path[1].startswith("train_") and "train" not in (costs.get("seconds") or {}):
         return None

@@ -40,6 +40,8 @@ def left_out(results: Results) -> Iterator[str]:
     """A sentence for each thing in the folder that the tables do not show."""
     for line in results.damaged:
         yield f"Damaged line, skipped: {line.removeprefix(str(results.folder)).lstrip('/')}."
+    for problem in results.unusable:
+        yield f"Not used for intervals: {problem}."
     trials = results.plan["trials"]
     strange = [r for r in results.records if r["trial"]["id"] not in trials]
     if strange:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,13 +28,15 @@ UNDONE = ("missing", "waiting", "unresolved", "partial")
 
 @dataclass(frozen=True)
 class Results:
-    """One suite's folder as read: its plan, the whole records, and what was damaged."""
+    """One suite's folder as read: its plan, the whole records, and what was damaged. unusable: what turned out to be
+    wrong with predictions when they were read."""
 
     name: str
     plan: dict[str, Any]
     records: list[Record]
     damaged: list[str]
     folder: Path
+    unusable: list[str] = field(default_factory=list)
 
     @property
     def environments(self) -> list[str]:
@@ -193,7 +195,8 @@ def _row(results: Results, place: Place) -> tuple[dict[str, Any], Sample | None]
     ok = [r for r in attempts if r["status"] == "ok" and (r.get("scores") or {}).get("test")]
     state, statuses, cause = _state(cell, attempts, cell["seeds"])
     metric = str(ok[0]["scores"]["metric"]) if ok else ""
-    sample = collect(results.folder, ok, metric, labelled=cell["size"] != 0) if ok else None
+    found = {"labelled": cell["size"] != 0, "unusable": results.unusable}
+    sample = collect(results.folder, ok, metric, **found) if ok else None
     interval = sample.interval() if sample else None
     labels = 0.0 if cell["size"] == 0 else _fact(ok, "train_examples") + _fact(ok, "validation_examples")
     row = {

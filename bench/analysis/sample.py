@@ -7,18 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from bench.analysis import predictions
+from bench.analysis.predictions import Outcomes
 from bench.analysis.statistics import Interval, crossed_interval, paired_difference, seed_interval
 from bench.errors import StoreError
 from bench.store import paths
 from bench.store.records import Record
 
 Floats = NDArray[np.float64]
-AGREE = 1e-3
-"""Outcomes whose mean is farther than this from the recorded score, or than this part of it where it is above 1, are
-not that score's outcomes."""
 
 
 @dataclass(frozen=True)
@@ -67,36 +65,42 @@ def scores_on(record: Record, on: str = "") -> dict[str, float]:
     return (scores.get("also_test") or {}).get(on) or {} if on else scores["test"]
 
 
-def _outcomes(folder: Path, record: Record, score: float, on: str) -> tuple[NDArray[np.int64], Floats] | None:
-    """Test examples in order and each one's outcome, averaged over templates; None where there are none to trust."""
+def _outcomes(folder: Path, record: Record, metric: str, on: str, unusable: list[str]) -> Outcomes | None:
+    """None where there are none, or none to trust; what is wrong with them goes to `unusable`."""
+    trial, attempt = record["trial"]["id"], str(record.get("attempt"))
     try:
-        path = paths.predictions(folder, record["trial"]["id"], str(record.get("attempt")), on)
-        table = pq.read_table(path, columns=["example", "outcome"])
-    except (OSError, ValueError, KeyError, StoreError):  # absent, torn or foreign: pyarrow's errors are among these
+        path = paths.predictions(folder, trial, attempt, on)
+        return predictions.read(path, metric, scores_on(record, on)[metric])
+    except FileNotFoundError:
         return None
-    outcome = table["outcome"].to_numpy().astype(np.float64)
-    if not len(outcome) or not np.isfinite(outcome).all():
-        return None
-    examples, index = np.unique(table["example"].to_numpy(), return_inverse=True)
-    values = np.bincount(index, outcome) / np.bincount(index)
-    return (examples, values) if agree(values.mean(), score) else None
+    except StoreError as error:
+        problem = str(error)
+    except ValueError as error:
+        problem = f"{path.relative_to(folder)}: {error}"
+    if problem not in unusable:
+        unusable.append(problem)
+    return None
 
 
-def agree(mean: float, score: float) -> bool:
-    """Whether outcomes of this mean are the score's."""
-    return bool(abs(mean - score) < AGREE * max(1.0, abs(score)))
-
-
-def collect(folder: Path, records: Sequence[Record], metric: str, labelled: bool, on: str = "") -> Sample:
+def collect(
+    folder: Path, records: Sequence[Record], metric: str, labelled: bool, on: str = "",
+    unusable: list[str] | None = None,
+) -> Sample:  # fmt: skip
     """The sample of one cell's `ok` records, by seed. Falls back to scores alone where predictions do not line up.
 
-    on: the name of a further test set; empty: the test split.
+    on: the name of a further test set; empty: the test split; unusable: takes a sentence for each file of predictions
+    that is damaged or another's. Raises StoreError where a record has no such score.
     """
     records = sorted(records, key=lambda r: int(r["trial"]["seed"]))
+    for record in records:
+        if metric not in scores_on(record, on):
+            attempt = f"{folder}: trial {record['trial']['id']}, attempt {record.get('attempt')}"
+            raise StoreError(f"{attempt}: has no {metric}, which its cell is compared by; remove its line")
     seeds = tuple(int(r["trial"]["seed"]) for r in records)
     scores = np.array([scores_on(r, on)[metric] for r in records], dtype=np.float64)
-    found = [_outcomes(folder, r, s, on) for r, s in zip(records, scores, strict=True)]
+    problems = [] if unusable is None else unusable
+    found = [_outcomes(folder, r, metric, on, problems) for r in records]
     whole = [f for f in found if f is not None]
-    if len(whole) < len(found) or any(not np.array_equal(whole[0][0], examples) for examples, _ in whole):
+    if len(whole) < len(found) or any(not np.array_equal(whole[0].examples, one.examples) for one in whole):
         return Sample(seeds, scores, None, None, labelled)
-    return Sample(seeds, scores, np.stack([values for _, values in whole]), whole[0][0], labelled)
+    return Sample(seeds, scores, np.stack([one.values for one in whole]), whole[0].examples, labelled)

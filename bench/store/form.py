@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e300, le=1e300)]
+Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e100, le=1e100)]
+"""One whose square, and whose sums, are numbers too."""
 Count = Annotated[int, Field(ge=0, le=10**12)]
 Size = Count | Literal["all"]
 Numbers = dict[str, Number | None]
@@ -61,6 +62,17 @@ class _Scores(_Form):
     after: _After | None = None
     also_test: dict[str, dict[str, Number]] | None = None
     also_test_baselines: dict[str, dict[str, Numbers]] | None = None
+
+    @model_validator(mode="after")
+    def _has_its_metric(self) -> _Scores:
+        for name, scores in (("test", self.test), ("validation", self.validation)):
+            if scores and self.metric not in scores:
+                raise ValueError(f"{name} holds no {self.metric}, which is its metric")
+        if self.after and not all(self.after.metric in one for one in (self.after.before, self.after.after)):
+            raise ValueError(f"after holds no {self.after.metric}, which is its metric")
+        if self.after and (self.metric not in self.after.without or not self.test):
+            raise ValueError(f"after and test do not both hold {self.metric}")
+        return self
 
 
 SCORES = frozenset(_Scores.model_fields)

@@ -20,15 +20,22 @@ MOST_LINE = 1 << 25
 """Bytes of one record."""
 
 
+class UnfitError(OSError):
+    """What is at a place is not to be read."""
+
+    def __str__(self) -> str:
+        return str(self.strerror)
+
+
 def plain(path: Path, most: int = MOST) -> BinaryIO:
     """Open a file for reading. Raises OSError, also for a link, for what is no file, and for too large a one."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
-            raise OSError(errno.EINVAL, "it is no file", str(path))
+            raise UnfitError(errno.EINVAL, "it is no file", str(path))
         if found.st_size > most:
-            raise OSError(errno.EFBIG, f"its {found.st_size:,} bytes are more than {most:,}", str(path))
+            raise UnfitError(errno.EFBIG, f"its {found.st_size:,} bytes are more than {most:,}", str(path))
         return os.fdopen(descriptor, "rb")
     except BaseException:
         os.close(descriptor)

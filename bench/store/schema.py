@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from bench.errors import StoreError
 from bench.store import reading
 from bench.suite.trial import SCHEMA, Json
+
+DEEPEST = 100
+"""Levels of a document: whoever walks through what it holds need not fear for the stack."""
 
 
 def refuse_newer(value: Json, place: object) -> None:
@@ -28,8 +32,22 @@ def parse(text: bytes, place: object) -> Json:
         raise ValueError("not whole JSON") from None
     if not isinstance(value, dict):
         raise TypeError("not a JSON object")
+    if text.count(b"[") + text.count(b"{") > DEEPEST and _is_deep(value):
+        raise ValueError(f"nested more than {DEEPEST} deep")
     refuse_newer(value, place)
     return value
+
+
+def _is_deep(value: Json) -> bool:
+    level: list[Any] = [value]
+    for _ in range(DEEPEST):
+        level = [
+            inner
+            for one in level
+            for inner in (one.values() if isinstance(one, dict) else one)
+            if isinstance(inner, dict | list)
+        ]
+    return bool(level)
 
 
 def read(path: Path) -> Json:
