@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import stat
 import sys
 from collections.abc import Sequence
@@ -20,12 +21,12 @@ from bench.analysis import frame
 from bench.cli import main
 from bench.errors import BenchError, StoreError
 from bench.report.section import sections
-from bench.runner import account, server
+from bench.runner import account, hold, server
 from bench.runner import lock as locks
 from bench.runner.devices import Slot
 from bench.runner.plan import Cell
 from bench.runner.progress import Lines, score
-from bench.runner.summary import status_of, summarise
+from bench.runner.summary import doing, status_of, summarise
 from bench.store import atomic, paths, records
 from bench.suite.schema import Suite
 from bench.suite.trial import Trial
@@ -276,3 +277,17 @@ def test_where_nothing_applies_the_reasons_are_said_and_it_is_no_success() -> No
         "bench: suite s: nothing of it applies, so nothing was run",
         "  t · m · full · size 1000: the training split has only 40 labelled examples",
     ]
+
+
+def test_status_names_who_works_where_nothing_has_run_yet() -> None:
+    folder = Path("results/new")
+    with hold.alone(folder) as home:
+        found = next(one for one in status_of(Path("results")) if one["suite"] == "new")
+        (line,) = doing(found["now"])
+        assert line.startswith(f"a `bench run` or `bench lock` works here: process {os.getpid()} on ")
+        hold.tell(home, {"running": [{"trial": "x", "slot": "cpu", "since": "once", "seconds": 5.0}], "left": 1.0})
+        assert doing(hold.told(folder) or {}) == ["running on cpu for 0 s, about 5 s more: x", "about 1 s left in all"]
+        paths.holder(folder).write_text('{"running": 7}')
+        assert hold.told(folder) == {}
+        assert len(doing({})) == 1
+    assert hold.told(folder) is None

@@ -105,7 +105,7 @@ def reasons(cells: Iterable[Cell]) -> list[str]:
 def status_of(results: Path) -> list[Json]:
     """How far each suite below (or at) a folder is. Raises UsageError where there is none."""
     found = []
-    for folder in paths.suites(results):
+    for folder in paths.suites(results, begun=True):
         read = records.read(folder)
         latest = records.latest(read.records)
         plan = _kept_plan(paths.plan(folder))
@@ -136,7 +136,10 @@ def doing(now: Json) -> list[str]:
     lines = []
     for one in now["running"]:
         for_ = _since(one["since"], here)
-        left = "" if one.get("seconds") is None else f", about {span(max(0.0, one['seconds'] - for_))} more"
+        expected, left = one.get("seconds"), ""
+        if expected is not None:
+            late = for_ > expected
+            left = f", {span(expected)} were expected" if late else f", about {span(expected - for_)} more"
         lines.append(f"running on {one['slot']} for {span(for_)}{left}: {one['trial']}")
     if now.get("left") is not None:
         lines.append(f"about {span(max(0.0, now['left'] - _since(now.get('at'), here)))} left in all")

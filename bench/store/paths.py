@@ -79,14 +79,16 @@ def suite(results: Path, name: str) -> Path:
     return inside(results, name)
 
 
-def suites(results: Path) -> list[Path]:
+def suites(results: Path, *, begun: bool = False) -> list[Path]:
     """The folder itself where it holds one suite's results (`records/` or `plan.json`), else those in it that do.
 
+    begun: those count too in which a command has only begun to work.
     Raises UsageError where there is none, StoreError where one of those in it is a link.
     """
 
     def holds_results(folder: Path) -> bool:
-        return (folder / "records").is_dir() or (folder / "plan.json").is_file()
+        started = begun and (folder / ".run.json").is_file()
+        return started or (folder / "records").is_dir() or (folder / "plan.json").is_file()
 
     if holds_results(results):
         return [results]
