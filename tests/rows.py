@@ -41,3 +41,6 @@ class Row(StrEnum):
     NOTHING_APPLIES = "nothing of a suite applies"
     RESUMED = "other threads, jobs or library versions when a run is resumed"
     HOSTILE = "results from a stranger"
+    PROBE = "a probe or a baseline fails"
+    TICKS = "a long tokenisation, a long baseline"
+    BUDGET = "a budget that is over at once"

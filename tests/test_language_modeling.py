@@ -227,7 +227,7 @@ def test_a_merged_adapter_finds_texts_as_likely(tmp_path: Path) -> None:
 def test_unigrams_are_counted_in_the_train_part(tmp_path: Path) -> None:
     task = made(tmp_path, "gpt2", max_length=24, stride=8)
     found = job_of(trial(tmp_path / "model", task, "full", size=12), tmp_path / "out")
-    answers = likelihoods.baselines(found, found.parts["test"])["unigram"][0]
+    answers = likelihoods.baselines(found, found.parts["test"])["unigram"]()[0]
     seen = found.encoded("train").part(found.parts["train"].indices).ids.tolist()
     ids = found.encoded("test").whole().ids.tolist()[1:]
     size = len(tokenizer_for(tmp_path / "model"))

@@ -195,7 +195,7 @@ def test_training_is_a_softmax_over_an_examples_choices(model: str, tmp_path: Pa
     for size in (1, 3):
         found.evaluation_batch = size
         np.testing.assert_allclose(adapted.predict(found.parts["test"]), answers, atol=1e-4)
-    baseline = objective.baselines(found, found.parts["test"])["majority"]
+    baseline = objective.baselines(found, found.parts["test"])["majority"]()
     assert found.majority == 1
     assert accuracy.score(objective.targets(found, found.parts["test"]), baseline[0]) == 0.4
 

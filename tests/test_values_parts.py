@@ -173,7 +173,7 @@ def test_tf_idf_learns_from_what_the_trial_saw(tmp_path: Path) -> None:
         vectors = TfidfVectorizer(ngram_range=(1, 2), dtype=np.float32)
         solver = LogisticRegression().fit(vectors.fit_transform(train), part.labels)
         expected = solver.predict_log_proba(vectors.transform(asked))
-        np.testing.assert_allclose(found.objective.baselines(found, test)["tf-idf"][0], expected, rtol=1e-5)
+        np.testing.assert_allclose(found.objective.baselines(found, test)["tf-idf"]()[0], expected, rtol=1e-5)
         assert (part.wrong > 0) == (noise > 0)
     unlearnt = job(trial(tmp_path / "model", task, "zero-shot"), tmp_path / "r")
     assert set(unlearnt.objective.baselines(unlearnt, unlearnt.parts["test"])) == {"majority"}

@@ -11,7 +11,8 @@ on a `bench.training.job.Job`:
     goal(job, part)                  what training minimises (`bench.training.goal.Goal`)
     answer(job, model, part)         [templates][n] answers of the trained model
     targets(job, part)               [n] what they are judged by
-    baselines(job, part)             {name: [1][n] answers that take no model}
+    baselines(job, part)             {name: a function that gives [1][n] answers that take no model, None where there
+                                     are none}
     lost(answers)                    bool [n]: which are no answers at all
     constant(answers)                whether several examples all got the same
     doubt(targets, answers)          a number to break ties by: of equal scores the lowest wins

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bench.modeling.classifier import Classifier
     from bench.modeling.facts import Facts
     from bench.training.goal import Goal
-    from bench.training.job import Job, Part
+    from bench.training.job import Baseline, Job, Part
 
 VERSION = 1
 ANSWERS = "classes"
@@ -76,13 +76,17 @@ def said(source: Sequence[str], target: int) -> str:
     return source[1 + target]
 
 
-def baselines(job: Job, part: Part) -> dict[str, np.ndarray]:
+def baselines(job: Job, part: Part) -> dict[str, Baseline]:
     """majority: the position that is right most often in the training pool, or the last where there are fewer."""
+    return {"majority": lambda: _majority(job, part)}
+
+
+def _majority(job: Job, part: Part) -> np.ndarray:
     inputs = job.examples(part.split).inputs
     counts = np.array([len(one) - 1 for one in inputs])
     found = np.full((1, len(part.indices), int(counts.max())), classes.FLOOR, dtype=np.float32)
     found[0, np.arange(len(part.indices)), np.minimum(job.majority, counts[part.indices] - 1)] = 0.0
-    return {"majority": found}
+    return found
 
 
 def _scores(job: Job, model: Any, part: Part, rows: np.ndarray) -> Any:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bench.modeling.classifier import Classifier
     from bench.modeling.facts import Facts
     from bench.training.goal import Goal
-    from bench.training.job import Job, Part, Solved
+    from bench.training.job import Baseline, Job, Part, Solved
 
 VERSION = 1
 ANSWERS = "classes"
@@ -115,13 +115,17 @@ def targets(job: Job, part: Part) -> np.ndarray:
     return part.labels
 
 
-def baselines(job: Job, part: Part) -> dict[str, np.ndarray]:
+def baselines(job: Job, part: Part) -> dict[str, Baseline]:
     """majority: always the training pool's most frequent class; tf-idf: a logistic regression on words."""
     from bench.training.bag_of_words import tf_idf
 
+    return {"majority": lambda: _majority(job, part), **tf_idf(job, part)}
+
+
+def _majority(job: Job, part: Part) -> np.ndarray:
     found = np.full((1, len(part.labels), len(job.labels)), FLOOR, dtype=np.float32)
     found[:, :, job.majority] = 0.0
-    return {"majority": found, **tf_idf(job, part)}
+    return found
 
 
 def lost(answers: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from bench.objectives import classes
 
 if TYPE_CHECKING:
     from bench.training.goal import Goal
-    from bench.training.job import Job, Part, Solved
+    from bench.training.job import Baseline, Job, Part, Solved
 
 VERSION = 1
 ANSWERS = "label-sets"
@@ -72,13 +72,17 @@ def targets(job: Job, part: Part) -> np.ndarray:
     return found
 
 
-def baselines(job: Job, part: Part) -> dict[str, np.ndarray]:
+def baselines(job: Job, part: Part) -> dict[str, Baseline]:
     """majority: a label is given where more than half of the training pool have it; tf-idf: logistic regressions on
     words."""
     from bench.training.bag_of_words import tf_idf
 
+    return {"majority": lambda: _majority(job, part), **tf_idf(job, part)}
+
+
+def _majority(job: Job, part: Part) -> np.ndarray:
     frequent = (_all(job, "train").mean(axis=0) > 0.5).astype(np.float32)
-    return {"majority": np.tile(frequent, (1, len(part.labels), 1)), **tf_idf(job, part)}
+    return np.tile(frequent, (1, len(part.labels), 1))
 
 
 def lost(answers: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bench.modeling.stream import Stream
     from bench.modeling.writing import Backbone
     from bench.training.goal import Goal
-    from bench.training.job import Job, Part
+    from bench.training.job import Baseline, Job, Part
     from bench.training.reading import Reading
 
 VERSION = 1
@@ -100,15 +100,17 @@ def one(job: Job, part: Part) -> Part:
     return Part(part.split, part.indices[first : first + 1], part.labels[first : first + 1])
 
 
-def baselines(job: Job, part: Part) -> dict[str, np.ndarray]:
+def baselines(job: Job, part: Part) -> dict[str, Baseline]:
     """unigram: how frequent each token is in the train part, each counted once more than it occurs (Laplace)."""
-    if not len(job.parts["train"].indices):
-        return {}
+    return {"unigram": lambda: _unigram(job, part)} if len(job.parts["train"].indices) else {}
+
+
+def _unigram(job: Job, part: Part) -> np.ndarray:
     stream = _stream(job, job.parts["train"])
     counts = np.bincount(stream.ids, minlength=stream.vocabulary) + 1.0
     reading = _reading(job, part)
     wanted = reading.stream.ids[reading.told()]
-    return {"unigram": _by_row(job, reading, -np.log(counts / counts.sum())[wanted], len(part.indices))[None]}
+    return _by_row(job, reading, -np.log(counts / counts.sum())[wanted], len(part.indices))[None]
 
 
 def lost(answers: np.ndarray) -> np.ndarray:

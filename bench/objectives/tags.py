@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from bench.modeling.facts import Facts
     from bench.modeling.tagging import Tagger
     from bench.training.goal import Goal
-    from bench.training.job import Job, Part
+    from bench.training.job import Baseline, Job, Part
 
 VERSION = 1
 ANSWERS = "tags"
@@ -85,9 +85,9 @@ def targets(job: Job, part: Part) -> list[list[str]]:
     return [[job.labels[tag] for tag in tags] for tags in _numbers(job, part)]
 
 
-def baselines(job: Job, part: Part) -> dict[str, list[list[list[str]]]]:
+def baselines(job: Job, part: Part) -> dict[str, Baseline]:
     """majority: no word is part of an entity."""
-    return {"majority": [[["O"] * count for count in _word_counts(job, part)]]}
+    return {"majority": lambda: [[["O"] * count for count in _word_counts(job, part)]]}
 
 
 def lost(answers: Sequence[Sequence[Any]]) -> np.ndarray:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from bench.modeling.facts import Facts
     from bench.training.goal import Goal
-    from bench.training.job import Job, Part
+    from bench.training.job import Baseline, Job, Part
 
 VERSION = 1
 ANSWERS = "texts"
@@ -86,10 +86,14 @@ def targets(job: Job, part: Part) -> list[list[str]]:
     return [references[row] for row in part.labels.tolist()]
 
 
-def baselines(job: Job, part: Part) -> dict[str, list[list[str]]]:
+def baselines(job: Job, part: Part) -> dict[str, Baseline]:
     """copy: the source itself; lead: its first sentences. What the task kind says."""
-    inputs = job.examples(part.split).inputs
-    return {job.task.BASELINE: [[job.task.baseline(inputs[row]) for row in part.indices.tolist()]]}
+
+    def answers() -> list[list[str]]:
+        inputs = job.examples(part.split).inputs
+        return [[job.task.baseline(inputs[row]) for row in part.indices.tolist()]]
+
+    return {job.task.BASELINE: answers}
 
 
 def lost(answers: Sequence[Sequence[str]]) -> np.ndarray:

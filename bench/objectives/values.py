@@ -11,7 +11,7 @@ from bench.objectives import classes
 if TYPE_CHECKING:
     from bench.modeling.classifier import Classifier
     from bench.training.goal import Goal
-    from bench.training.job import Job, Part, Solved
+    from bench.training.job import Baseline, Job, Part, Solved
 
 VERSION = 1
 ANSWERS = "values"
@@ -64,11 +64,11 @@ def targets(job: Job, part: Part) -> np.ndarray:
     return found
 
 
-def baselines(job: Job, part: Part) -> dict[str, np.ndarray]:
+def baselines(job: Job, part: Part) -> dict[str, Baseline]:
     """mean: always the training pool's mean; tf-idf: a ridge regression on words."""
     from bench.training.bag_of_words import tf_idf
 
-    return {"mean": np.full((1, len(part.labels)), _all(job, "train").mean()), **tf_idf(job, part)}
+    return {"mean": lambda: np.full((1, len(part.labels)), _all(job, "train").mean()), **tf_idf(job, part)}
 
 
 def lost(answers: np.ndarray) -> np.ndarray:

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 class Stages:
     """Seconds and joules spent in each named stage; a stage entered twice adds up.
 
-    joules: the reading of an energy counter, None where there is none; `joules` then stays empty.
+    joules: the reading of an energy counter, None where there is none: a stage of which one reading is lacking has no
+    joules.
     """
 
     def __init__(
@@ -22,6 +23,7 @@ class Stages:
         self.begun = time.perf_counter()
         self.synchronise = synchronise
         self._counter = joules
+        self._unread: set[str] = set()
         self._open: dict[str, tuple[float, float | None]] = {}
 
     @contextmanager
@@ -54,7 +56,10 @@ class Stages:
 
     def _add(self, name: str, seconds: float, joules: float | None) -> None:
         self.seconds[name] = self.seconds.get(name, 0.0) + seconds
-        if joules is not None:
+        if joules is None:
+            self._unread.add(name)
+            self.joules.pop(name, None)  # a part of a stage's energy would pass for all of it
+        elif name not in self._unread:
             self.joules[name] = self.joules.get(name, 0.0) + joules
 
     def total(self) -> float:

@@ -8,12 +8,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from bench.probes.guard import Guard
+
+HOST, DEVICE = "the host's memory", "the device's memory"
+
 
 class PeakMemory:
-    """Peaks of named stages, in bytes. On a CPU the device's rows are absent."""
+    """Peaks of named stages, in bytes. On a CPU the device's rows are absent, and either's where it cannot be read."""
 
-    def __init__(self, device: Any) -> None:
-        self._device = device
+    def __init__(self, device: Any, guard: Guard | None = None) -> None:
+        self._device, self._guard = device, guard or Guard()
+        self._begun: dict[str, bool] = {}
         self.found: dict[str, int] = {}
 
     @contextmanager
@@ -35,25 +40,17 @@ class PeakMemory:
             del self.found[name]
 
     def reset(self) -> None:
-        """Start anew. The kernel's high-water mark is reset too: a forked child inherits the server's."""
-        _reset_host()
+        """Start anew. The kernel's high-water mark is reset too: a forked child inherits the server's. A mark that
+        cannot be reset says nothing of what comes next, and is not read."""
+        self._begun[HOST] = self._guard(HOST, _reset_host, False)
         if self._device.type == "cuda":
-            import torch
-
-            torch.cuda.reset_peak_memory_stats(self._device)
+            self._begun[DEVICE] = self._guard(DEVICE, lambda: _reset_device(self._device), False)
 
     def peaks(self, stage: str) -> dict[str, int]:
         """Since the last `reset`: `{stage}_host` and, on a device, `{stage}_allocated` and `{stage}_reserved`."""
-        found = {}
-        host = _host_peak()
-        if host is not None:
-            found[f"{stage}_host"] = host
-        if self._device.type == "cuda":
-            import torch
-
-            found[f"{stage}_allocated"] = torch.cuda.max_memory_allocated(self._device)
-            found[f"{stage}_reserved"] = torch.cuda.max_memory_reserved(self._device)
-        return found
+        read = {HOST: _host_peak, DEVICE: lambda: _device_peaks(self._device)}
+        each = [self._guard(what, read[what], {}) for what, begun in self._begun.items() if begun]
+        return {f"{stage}_{name}": peak for found in each for name, peak in found.items()}
 
 
 def release(device: Any) -> None:
@@ -65,17 +62,32 @@ def release(device: Any) -> None:
         torch.cuda.empty_cache()
 
 
-def _reset_host() -> None:
-    try:
-        Path("/proc/self/clear_refs").write_text("5")
-    except OSError:
-        return
+def _reset_host() -> bool:
+    """False where the kernel keeps no mark (it is no Linux)."""
+    if not Path("/proc/self/status").exists():
+        return False
+    Path("/proc/self/clear_refs").write_text("5")
+    return True
 
 
-def _host_peak() -> int | None:
-    """VmHWM in bytes; None where the kernel does not tell."""
-    try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), None)
+def _host_peak() -> dict[str, int]:
+    """VmHWM in bytes; nothing where the kernel does not tell."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    peak = next((line for line in lines if line.startswith("VmHWM:")), None)
+    return {"host": int(peak.split()[1]) * 1024} if peak else {}
+
+
+def _reset_device(device: Any) -> bool:
+    import torch
+
+    torch.cuda.reset_peak_memory_stats(device)
+    return True
+
+
+def _device_peaks(device: Any) -> dict[str, int]:
+    import torch
+
+    return {
+        "allocated": torch.cuda.max_memory_allocated(device),
+        "reserved": torch.cuda.max_memory_reserved(device),
+    }

@@ -38,7 +38,7 @@ def adapt(job: Job, parameters: Parameters) -> Adapted:
     for name in (*further, "validation", "test") if job.trial.purpose == "reported" else ("validation",):
         job.features(job.parts[name].split)  # now, so that their stages time the probe alone
     scaler = StandardScaler()
-    with job.stages.stage("train"):
+    with job.stages.stage("train"), job.working("train"):
         scaled = scaler.fit_transform(_features(job, part))
         answers, remarks = job.objective.solve(job, part, scaled, job.trial.tuned["C"], ITERATIONS)
     job.notes += remarks

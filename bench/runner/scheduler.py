@@ -264,6 +264,9 @@ class Scheduler:
         if found is None:
             found = {"started": running.started, "costs": {"seconds": {"total": time.monotonic() - running.begun}}}
             found["status"], found["cause"] = running.kill_reason or _death(event, running)
+        if event.get("remarks"):
+            facts = found.setdefault("facts", {})
+            facts["notes"] = list(dict.fromkeys([*facts.get("notes", []), *event["remarks"]]))
         found["cause"] = redact_all(found["cause"])
         if isinstance(found.get("facts"), dict):
             found["facts"] = redact_all(found["facts"])

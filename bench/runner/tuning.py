@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from bench import plugins
@@ -30,7 +31,8 @@ def seeds(suite: Suite, values: list[Json]) -> range:
 
 
 def winner(values: list[Json], trials: list[Trial], latest: Mapping[str, Json]) -> int | None:
-    """The index of the value with the best mean validation score; of equal scores, with the lowest log-loss."""
+    """The index of the value with the best mean validation score; of equal scores, with the lowest log-loss, one
+    that could not be measured counting as the highest."""
     per_value = len(trials) // len(values)
     ranked = []
     for index in range(len(values)):
@@ -39,7 +41,7 @@ def winner(values: list[Json], trials: list[Trial], latest: Mapping[str, Json]) 
         if len(ok) == per_value:
             metric = ok[0]["scores"]["metric"]
             score = sum(r["scores"]["validation"][metric] for r in ok) / per_value
-            loss = sum(r["scores"]["validation"]["log_loss"] for r in ok) / per_value
+            loss = sum(r["scores"]["validation"].get("log_loss", math.inf) for r in ok) / per_value
             cost = -score if plugins.load("metrics", metric).HIGHER_IS_BETTER else score
             ranked.append((cost, loss, index))
     return min(ranked)[2] if ranked else None

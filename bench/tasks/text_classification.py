@@ -45,7 +45,7 @@ def inputs(dataset: Any, columns: dict[str, str], place: str) -> Sequence[Any]:
 
 def _texts(dataset: Any, column: str, place: str) -> list[str]:
     """A column of text; what is missing in it is empty. Raises DataError."""
-    texts = ["" if text is None else text for text in dataset[column]]
+    texts = ["" if text is None else text for text in dataset[column][:]]
     if not all(isinstance(text, str) for text in texts):
         feature = dataset.features[column]
         raise DataError(f"{place}: column '{column}' holds {feature}, not text; name another under columns")

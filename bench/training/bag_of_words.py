@@ -16,7 +16,7 @@ from bench.modeling.prompts import plain
 from bench.store.cache import cached
 
 if TYPE_CHECKING:
-    from bench.training.job import Job, Part
+    from bench.training.job import Baseline, Job, Part
 
 VERSION = 1
 MOST = 50_000
@@ -28,16 +28,21 @@ UNSPACED = re.compile(
 """Letters of scripts that put no space between words: Thai, Lao, Burmese, Khmer, Japanese and Chinese."""
 
 
-def tf_idf(job: Job, part: Part) -> dict[str, np.ndarray]:
-    """{"tf-idf": [1][n] answers to a part}; {} where the trial saw no label or the task is none of text."""
-    if job.task.MODALITY != "text" or not len(job.parts["train"].indices):
-        return {}
+def tf_idf(job: Job, part: Part) -> dict[str, Baseline]:
+    """{"tf-idf": gives the answers to a part}; {} where the trial saw no label or the task is none of text."""
+    seen = job.task.MODALITY == "text" and len(job.parts["train"].indices)
+    return {"tf-idf": lambda: _answers(job, part)} if seen else {}
+
+
+def _answers(job: Job, part: Part) -> np.ndarray | None:
+    """[1][n]; None where the texts hold no word. Of no trial's time."""
     begun = time.perf_counter()
-    job.tick("tf-idf", 0, None)
-    folder = cached("tf-idf", _key(job, part), lambda target: _fill(job, part, target))
-    job.shared_seconds -= time.perf_counter() - begun
+    try:
+        folder = cached("tf-idf", _key(job, part), lambda target: _fill(job, part, target))
+    finally:
+        job.shared_seconds -= time.perf_counter() - begun
     found = folder / "answers.npy"
-    return {"tf-idf": np.load(found)} if found.exists() else {}
+    return np.load(found) if found.exists() else None
 
 
 def unspaced(texts: list[str]) -> bool:

@@ -12,14 +12,17 @@ from bench.suite.parameters import Budget
 
 
 class Spent:
-    """Follows a run through its budget. `progress()` in [0, 1] drives the learning rate; `over()` ends the run."""
+    """Follows a run through its budget. `progress()` in [0, 1] drives the learning rate; `over()` ends the run.
+
+    counted: the FLOPs of a step and its units, by which the others' follow; None where they are not known.
+    """
 
     def __init__(self, budget: Budget, examples: int, batch_size: int, warmup: float) -> None:
         self.budget = budget
         self.steps_per_epoch = max(1, math.ceil(examples / batch_size))
         self.step = 0
-        self.flops = 0.0
-        self.flops_per_unit = 0.0
+        self.units = 0
+        self.counted: tuple[int, int] | None = None
         self.warmup = warmup
         self._begun = time.perf_counter()
         self.total_steps = self._planned_steps()
@@ -36,7 +39,12 @@ class Spent:
     def advance(self, units: int) -> None:
         """Count one optimiser step, of so many examples times padded length."""
         self.step += 1
-        self.flops += self.flops_per_unit * units
+        self.units += units
+
+    @property
+    def flops(self) -> float | None:
+        """FLOPs of all steps so far; None where they are not known."""
+        return None if self.counted is None else self.counted[0] * self.units / self.counted[1]
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -51,14 +59,14 @@ class Spent:
         """What `go_on` takes."""
         return {
             "step": self.step,
-            "flops": self.flops,
-            "flops_per_unit": self.flops_per_unit,
+            "units": self.units,
+            "counted": self.counted,
             "seconds": self._seconds(),
         }
 
     def go_on(self, state: dict[str, Any]) -> None:
         """Go on from where an earlier attempt was."""
-        self.step, self.flops, self.flops_per_unit = state["step"], state["flops"], state["flops_per_unit"]
+        self.step, self.units, self.counted = state["step"], state["units"], state["counted"]
         self._begun = time.perf_counter() - state["seconds"]
 
     def _seconds(self) -> float:
@@ -70,9 +78,9 @@ class Spent:
         if self.total_steps is not None:
             return self.step / self.total_steps
         if self.budget.seconds is not None:
-            return self._seconds() / self.budget.seconds
+            return min(1.0, self._seconds() / self.budget.seconds)
         if self.budget.flops is not None:
-            return self.flops / self.budget.flops
+            return min(1.0, (self.flops or 0.0) / self.budget.flops)
         return min(self.step / self.budget.min_steps, self.warmup)
 
     def over(self) -> bool:

@@ -22,7 +22,7 @@ from bench.store.bounds import Home
 from bench.suite.trial import Json
 from bench.training.standing import Run
 
-FORMAT = 1
+FORMAT = 2
 """Counts up whenever a run that goes on from an older checkpoint would not be the same run."""
 STAGES = ("train", "validation", "checkpoint")
 """What an attempt that goes on need not do again: its seconds add up."""

@@ -87,7 +87,8 @@ def _pretrain(job: Job, settings: Settings, training: Training, target: Path) ->
     model, notes = _model(job, settings)
     limit = getattr(job.parameters, "max_length", None) or getattr(job.parameters, "max_source", None) or LENGTH
     masked = settings.objective == "masked-lm"
-    tokens = _long(tokenise(job.folder, texts(job), limit), 3 if masked else 2)
+    with job.working("tokenise"):
+        tokens = _long(tokenise(job.folder, texts(job), limit), 3 if masked else 2)
     asked: nn.Module = AtPositions(model) if masked else Logits(model)
     count, size = len(tokens.lengths), training.batch_size
     steps = settings.steps or math.ceil(settings.epochs * math.ceil(count / size))
@@ -98,7 +99,7 @@ def _pretrain(job: Job, settings: Settings, training: Training, target: Path) ->
         asked.to(job.device), goal, endless(goal.lengths, size, stream(SEED, "order")),
         budget=Budget(steps=steps), training=training, learning_rate=settings.learning_rate,
         micro_batch=max(1, size * job.micro_batch // job.training.batch_size), device=job.device,
-        tick=lambda done, total: job.tick("pretraining", done, total),
+        tick=lambda done, total: job.tick("pretraining", done, total), guard=job.guard,
     )  # fmt: skip
     start.write(target, start.state_of(model))
     few = max(1, len(fit.losses) // 10)

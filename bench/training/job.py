@@ -24,11 +24,12 @@ from bench.modeling.facts import Facts
 from bench.modeling.inference import batched, by_length
 from bench.modeling.text import tokenizer_for
 from bench.probes.clock import Stages, latency
+from bench.probes.guard import Guard
 from bench.probes.memory import PeakMemory, release
 from bench.store.cache import cached
 from bench.suite.parameters import Budget, Training
 from bench.suite.trial import Json, Trial
-from bench.training import start
+from bench.training import alive, start
 from bench.training.batching import endless
 from bench.training.checkpoint import Checkpoint
 from bench.training.goal import Goal
@@ -39,6 +40,9 @@ from bench.training.standing import Fit
 Tick = Callable[[str, int, int | None], None]
 Solved = tuple[Callable[[Any], np.ndarray], list[str]]
 """What an objective solves on features: features [n, width] → answers [1][n], and what is to be remarked of it."""
+
+Baseline = Callable[[], Any]
+"""Gives answers [1][n] that take no model; None where there are none."""
 
 
 @dataclass
@@ -88,7 +92,7 @@ class Job:
     targets, opened when first asked for; shots: (input, answer in words), examples to stand in a prompt. start: a
     folder of the cache with the weights (`bench.training.start`) that models start from instead of the pretrained ones;
     apart: what it has used of other trials' work too, by stage. prepared: None, but while the time of one answer is
-    taken (`one_answer`).
+    taken (`one_answer`). guard: runs what the trial could do without.
     """
 
     trial: Trial
@@ -108,10 +112,11 @@ class Job:
     evaluation_batch: int
     checkpoint: Checkpoint | None = None
     tick: Tick = lambda stage, done, total: None
+    guard: Guard = field(default_factory=Guard)
     fit: Fit | None = None
     notes: list[str] = field(default_factory=list)
     backbone_parameters: int = 0
-    feature_latency: float = 0.0
+    feature_latency: float | None = None
     shared_seconds: float = 0.0
     tokens_written: int = 0
     start: Path | None = None
@@ -121,6 +126,11 @@ class Job:
     prepared: dict[Any, Any] | None = None
     _encoded: dict[str, Any] = field(default_factory=dict)
     _feature_seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def on_features(self) -> bool:
+        """Whether it works on cached features, which its own predictions need not compute."""
+        return bool(self._feature_seconds)
 
     @property
     def pooling(self) -> str:
@@ -150,11 +160,14 @@ class Job:
                 found = replace(self.examples(split), shots=self.shots)
                 self.task.encode(self.folder, found, self.parameters, target)
 
-            with self.stages.stage("tokenise"):
-                self.tick("tokenise", 0, None)
+            with self.stages.stage("tokenise"), self.working("tokenise"):
                 folder = cached("encoded", self._key(split), encode)
                 self._encoded[split] = self.task.load(folder)
         return self._encoded[split]
+
+    def working(self, stage: str) -> AbstractContextManager[None]:
+        """Shows signs of life while the block works."""
+        return alive.working(lambda: self.tick(stage, 0, None))
 
     def model(self, *, pretrained: bool, frozen: bool = False) -> Any:
         """A new model for the task on the device, as its objective builds it."""
@@ -199,13 +212,17 @@ class Job:
                 validate=(lambda: self._validation_loss(model, held_out)) if budget.until else None,
                 checkpoint=self.checkpoint,
                 tick=lambda done, total: self.tick("train", done, total),
+                guard=self.guard,
             )
+        within = [stage for stage in ("validation", "checkpoint") if stage in self.stages.seconds]
         seconds, joules = self.stages.seconds, self.stages.joules
-        whole = seconds["train"] - seconds.get("validation", 0.0) - seconds.get("checkpoint", 0.0)
-        seconds["train"] = self.fit.times.total()
-        seconds["overhead"] = whole - seconds["train"]
-        if "train" in joules:
-            joules["train"] -= joules.get("validation", 0.0) + joules.get("checkpoint", 0.0)
+        seconds["train"] -= sum(seconds[stage] for stage in within)
+        if (pure := self.fit.times.total()) is not None:
+            seconds["overhead"], seconds["train"] = seconds["train"] - pure, pure
+        if "train" in joules and all(stage in joules for stage in within):
+            joules["train"] -= sum(joules[stage] for stage in within)
+        else:
+            joules.pop("train", None)
 
     def _validation_loss(self, model: nn.Module, goal: Goal) -> float:
         with self.stages.stage("validation"), torch.inference_mode(), self.autocast():
@@ -310,11 +327,12 @@ class Job:
                 "examples": len(found),
                 "parameters": sum(p.numel() for p in model.backbone.parameters()),
             }
-            one = np.arange(1)
+            one, told = np.arange(1), Guard()
             with torch.inference_mode(), self.autocast():
-                facts["latency"] = latency(
+                facts["latency"] = told("the latency", lambda: latency(
                     lambda: model.features(encoded.batch(one, self.device)), self.stages.synchronise
-                )
+                ))  # fmt: skip
+            facts["notes"] = told.notes
             (target / "facts.json").write_text(json.dumps(facts))
 
         begun = time.perf_counter()
@@ -322,6 +340,7 @@ class Job:
         self.shared_seconds -= time.perf_counter() - begun
         facts = json.loads((folder / "facts.json").read_text())
         self.backbone_parameters, self.feature_latency = facts["parameters"], facts["latency"]
+        self.notes += [note for note in facts.get("notes", []) if note not in self.notes]
         self._feature_seconds[split] = facts["seconds"] / facts["examples"]
         return np.asarray(np.load(folder / "features.npy", mmap_mode="r"))
 

@@ -10,15 +10,16 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from bench.errors import Diverged
+from bench.errors import Diverged, TrialError
 from bench.probes import flops as flop_probe
+from bench.probes.guard import Guard, is_device_full, is_host_full, said
 from bench.probes.steps import StepTimes
 from bench.suite.parameters import Budget, Training
 from bench.training.budget import Spent
 from bench.training.checkpoint import Checkpoint
 from bench.training.goal import Goal
 from bench.training.schedule import scale
-from bench.training.standing import Best, Fit, Run
+from bench.training.standing import Best, Fit, Run, random_states, set_random_states
 
 CHECK = 100
 """Steps between two looks at whether the loss is still finite: the one place where the host waits for the device."""
@@ -64,6 +65,26 @@ class Step:
             total += loss.detach()
         return total
 
+    def counted(self, batch: np.ndarray, guard: Guard) -> tuple[Tensor, int | None]:
+        """`backward`, and its FLOPs. Where that fails the step begins again without the count: what fails then is the
+        step's own. So is memory that runs out, for which counting needs none."""
+        generators, buffers = random_states(self.device), [buffer.clone() for buffer in self.model.buffers()]
+        try:
+            with flop_probe.count() as found:
+                loss = self.backward(batch)
+            return loss, found.flops
+        except Exception as error:
+            if is_device_full(error) or is_host_full(error):
+                raise
+            why = said(error)  # the exception itself would keep all that its frames hold
+        self.model.zero_grad()
+        for buffer, kept in zip(self.model.buffers(), buffers, strict=True):
+            buffer.copy_(kept)
+        set_random_states(generators, self.device)
+        loss = self.backward(batch)
+        guard.failed("the number of FLOPs", why)
+        return loss, None
+
     def update(self, optimizer: torch.optim.Optimizer, learning_rate: float) -> None:
         """Clip the gradients, move the weights, and forget the gradients."""
         if self.training.clip is not None:
@@ -87,33 +108,41 @@ def train(
     validate: Callable[[], float] | None = None,
     checkpoint: Checkpoint | None = None,
     tick: Callable[[int, int | None], None] = lambda done, total: None,
+    guard: Guard | None = None,
 ) -> Fit:
     """Train `model` in place until the budget is spent.
 
     batches: endless arrays of positions of the goal's examples.
     validate: the validation loss, asked for once an epoch when the budget is `until: converged`; the weights of the
-    best one are kept. checkpoint: where the run is saved now and then, and goes on from. Nothing inside a step waits
-    for the device. Raises Diverged.
+    best one are kept. checkpoint: where the run is saved now and then, and goes on from. guard: holds what cannot be
+    measured. Nothing inside a step waits for the device. Raises Diverged, and TrialError where the budget is over
+    before a step has changed anything, or is in FLOPs, which cannot be counted.
     """
+    guard = guard or Guard()
     step = Step(model, goal, training, micro_batch, device)
     optimizer = optimizer_for(model, learning_rate, training.weight_decay)
     spent = Spent(budget, len(goal.weights), training.batch_size, training.warmup)
-    fit, best = Fit(times=StepTimes(device.type == "cuda")), Best(model, budget.patience)
+    fit, best = Fit(times=StepTimes(device.type == "cuda", guard)), Best(model, budget.patience)
     run = Run(model, optimizer, batches, spent, best, fit, device)
     if checkpoint is not None:
         checkpoint.restore(run)
     model.train()
+    uncounted, moved = spent.counted is None, spent.step > 0
     while not spent.over():
         fit.times.begin()
         batch = next(batches)
         padded = int(goal.lengths[batch].max()) * len(batch)
-        if spent.step == 0:
-            with flop_probe.count() as counted:
-                run.losses.append(step.backward(batch))
-            spent.flops_per_unit = counted.flops / padded
+        if uncounted:
+            found, flops = step.counted(batch, guard)
+            spent.counted, uncounted = None if flops is None else (flops, padded), False
+            if flops is None and budget.flops is not None:
+                raise TrialError("budget: the number of FLOPs could not be measured; give it in another unit")
         else:
-            run.losses.append(step.backward(batch))
-        step.update(optimizer, learning_rate * scale(spent.progress(), spent.warmup, training.schedule))
+            found = step.backward(batch)
+        run.losses.append(found)
+        factor = scale(spent.progress(), spent.warmup, training.schedule)
+        moved = moved or factor > 0
+        step.update(optimizer, learning_rate * factor)
         fit.times.end()
         spent.advance(padded)
         fit.examples += len(batch)
@@ -130,6 +159,9 @@ def train(
         if checkpoint is not None and checkpoint.due():
             with spent.paused():
                 checkpoint.save(run)
+    if not moved and budget.unit in ("seconds", "flops"):
+        amount = f"{getattr(budget, budget.unit):g}"
+        raise TrialError(f"budget: {amount} {budget.unit} are over before a step has changed the model; give it more")
     best.restore()
     fit.steps, fit.flops, fit.losses = spent.step, spent.flops, torch.stack(run.losses).tolist()
     if not np.isfinite(fit.losses).all():

@@ -16,7 +16,8 @@ from bench.training.budget import Spent
 
 @dataclass
 class Fit:
-    """What a run did. losses: one float per optimiser step; validations: (step, loss) until convergence."""
+    """What a run did. losses: one float per optimiser step; validations: (step, loss) until convergence; flops: None
+    where they could not be counted."""
 
     times: StepTimes
     losses: list[float] = field(default_factory=list)
@@ -24,7 +25,7 @@ class Fit:
     steps: int = 0
     examples: int = 0
     tokens: int = 0
-    flops: float = 0.0
+    flops: float | None = None
 
 
 class Best:
@@ -77,7 +78,7 @@ class Run:
             "optimizer": self.optimizer.state_dict(),
             "spent": self.spent.state(),
             "best": self.best.state(),
-            "random": self._random(),
+            "random": random_states(self.device),
             "losses": torch.stack(self.losses),
             "times": self.fit.times.state(),
             "validations": self.fit.validations,
@@ -96,15 +97,20 @@ class Run:
         self.fit.examples, self.fit.tokens = state["seen"]
         for _ in range(state["spent"]["step"]):
             next(self.batches)
-        torch.set_rng_state(state["random"][0])
-        if self.device.type == "cuda":
-            torch.cuda.set_rng_state(state["random"][1], self.device)
+        set_random_states(state["random"], self.device)
         self.spent.go_on(state["spent"])  # last: its clock runs
 
-    def _random(self) -> list[Tensor]:
-        """The generators dropout draws from."""
-        device = [torch.cuda.get_rng_state(self.device)] if self.device.type == "cuda" else []
-        return [torch.get_rng_state(), *device]
+
+def random_states(device: torch.device) -> list[Tensor]:
+    """The generators dropout draws from, as they stand."""
+    return [torch.get_rng_state(), *([torch.cuda.get_rng_state(device)] if device.type == "cuda" else [])]
+
+
+def set_random_states(states: list[Tensor], device: torch.device) -> None:
+    """Have the generators go on from `random_states`."""
+    torch.set_rng_state(states[0])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(states[1], device)
 
 
 def changing(model: nn.Module) -> dict[str, Tensor]:

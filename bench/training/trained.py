@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from torch import Tensor, nn
@@ -12,14 +13,19 @@ from bench.training.job import Adapted, Job
 def trained(job: Job, model: Any) -> Adapted:
     """Train the model's trainable weights on the job's train part."""
     job.train(model)
+    every = list(model.parameters())
     return Adapted(
         predict=lambda part: job.objective.answer(job, model.eval(), part),
-        trainable=sum(p.numel() for p in model.parameters() if p.requires_grad),
-        total=sum(p.numel() for p in model.parameters()),
-        stored_bytes=sum(value.numel() * value.element_size() for value in changed(model)),
+        trainable=job.guard("the number of parameters", lambda: _count(p for p in every if p.requires_grad)),
+        total=job.guard("the number of parameters", lambda: _count(every)),
+        stored_bytes=job.guard("the size of what is stored", lambda: sum(v.nbytes for v in changed(model))),
         backbone=model.backbone,
         model=model,
     )
+
+
+def _count(parameters: Iterable[nn.Parameter]) -> int:
+    return sum(parameter.numel() for parameter in parameters)
 
 
 def changed(model: nn.Module) -> list[Tensor]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,7 +16,7 @@ from bench import plugins
 from bench.errors import Diverged
 from bench.store import atomic
 from bench.suite.trial import Json, Trial
-from bench.training.job import Job, Part
+from bench.training.job import Baseline, Job, Part
 
 
 def scores(task: ModuleType, metrics: list[str], targets: Any, answers: Any) -> Json:
@@ -33,9 +35,17 @@ def scores(task: ModuleType, metrics: list[str], targets: Any, answers: Any) -> 
 
 
 def baselines(job: Job, metrics: list[str], part: Part) -> Json:
-    """{baseline: {metric: its score on a part}}."""
-    targets, found = job.objective.targets(job, part), job.objective.baselines(job, part)
-    return {name: scores(job.task, metrics, targets, answers) for name, answers in found.items()}
+    """{baseline: {metric: its score on a part}}; without what fails, which only compares."""
+
+    def score(answer: Callable[[], Any]) -> Json | None:
+        with job.working("baselines"):
+            answers = answer()
+            return None if answers is None else scores(job.task, metrics, job.objective.targets(job, part), answers)
+
+    where = "" if part.split == "test" else f" on {part.split.removeprefix('also-')}"
+    known: dict[str, Baseline] = job.guard(f"every baseline{where}", lambda: job.objective.baselines(job, part), {})
+    found = {name: job.guard(f"the baseline {name}{where}", functools.partial(score, of)) for name, of in known.items()}
+    return {name: scored for name, scored in found.items() if scored is not None}
 
 
 def metrics_of(trial: Trial, task: Any) -> list[str]:

@@ -5,6 +5,7 @@ Each is one more split of the task's material, called `also-NAME`.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -107,7 +108,7 @@ def measure(job: Job, adapted: Adapted, metrics: list[str], record: Json, *, enc
         scores, facts = record["scores"], record["facts"]
         facts.setdefault("also_test_examples", {})[name] = len(part.indices)
         scores.setdefault("also_test", {})[name] = evaluation.scores(job.task, metrics, targets, answers)
-        if job.objective.constant(answers):
+        if job.guard("whether all answers are alike", functools.partial(job.objective.constant, answers)):
             job.notes.append(f"every example of {name} got the same answer")
         found[name] = evaluation.predictions(job.task, metrics[0], part.indices, targets, answers)
     return found

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import errno
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from bench.probes import clock
 from bench.probes import flops as flop_probe
 from bench.probes.clock import Stages
 from bench.probes.energy import Energy
+from bench.probes.guard import Guard, is_device_full, is_host_full
 from bench.probes.memory import PeakMemory, release
 from bench.store import paths
 from bench.store.bounds import Home
@@ -43,22 +43,28 @@ def run(order: Json, device: Any, threads: int, tick: Tick, record: Json) -> Non
         import torch
 
         device = torch.device("cpu")
+    guard = Guard(order.get("remarks", ()))
     record["started"] = datetime.now(UTC).isoformat(timespec="seconds")
-    record["environment"] = environment.describe(device, threads, training.precision)
-    halved, energy = 0, Energy(device)
-    with until_it_ends(paths.checkpoints(Path(order["results"]), trial.id)):
-        while True:
-            try:
-                _attempt(trial, order, device, energy, halved, tick, record)
-                return
-            except Exception as error:
-                if not _is_device_oom(error) or max(_batches(training, halved)) == 1:
-                    raise
-            halved += 1
-            micro_batch = _batches(training, halved)[0]
-            note = f"device out of memory: micro-batch halved to {micro_batch}, effective batch kept"
-            record["facts"] = {"notes": [note]}
-            release(device)
+    record["environment"] = environment.describe(device, threads, training.precision, guard)
+    halved, energy = 0, Energy(device, guard)
+    try:
+        with until_it_ends(paths.checkpoints(Path(order["results"]), trial.id)):
+            while True:
+                try:
+                    _attempt(trial, order, device, energy, guard, halved, tick, record)
+                    return
+                except Exception as error:
+                    if not is_device_full(error) or max(_batches(training, halved)) == 1:
+                        raise
+                halved += 1
+                micro_batch = _batches(training, halved)[0]
+                note = f"device out of memory: micro-batch halved to {micro_batch}, effective batch kept"
+                record["facts"] = {"notes": [note]}
+                release(device)
+    finally:
+        if guard.notes:
+            facts = record.setdefault("facts", {})
+            facts["notes"] = [*facts.get("notes", []), *guard.notes]
 
 
 def status_of(error: BaseException) -> str:
@@ -67,25 +73,27 @@ def status_of(error: BaseException) -> str:
         return "not_applicable"
     if isinstance(error, Diverged):
         return "diverged"
-    if _is_device_oom(error):
+    if is_device_full(error):
         return "oom_device"
-    return "oom_host" if _is_host_oom(error) else "failed"
+    return "oom_host" if is_host_full(error) else "failed"
 
 
-def _attempt(trial: Trial, order: Json, device: Any, energy: Energy, halved: int, tick: Tick, record: Json) -> None:
+def _attempt(
+    trial: Trial, order: Json, device: Any, energy: Energy, guard: Guard, halved: int, tick: Tick, record: Json
+) -> None:
     """One try with batches halved so often. What is known of its costs is in `record` however it ends."""
-    stages, memory = Stages(_synchroniser(device), energy.joules), PeakMemory(device)
+    stages, memory = Stages(_synchroniser(device), energy.joules), PeakMemory(device, guard)
     costs: Json = {"seconds": stages.seconds, "memory_bytes": memory.found}
     record["costs"] = costs
     shared = 0.0
 
     def build(other: Trial) -> Job:  # of which nothing is measured but its time
         clock, about = Stages(stages.synchronise), {"environment": record["environment"]}
-        return _job(other, order, device, clock, PeakMemory(device), halved, tick, about)
+        return _job(other, order, device, clock, PeakMemory(device, guard), halved, tick, about, guard)
 
     try:
         with memory.stage("load"):
-            job = _job(trial, order, device, stages, memory, halved, tick, record)
+            job = _job(trial, order, device, stages, memory, halved, tick, record, guard)
         try:
             _measure(job, order, record, build)
         finally:
@@ -102,7 +110,7 @@ def _attempt(trial: Trial, order: Json, device: Any, energy: Energy, halved: int
 
 def _job(
     trial: Trial, order: Json, device: Any, stages: Stages, memory: PeakMemory, halved: int, tick: Tick,
-    record: Json,
+    record: Json, guard: Guard | None = None,
 ) -> Job:  # fmt: skip
     source = plugins.load("models", trial.model["source"])
     with stages.stage("load"):
@@ -142,7 +150,7 @@ def _job(
         environment=environment_id, stages=stages, memory=memory,
         micro_batch=micro_batch, evaluation_batch=evaluation_batch,
         checkpoint=None if every is None else Checkpoint(place, key, every, stages, memory, notes, _home(order)),
-        tick=tick, notes=notes,
+        tick=tick, guard=guard or Guard(), notes=notes,
     )  # fmt: skip
 
 
@@ -162,7 +170,9 @@ def _measure(job: Job, order: Json, record: Json, build: Callable[[Trial], Job])
         if len(job.parts["validation"].indices) and _is_local(trial):  # nothing is tuned, and each question costs
             answers, targets = _predict(job, adapted, "validation")
             scores["validation"] = evaluation.scores(job.task, metrics, targets, answers)
-            scores["validation"]["log_loss"] = job.objective.doubt(targets, answers)
+            doubt = job.guard("the log-loss", lambda: job.objective.doubt(targets, answers))
+            if doubt is not None:
+                scores["validation"]["log_loss"] = doubt
         if trial.purpose == "reported":
             part = job.parts["test"]
             encoded = module.LABELS and _is_local(trial) and ("way" not in trial.regime or not job.objective.POOLED)
@@ -170,11 +180,15 @@ def _measure(job: Job, order: Json, record: Json, build: Callable[[Trial], Job])
                 job.encoded(part.split)  # tokenising is a stage of its own
             answers, targets = _predict(job, adapted, "test")
             scores["test"] = evaluation.scores(job.task, metrics, targets, answers)
-            scores |= evaluation.signatures(metrics)
+            scores |= job.guard("the metrics' signatures", lambda: evaluation.signatures(metrics), {})
             if len(answers) > 1:
                 scores["templates"] = evaluation.by_template(metrics, targets, answers)
             artifact["predictions"] = evaluation.predictions(job.task, metrics[0], part.indices, targets, answers)
-            costs["inference"] = adapted.costs.get("inference") or _inference(job, adapted, part, job.stages)
+            inference = adapted.costs.get("inference") or job.guard(
+                "what inference cost", lambda: _inference(job, adapted, part, job.stages)
+            )
+            if inference is not None:
+                costs["inference"] = inference
             artifact["also_test"] = further.measure(job, adapted, metrics, record, encoded=encoded)
             costs |= adapted.costs
             record["facts"] |= adapted.facts | ({"decoding": job.decoding} if job.decoding else {})
@@ -208,7 +222,7 @@ def _predict(job: Job, adapted: Adapted, name: str) -> tuple[Any, Any]:
         found = adapted.predict(job.parts[name])
     job.charge(name, job.parts[name])
     judged = "test" if job.trial.purpose == "reported" else "validation"
-    if name == judged and job.objective.constant(found):
+    if name == judged and job.guard("whether all answers are alike", lambda: job.objective.constant(found)):
         job.notes.append(f"every {name} example got the same answer")
     return found, job.objective.targets(job, job.parts[name])
 
@@ -220,7 +234,8 @@ def _adapted(job: Job, adapted: Adapted, record: Json) -> None:
     if adapted.stored_bytes is not None:
         costs["stored_bytes"] = adapted.stored_bytes
     if job.fit is not None:
-        costs |= _training(job, job.fit, record["environment"]["device"])
+        fit, name = job.fit, record["environment"]["device"]
+        costs |= job.guard("what training cost", lambda: _training(job, fit, name), {})
     way = job.trial.regime.get("way")
     if way is None and job.objective.POOLED:
         facts["pooling"] = job.pooling
@@ -241,35 +256,41 @@ def _asked(job: Job, way: Any) -> Json:
 
 
 def _training(job: Job, fit: Fit, device: str) -> Json:
-    costs: Json = {"steps": fit.steps}
-    seconds = job.stages.seconds
-    costs["step_seconds"] = fit.times.summary()
-    costs["examples_per_second"] = fit.examples / seconds["train"]
-    costs["tokens_per_second"] = fit.tokens / seconds["train"]
-    costs["flops"] = {"train": fit.flops, "per_step": fit.flops / fit.steps}
-    peak = flop_probe.peak(device)
-    if peak is not None and job.training.precision == "bf16":
-        costs["flops"]["utilisation"] = costs["flops"]["per_step"] / costs["step_seconds"]["median"] / peak
+    """What training cost; without what could not be measured."""
+    costs: Json = {"steps": fit.steps, "step_seconds": fit.times.summary()}
+    took = job.stages.seconds["train"]
+    costs["examples_per_second"] = fit.examples / took
+    costs["tokens_per_second"] = fit.tokens / took
+    if fit.flops is not None:
+        costs["flops"] = {"train": fit.flops, "per_step": fit.flops / fit.steps}
+        peak = job.guard("the device's peak FLOP/s", lambda: flop_probe.peak(device))
+        if peak is not None and job.training.precision == "bf16" and costs["step_seconds"]:
+            costs["flops"]["utilisation"] = costs["flops"]["per_step"] / costs["step_seconds"]["median"] / peak
     size = job.training.batch_size
     costs["batch"] = {"size": size, "micro": min(job.micro_batch, size), "accumulation": -(-size // job.micro_batch)}
-    costs["probe_fraction"] = fit.times.own_seconds / seconds["train"]
+    costs["probe_fraction"] = fit.times.own_seconds / took
     return costs
 
 
 def _inference(job: Job, adapted: Adapted, part: Part, stages: Stages) -> Json:
-    """Seconds of one answer (median of a few), and examples per second of the whole test pass, with all templates.
+    """Seconds of one answer (median of a few), and examples per second of the whole test pass, with all templates;
+    without what could not be measured.
 
     One answer is by one template, to an example that is tokens or pixels already (`Job.one_answer`); features are
     cached, so a probe is charged what its backbone took.
     """
-    speed = {"examples_per_second": len(part.indices) / stages.seconds["test"]}
+    found = {"examples_per_second": len(part.indices) / stages.seconds["test"]}
     if job.tokens_written:
-        speed["tokens_per_second"] = job.tokens_written / stages.seconds["test"]
-    first = Part(part.split, part.indices[:1], part.labels[:1])
-    one = job.objective.one(job, part) if hasattr(job.objective, "one") else first
-    with job.one_answer():
-        latency = job.feature_latency or clock.latency(lambda: adapted.predict(one), stages.synchronise)
-    return {"latency_seconds": latency, "latency_templates": 1, **speed}
+        found["tokens_per_second"] = job.tokens_written / stages.seconds["test"]
+
+    def measure() -> float:
+        first = Part(part.split, part.indices[:1], part.labels[:1])
+        one = job.objective.one(job, part) if hasattr(job.objective, "one") else first
+        with job.one_answer():
+            return clock.latency(lambda: adapted.predict(one), stages.synchronise)
+
+    latency = job.feature_latency if job.on_features else job.guard("the latency", measure)
+    return ({} if latency is None else {"latency_seconds": latency}) | {"latency_templates": 1} | found
 
 
 def _batches(training: Training, halved: int) -> tuple[int, int]:
@@ -280,35 +301,6 @@ def _batches(training: Training, halved: int) -> tuple[int, int]:
 def _is_local(trial: Trial) -> bool:
     """Whether the model runs here, and not behind an endpoint."""
     return getattr(plugins.load("models", trial.model["source"]), "LOCAL", True)
-
-
-def _is_device_oom(error: BaseException) -> bool:
-    """Whether the device said so: torch's allocator, the driver, or a library that found no room for its own."""
-    import torch
-
-    driver = ("CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
-    return any(
-        isinstance(e, torch.OutOfMemoryError) or (isinstance(e, RuntimeError) and any(d in str(e) for d in driver))
-        for e in _causes(error)
-    )
-
-
-def _is_host_oom(error: BaseException) -> bool:
-    """Whether an allocation on the host was refused: Python's, the kernel's or torch's own words, nothing else."""
-    torch_says = ("DefaultCPUAllocator: can't allocate memory", "DefaultCPUAllocator: not enough memory")
-    return any(
-        isinstance(e, MemoryError)
-        or (isinstance(e, OSError) and e.errno == errno.ENOMEM)
-        or (isinstance(e, RuntimeError) and any(words in str(e) for words in torch_says))
-        for e in _causes(error)
-    )
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and those it was raised from."""
-    while error is not None:
-        yield error
-        error = error.__cause__
 
 
 def _synchroniser(device: Any) -> Callable[[], None]:

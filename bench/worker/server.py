@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import faulthandler
+import functools
 import gc
 import json
 import os
@@ -27,6 +28,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+from bench.probes.guard import Guard
 from bench.suite.trial import Json
 from bench.worker import memory_group
 
@@ -36,6 +38,7 @@ NO_RESULT = 74
 """A job's exit code where its result cannot be written (sysexits.h: an input/output error)."""
 MARK = "BENCH_JOB"
 """Names its job in the environment of all that a job starts."""
+GROUP = "whether the kernel killed it for want of memory"
 _PARENT_DEATH, _SUBREAPER = 1, 36  # prctl(2)
 BEAT = 1.0
 """Seconds between two signs of life."""
@@ -63,7 +66,7 @@ def serve(preload: Callable[[], None], body: Body, orders: int, events: int) -> 
     preload()
     sys.stdout.flush()  # else every job would print it once more
     _on_linux(_SUBREAPER, 1)  # what a job leaves behind becomes the server's child, and dies
-    memory_group.tidy()
+    Guard()(GROUP, memory_group.tidy)
     faulthandler.enable()
     faulthandler.register(DUMP)
     wake, woken = os.pipe()
@@ -140,7 +143,10 @@ def _reap(jobs: dict[int, str]) -> list[Json]:
         ended.add(jobs[pid])
         code = os.waitstatus_to_exitcode(status)
         how = {"signal": -code} if code < 0 else {"exit": code}
-        events.append({"event": "ended", "job": jobs.pop(pid), "out_of_memory": memory_group.leave(pid), **how})
+        guard = Guard()
+        killed = guard(GROUP, functools.partial(memory_group.leave, pid), False)
+        event = {"event": "ended", "job": jobs.pop(pid), "out_of_memory": killed, **how}
+        events.append(event | ({"remarks": guard.notes} if guard.notes else {}))
     if events:
         _kill_orphans(jobs, ended)
     return events
@@ -237,7 +243,9 @@ def _become_job(order: Json, server: int) -> None:
         os.dup2(source, target)
     os.close(log)
     os.close(null)
-    memory_group.enter(os.getpid())
+    guard = Guard()
+    guard(GROUP, lambda: memory_group.enter(os.getpid()))
+    order["remarks"] = guard.notes
 
 
 def _on_linux(option: int, value: int) -> None:
