@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field
 
 from bench.checksums import ChecksumError
 from bench.errors import BenchError, DataError, HubError, ModelError, UsageError
+from bench.private_api import hub_client
 
 T = TypeVar("T")
 WAITS = (1.0, 3.0)
@@ -77,7 +78,10 @@ def ask(kind: Literal["dataset", "model"], name: str, revision: str, call: Calla
 def _bound_waiting() -> None:
     """No request waits for ever: the Hub's client asks for much of what it asks without any time limit."""
     from huggingface_hub import constants, set_client_factory
-    from huggingface_hub.utils._http import default_client_factory
+
+    make = hub_client()
+    if make is None:
+        return
 
     def bounded(request: Any) -> None:
         limits = request.extensions.get("timeout") or {}
@@ -87,7 +91,7 @@ def _bound_waiting() -> None:
         }
 
     def client() -> Any:
-        found = default_client_factory()
+        found = make()
         hooks = found.event_hooks
         found.event_hooks = {**hooks, "request": [*hooks.get("request", []), bounded]}
         return found

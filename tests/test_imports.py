@@ -12,7 +12,7 @@ ROOT = Path(bench.__file__).parent
 ORDER = (
     "cli", "api", "report", "analysis", "runner", "worker", "regimes", "objectives", "zeroshot", "tasks", "models",
     "data", "metrics", "training", "modeling", "corpora", "probes", "hub", "rowfiles", "checksums", "expansion",
-    "store", "suite", "plugins", "errors", "redact",
+    "store", "suite", "plugins", "private_api", "errors", "redact",
 )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from bench.checksums import verify
 from bench.errors import DataError, did_you_mean
 from bench.expansion import check_file
 from bench.hub import HubId, Revision, ask, is_commit, is_offline
+from bench.private_api import prepared
 from bench.suite.parameters import Strict
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def fetch(parameters: Parameters, fingerprint: str) -> datasets.DatasetDict:
 
     name = parameters.hub
     config = _config(parameters, fingerprint)
-    found = _prepared(name, config, fingerprint)
+    found = prepared(name, config or "default", fingerprint)  # offline, `load_dataset` takes the newest of any commit
     if found is not None:
         return found
 
@@ -101,20 +102,6 @@ def _downloads(builder: Any, place: str) -> Any:
             return found
 
     return Checked(builder.dataset_name, download_config=datasets.DownloadConfig(use_etag=False))
-
-
-def _prepared(name: str, config: str | None, commit: str) -> datasets.DatasetDict | None:
-    """What an earlier call prepared. Offline, `load_dataset` would take the newest of any commit."""
-    import datasets
-    from datasets.naming import camelcase_to_snakecase
-    from datasets.packaged_modules.cache.cache import Cache
-
-    *owner, short = name.split("/")
-    root = Path(datasets.config.HF_DATASETS_CACHE, "___".join([*owner, camelcase_to_snakecase(short)]))
-    for info in root.glob(f"{config or 'default'}/*/{commit}/dataset_info.json"):
-        kept = {"config_name": info.parts[-4], "version": info.parts[-3], "hash": commit}
-        return Cache(repo_id=name, dataset_name=short, **kept).as_dataset()
-    return None
 
 
 def _config(parameters: Parameters, revision: str) -> str | None:

@@ -9,9 +9,10 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from bench.errors import NotApplicable
-from bench.modeling.loading import building, leave_masks_unread, set_dropout
+from bench.modeling.loading import building, set_dropout
 from bench.modeling.pairs import takes
 from bench.modeling.writing import Backbone, build
+from bench.private_api import leave_masks_unread
 
 NOTHING = -100
 """A token of which no likelihood is asked."""

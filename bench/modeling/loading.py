@@ -13,6 +13,7 @@ from torch import nn
 
 from bench.errors import ModelError
 from bench.modeling.classifier import Classifier
+from bench.private_api import leave_masks_unread
 
 UNSAFE = (
     "its pickled weights hold more than tensors and would run code of their own; nothing of them was loaded: save the "
@@ -83,20 +84,6 @@ def set_dropout(config: Any, rate: float) -> None:
             key.endswith(("dropout", "pdrop", "drop_rate", "dropout_prob", "drop_path_rate"))
         ):
             setattr(config, key, rate)
-
-
-def leave_masks_unread() -> None:
-    """Have transformers build every SDPA mask without first reading whether it masks anything, which would make the
-    host wait for the device in every step."""
-    from transformers import AttentionMaskInterface
-    from transformers.masking_utils import sdpa_mask
-
-    def unread(*args: Any, attention_mask: Any = None, **options: Any) -> Any:
-        if attention_mask is not None:
-            options |= {"allow_is_causal_skip": False, "allow_is_bidirectional_skip": False}
-        return sdpa_mask(*args, attention_mask=attention_mask, **options)
-
-    AttentionMaskInterface.register("sdpa", unread)
 
 
 def tower(model: Any, config: Any, modality: str) -> nn.Module:

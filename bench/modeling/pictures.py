@@ -8,6 +8,7 @@ from typing import Any
 
 from bench.errors import DataError
 from bench.expansion import check_image
+from bench.private_api import open_within
 
 
 class Pictures(Sequence[Any]):
@@ -40,10 +41,8 @@ class Pictures(Sequence[Any]):
 
 def _read(path: str, where: str) -> bytes:
     """An image that lies beside its table, perhaps within an archive as `zip://a.png::/data.zip`."""
-    from datasets.utils.file_utils import xopen
-
     if "://" in path.split("::")[-1]:
         raise DataError(f"{where}: the image is said to be at '{path}'; only images that come with the data are read")
-    with xopen(path, "rb") as file:
+    with open_within(path) as file:
         found: bytes = file.read()
     return found

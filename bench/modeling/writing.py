@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from bench.modeling.loading import building, leave_masks_unread, set_dropout
+from bench.modeling.loading import building, set_dropout
 from bench.modeling.pairing import writer_of
 from bench.modeling.text import tokenizer_for
+from bench.private_api import leave_masks_unread
 
 
 class Backbone(nn.Module):

@@ -102,7 +102,10 @@ def _auto(transformers: Any, config: Any) -> Any:
     """The auto class that gives the model the head it is usually pretrained with; a bare model where it has none."""
     if config.is_encoder_decoder:
         return transformers.AutoModelForSeq2SeqLM
-    for auto in (transformers.AutoModelForMaskedLM, transformers.AutoModelForCausalLM):
-        if type(config) in auto._model_mapping:
+    for auto, known in (
+        (transformers.AutoModelForMaskedLM, transformers.MODEL_FOR_MASKED_LM_MAPPING),
+        (transformers.AutoModelForCausalLM, transformers.MODEL_FOR_CAUSAL_LM_MAPPING),
+    ):
+        if type(config) in known:
             return auto
     return transformers.AutoModel

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from bench.private_api import cpu_attention
+
 PEAK_BF16 = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "L4": 121e12, "T4": 65e12}
 """Dense peak FLOP/s of tensor cores in bf16 (fp16 on the T4), from the makers' data sheets."""
 
@@ -19,11 +21,9 @@ class FlopCount:
 @contextmanager
 def count() -> Iterator[FlopCount]:
     """Count the block's FLOPs, forward and backward as they really run: frozen weights get no gradient FLOPs."""
-    import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    attention = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
-    backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
+    attention, backward = cpu_attention()
     result = FlopCount()
     with FlopCounterMode(display=False, custom_mapping={attention: _attention, backward: _backward}) as counter:
         yield result

@@ -86,15 +86,15 @@ def adapt(job: Job, parameters: Parameters) -> Adapted:
     """Wrap the backbone by PEFT, which freezes it; the head outside it trains in full."""
     import peft
     from torch import nn
-    from transformers.pytorch_utils import Conv1D
 
+    from bench.private_api import linear_kinds
     from bench.training.trained import trained
 
     model = job.model(pretrained=True, frozen=True)
     own = _own(parameters)
     if own["target_modules"] == "all-linear":
         modules = dict(model.backbone.named_modules())
-        if not any(isinstance(module, nn.Linear | Conv1D) for module in modules.values()):
+        if not any(isinstance(module, linear_kinds()) for module in modules.values()):
             own["target_modules"] = [n for n, m in modules.items() if isinstance(m, nn.Conv2d) and m.groups == 1]
             job.notes.append("the model has no linear layers: the adapter covers its ungrouped convolutions")
     try:

@@ -17,8 +17,9 @@ from torch.nn.functional import cross_entropy
 from bench.errors import NotApplicable
 from bench.modeling.dialogue import Turn
 from bench.modeling.encoded import Tokens, send
-from bench.modeling.loading import building, leave_masks_unread, set_dropout
+from bench.modeling.loading import building, set_dropout
 from bench.modeling.text import tokenise
+from bench.private_api import leave_masks_unread
 from bench.suite.parameters import Budget, Training
 from bench.suite.trial import Json
 from bench.training import start

@@ -28,6 +28,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+from bench import private_api
 from bench.probes.guard import Guard
 from bench.suite.trial import Json
 from bench.worker import memory_group
@@ -118,10 +119,7 @@ def _import_everything() -> None:
     import bench.worker.prepare
     import bench.worker.run  # noqa: F401
 
-    with contextlib.suppress(ImportError, AttributeError):  # transformers' own names for old weights: 0.5 s, once
-        from transformers.conversion_mapping import get_checkpoint_conversion_mapping
-
-        get_checkpoint_conversion_mapping("")
+    private_api.read_old_weights_names()
     gc.collect()
     gc.freeze()  # else a job's collector visits, and so copies, all that it shares with the server: 0.6 s a job
 

@@ -28,7 +28,7 @@ from bench.objectives import classes
 from bench.probes import clock, energy, flops, memory, steps
 from bench.probes.guard import MOST, Guard
 from bench.report.section import sections
-from bench.runner.plan import _winner
+from bench.runner.tuning import winner
 from bench.store import form
 from bench.suite.parameters import Training
 from bench.suite.trial import Json, Trial
@@ -240,7 +240,7 @@ def test_baselines_of_a_further_test_set_say_which(
 
 
 @pytest.mark.fault(Row.PROBE)
-def test_tuning_without_log_loss_still_finds_a_winner(bert: Callable[..., Trial]) -> None:
+def test_tuning_without_log_loss_still_finds_awinner(bert: Callable[..., Trial]) -> None:
     trials = [bert(seed=seed) for seed in range(3)]
     scores: list[Json] = [{"accuracy": 0.5}, {"accuracy": 0.5, "log_loss": 3.0}, {"accuracy": 0.5}]
     latest = {
@@ -248,9 +248,9 @@ def test_tuning_without_log_loss_still_finds_a_winner(bert: Callable[..., Trial]
         for t, s in zip(trials, scores, strict=True)
     }
     grid = [{"learning_rate": float(rate)} for rate in range(3)]
-    assert _winner(grid, trials, latest) == 1
-    assert _winner(grid[:1], trials[:1], latest) == 0
-    assert _winner([grid[0], grid[2]], [trials[0], trials[2]], latest) == 0
+    assert winner(grid, trials, latest) == 1
+    assert winner(grid[:1], trials[:1], latest) == 0
+    assert winner([grid[0], grid[2]], [trials[0], trials[2]], latest) == 0
 
 
 @pytest.mark.fault(Row.PROBE)
@@ -275,7 +275,7 @@ from bench.worker import memory_group
 def boom(*_): raise KeyError("no such line")
 memory_group.{name} = boom
 import tiny_server
-tiny_server.serve(lambda: None, tiny_server.body)
+tiny_server.serve(lambda: None, tiny_server.body, *map(int, sys.argv[1:]))
 """
     (tmp_path / "server.py").write_text(broken)
     from bench.runner.server import Server
