@@ -117,7 +117,7 @@ FAULTS: dict[str, tuple[str, Any, str, str, str]] = {
     "tf-idf": ("full", bag_of_words, "_fill", "scores.tf-idf", "the baseline tf-idf"),
     "majority": ("full", classes, "_majority", "scores.majority", "the baseline majority"),
     "baselines": ("full", classes, "baselines", "scores.majority", "every baseline"),
-    "processor": ("full", environment, "_processor", "environment.nothing", "the processor's name"),
+    "processor": ("full", environment, "processor", "environment.nothing", "the processor's name"),
     "device": ("full", environment, "_device", "environment.nothing", "the device's name"),
     "energy": ("full", energy, "_handle", "costs.energy_joules", "energy"),
 }
@@ -286,7 +286,7 @@ tiny_server.serve(lambda: None, tiny_server.body, *map(int, sys.argv[1:]))
         patch.setattr("bench.runner.server.COMMAND", (sys.executable, str(tmp_path / "server.py")))
         with Server() as server:
             given = {"do": "trial", "trial": {"id": "x", "seed": 0}, "attempt": "a", "results": str(tmp_path)}
-            one = server.submit({**given, "device": "cpu"})
+            one = server.submit({**given, "device": "cpu", "threads": 1})
             until = time.monotonic() + 60
             ended: list[Json] = []
             while not ended and time.monotonic() < until:
