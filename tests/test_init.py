@@ -101,7 +101,7 @@ def test_no_name_is_mistaken_for_yaml(column: str, words: tuple[str, str], tmp_p
 @settings(deadline=None, max_examples=200)
 @given(st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), min_size=1))
 def test_any_string_is_quoted_so_that_it_is_read_back(text: str) -> None:
-    from bench.runner.template import _word
+    from bench.runner.flow import word as _word
     from bench.suite.yaml import Document, _Walk
 
     document = Document("x")
@@ -149,12 +149,16 @@ def test_a_folder_of_images(tmp_path: Path) -> None:
     [
         ("absent.csv", {}, "absent.csv: no such file"),
         ("a.csv", {"text": "txet"}, "--text txet: a.csv has no such column; did you mean 'text'?"),
-        ("a.csv", {"text": "id"}, "holds int64, not text"),
-        ("a.csv", {"label": "id"}, "column 'id': 200 distinct values"),
-        ("a.csv", {"label": "const"}, "column 'const': 1 distinct values"),
+        ("a.csv", {"text": "id"}, "holds whole numbers, not text"),
+        ("a.csv", {"label": "id", "kind": "text-classification"}, "no columns fit text-classification, which takes"),
+        ("a.csv", {"kind": "text-clasification"}, "did you mean 'text-classification'?"),
+        ("a.csv", {"test": "prose.csv"}, "prose.csv: it has no column 'label', as the file to train on has it"),
+        ("org/data", {"test": "a.csv"}, "a.csv: a file to test on goes with a file to train on"),
+        ("odd.csv", {}, "odd.csv, column 'label': 9 different texts in 9 rows; a label has 2 to 4"),
+        ("a.csv", {"label": "const"}, "column 'const': 1 different texts"),
         ("a.csv", {"text": "label", "label": "label"}, "one column cannot be both"),
         ("a.csv", {"models": ["../m"]}, "--model ../m: neither a folder here nor a Hub id"),
-        ("hole.csv", {"label": "label"}, "row 3, column 'label': empty"),
+        ("hole.csv", {"label": "label"}, "29 of 200 rows have no label in column 'label' (the first: row 3)"),
         ("prose.csv", {}, "name it with --label"),
         ("numbers.csv", {}, "no column holds text or images"),
         ("not an id", {}, "neither a file or folder here nor a Hub id"),
@@ -167,6 +171,7 @@ def test_what_cannot_be_is_said(
     reviews(Path("a.csv"))
     reviews(Path("hole.csv"), words=["bad", "good", "bad", "", "good", "bad", "good"])
     table(Path("prose.csv"), [{"text": f"text {i}", "other": f"{i} times"} for i in range(9)])
+    table(Path("odd.csv"), [{"text": f"text {i}", "label": f"label {i}"} for i in range(9)])
     table(Path("numbers.csv"), [{"a": i, "b": i % 2} for i in range(9)])
     with pytest.raises((DataError, UsageError)) as caught:
         suite_for(source, **options)

@@ -25,10 +25,10 @@ from bench.corpora.python_docs import Docstring
 from bench.errors import DataError
 from bench.modeling.answering import Settings
 from bench.modeling.facts import Facts
+from bench.modeling.scripts import unspaced
 from bench.objectives import label_sets, values
 from bench.tasks import multi_label_classification as sets
 from bench.tasks import text_classification, text_regression
-from bench.training.bag_of_words import unspaced
 from bench.zeroshot import cosine, entailment_each, own_labels, own_value
 
 COLUMNS = {"text": "text", "labels": "labels"}

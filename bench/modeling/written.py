@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from bench.modeling.dialogue import Source
     from bench.modeling.pairs import Pairs
+    from bench.modeling.table import Table
 
 Length = Annotated[int, Field(ge=4)]
 
@@ -56,6 +57,14 @@ def examples(
     references = problems.each(dataset[target], target, _references)
     problems.check()
     return Examples(sources, np.zeros(len(sources), dtype=np.int64), references)
+
+
+def lengths(table: Table, source: str, target: str) -> dict[str, Any]:
+    """For `bench init`: what a model needs to read and to write nearly all of two columns."""
+    source, target = (name if name in table.names else name.partition(".")[0] for name in (source, target))
+    most = table.tokens(target, most=128)
+    decoding = {"beams": 1, "max_new_tokens": most}
+    return {"max_source": table.tokens(source, most=512), "max_target": most, "decoding": decoding}
 
 
 def encode(folder: Path, found: Examples, parameters: Written, target: Path) -> None:

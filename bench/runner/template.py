@@ -2,76 +2,76 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import ModuleType
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import ValidationError
 
 from bench import plugins
 from bench.errors import DataError, UsageError, did_you_mean
-from bench.suite.yaml import scalar
+from bench.modeling.table import LABELS, VALUES, Fit, Table, is_missing
+from bench.runner.flow import flow, word
 
-MODELS = {
-    "text-classification": "sentence-transformers/all-MiniLM-L6-v2",  # small, and answers zero-shot
-    "image-classification": "openai/clip-vit-base-patch32",
-}
-LABEL_NAMES = ("label", "labels", "class", "category", "target", "sentiment", "topic")
-MOST_LABELS = 1000
 TEST_SHARE = 0.2
-LOOK = 2000
-"""Rows that are looked at for the length of texts."""
-
-
-class Columns(NamedTuple):
-    """The task kind, the column that is read and the column to predict."""
-
-    kind: str
-    inputs: str
-    label: str
+TESTS = ("test", "validation", "dev", "val")
+"""What splits to test on are called, the likeliest first."""
+SURE = 0.25
+"""A guess that is less sure is none where columns are left over that look as if they meant something."""
+SINGLE = ("texts", "whole numbers", "numbers", "truth values", "classes", "nothing")
+NOTES = {
+    "max_length": "tokens; what is longer is cut (few of yours are). Time grows with it",
+    "metrics": "the first is compared; `bench list metrics` has more",
+    "template": "what the model reads; T5 knows this beginning from its own training",
+    "stride": "tokens that a window moves on, or two windows share",
+    "unanswerable": "some of these questions have no answer",
+    "max_source": "tokens that are read; longer texts are cut",
+    "max_target": "tokens that are learnt to be written",
+    "decoding": "how it is written: `beams: 4` is slower, and often better",
+}
+"""What the suite says of further keys of a task."""
 
 
 def suite_for(
-    source: str, *, text: str | None = None, label: str | None = None, models: Sequence[str] = (),
-    config: str | None = None,
+    source: str, test: str | None = None, *, kind: str | None = None, text: str | None = None,
+    label: str | None = None, models: Sequence[str] = (), config: str | None = None,
 ) -> str:  # fmt: skip
     """A suite's YAML text for a file, a folder of images or a data set's Hub id; reads (and so downloads) the data.
 
-    text, label: columns; None: found in the data. Raises DataError, HubError, UsageError.
+    test: a file to test on; kind, text, label: the kind of task, and columns; None: found in the data.
+    Raises DataError, HubError, UsageError.
     """
-    where, splits = _open(source, config)
-    name = re.sub(r"[^a-z0-9._-]+", "-", Path(source).stem.lower()).strip("-._")[:64] or "task"
+    where, splits = _open(source, test, config)
     train = "train" if "train" in splits else max(splits, key=lambda split: len(splits[split]))
-    data = splits[train]
-    chosen = _columns(source, data, text, label)
-    labels, keyed = _labels(source, data, chosen.label)
-    test = next((s for s in ("test", "validation", "dev", "val") if s in splits and s != train
-                 and _is_labelled(splits[s], chosen.label)), None)  # fmt: skip
-    pool = len(data) if test else int(len(data) * (1 - TEST_SHARE))
-    role = "text" if chosen.kind == "text-classification" else "image"
-    note = "the words that zero-shot uses, in the order of the data's class numbers"
-    if keyed:
-        told = "put a telling word for its number" if all(scalar(v) != v for v in labels) else "the word for it"
-        note = f"value in the data: {told}, which zero-shot uses"
+    table = Table(splits[train], source, text, label)
+    chosen, fit, others = _recognise(table, kind)
+    scored = _test(splits, train, fit, test)
+    pool = len(table) if scored else int(len(table) * (1 - TEST_SHARE))
+    name = re.sub(r"[^a-z0-9._-]+", "-", Path(source).stem.lower()).strip("-._")[:64] or "task"
+    name = f"{name[:58]}-suite" if name.endswith("-smoke") else name
+    plugin = plugins.load("tasks", chosen)
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, keep_trailing_newline=True
     )
+    taken = [name for column in fit.columns.values() for name in table.several(column)]
     return environment.get_template("suite.yaml.j2").render(
-        folder=name, name=_word(name), kind=chosen.kind, data=_flow(where),
-        models=_models(models or [MODELS[chosen.kind]]),
-        columns=_flow({role: chosen.inputs, "label": chosen.label}),
-        others=", ".join(_word(c) for c in data.column_names if c not in chosen),
-        splits=_flow({"train": train, "test": test or TEST_SHARE}), carved=test is None,
-        labels=[f"{_word(v)}: {_word(v)}" if keyed else f"- {_word(v)}" for v in labels], labels_note=note,
-        max_length=_max_length(data, chosen.inputs) if role == "text" else None, blocks=2 if role == "text" else 1,
-        sizes=_flow(_sizes(pool, len(labels))), pool=f"about {pool}",
+        folder=name, name=word(name), kind=chosen, because=fit.because, data=flow(where),
+        models=_models(models or [fit.model]), others=others,
+        columns=flow(fit.columns), rest=", ".join(word(c) for c in table.names if c not in taken),
+        splits=flow({"train": train, "test": scored or TEST_SHARE}), carved=scored is None,
+        labels=fit.own.get("labels"), lines=_labels(fit), labels_note=_labels_note(fit, plugin),
+        own=[(f"{key}: {flow(value)}", NOTES.get(key, "")) for key, value in _own(fit, models)],
+        prompts="templates" in plugin.Parameters.model_fields and fit.asks, answers=_answers(fit),
+        asks=fit.asks or bool(models), blocks=2 if plugin.MODALITY == "text" else 1,
+        objective=plugins.load("objectives", plugin.GIVES),
+        sizes=flow(_sizes(pool, len(fit.own.get("labels", ())))), pool=f"about {pool}",
     )  # fmt: skip
 
 
-def _open(source: str, config: str | None) -> tuple[dict[str, Any], Any]:
+def _open(source: str, test: str | None, config: str | None) -> tuple[dict[str, Any], Any]:
     """How the suite names the data, and its splits."""
     import datasets
 
@@ -79,16 +79,21 @@ def _open(source: str, config: str | None) -> tuple[dict[str, Any], Any]:
 
     datasets.disable_progress_bars()
     path = Path(source).expanduser()
+    where: dict[str, Any]
     if path.is_dir():
         kind, where = "folder", {"folder": str(path.absolute())}
     elif path.is_file():
         kind, where = "files", {"files": str(path.absolute())}
+        if test is not None:
+            where = {"files": {"train": where["files"], "test": str(Path(test).expanduser().absolute())}}
     elif path.suffix.lower() in files.FORMATS or source.startswith((".", "/", "~")) or source.count("/") > 1:
         raise DataError(
             f"{source}: no such file; give a csv, tsv, jsonl or parquet file, a folder of images or a Hub id"
         )
     else:
         kind, where = "hub", {"hub": source} | ({"config": config} if config else {})
+    if test is not None and kind != "files":
+        raise UsageError(f"{test}: a file to test on goes with a file to train on; {source} has splits of its own")
     plugin = plugins.load("data", kind)
     try:
         parameters = plugin.Parameters.model_validate(where)
@@ -99,89 +104,99 @@ def _open(source: str, config: str | None) -> tuple[dict[str, Any], Any]:
     return where, plugin.fetch(parameters, plugin.lock(parameters)["fingerprint"])
 
 
-def _columns(source: str, data: Any, text: str | None, label: str | None) -> Columns:
-    """What is to be read and predicted, as asked for or as the values suggest."""
-    import datasets
-
-    names = list(data.column_names)
-    for option, name in (("--text", text), ("--label", label)):
-        if name is not None and name not in names:
-            raise UsageError(f"{option} {name}: {source} has no such column{did_you_mean(name, names)}")
-    images = [c for c in names if isinstance(data.features[c], datasets.Image)]
-    if images and text is None:
-        kind, inputs = "image-classification", images[0]
-    else:
-        texts = [c for c in names if _dtype(data, c) in ("string", "large_string") and (c != label or c == text)]
-        if text not in (None, *texts):
-            raise UsageError(f"--text {text}: this column of {source} holds {_dtype(data, str(text))}, not text")
-        if not texts:
-            raise DataError(f"{source}: no column holds text or images; its columns are {', '.join(names)}")
-        kind, inputs = "text-classification", text or max(texts, key=lambda c: _lengths(data, c).mean())
-    rest = [c for c in names if c != inputs]
-    if label is None:
-        fitting = {c: n for c in rest if 2 <= (n := _distinct(data, c)) <= _most(data)}
-        if not fitting:
-            raise DataError(
-                f"{source}: no column has a few values that repeat, as a label's do (its columns: {', '.join(names)}); "
-                "name it with --label"
-            )
-        label = min(fitting, key=lambda c: (c.lower() not in LABEL_NAMES, fitting[c]))
-    if label == inputs:
-        raise UsageError(f"--text {inputs} --label {label}: one column cannot be both; name two of {', '.join(names)}")
-    return Columns(kind, inputs, label)
+def _recognise(table: Table, kind: str | None) -> tuple[str, Fit, list[tuple[str, str]]]:
+    """The kind of task, how the table fits it, and what else it could be: each a kind and its columns."""
+    known = {name: plugin for name in plugins.names("tasks") if _can(plugin := plugins.load("tasks", name))}
+    if kind is not None and kind not in known:
+        raise UsageError(f"--kind {kind}: no kind of task that is known by its columns{did_you_mean(kind, known)}")
+    found = {name: known[name].recognise(table) for name in ([kind] if kind else known)}
+    fits = sorted(((name, fit) for name, fit in found.items() if fit), key=lambda one: -one[1].sure)
+    doubtful = len(table.prose()) > 1 or table.called((*LABELS, *VALUES), table.names)
+    if not fits or (kind is None and fits[0][1].sure < SURE and doubtful):
+        raise _nothing(table, known, kind)
+    (chosen, best), *others = fits
+    return chosen, best, [(name, flow(fit.columns)) for name, fit in others]
 
 
-def _labels(source: str, data: Any, column: str) -> tuple[list[str], bool]:
-    """The classes, and whether they are listed by the values in the data. Raises DataError where they are none."""
-    feature = data.features[column]
-    if hasattr(feature, "names"):
-        return list(feature.names), False
-    values = data.unique(column)
-    if any(value is None or not str(value).strip() for value in values):
-        row = next(i for i, value in enumerate(data[column]) if value is None or not str(value).strip())
-        raise DataError(f"{source}, row {row}, column '{column}': empty; fill in its label or take the row out")
-    if not 2 <= _distinct(data, column) <= _most(data):
-        raise DataError(
-            f"{source}, column '{column}': {len(values)} distinct values of type {_dtype(data, column)}; a label "
-            f"has 2 to {_most(data)}, text or whole numbers; name another with --label"
+def _can(plugin: ModuleType) -> bool:
+    return hasattr(plugin, "recognise")
+
+
+def _nothing(table: Table, known: dict[str, ModuleType], kind: str | None) -> UsageError:
+    """Why no kind of task fits, by what was asked for."""
+    place, text, label = table.source, table.text, table.label or table.called((*LABELS, *VALUES), table.names)
+    holds = f"its columns: {table.described()}"
+    if table.types.get(str(text)) in ("whole numbers", "numbers", "truth values"):
+        return UsageError(f"--text {text}: this column of {place} holds {table.types[str(text)]}, not text")
+    if kind is not None:
+        roles = ", ".join(f"{role}{'' if needed else ' (optional)'}" for role, needed in known[kind].COLUMNS.items())
+        return DataError(
+            f"{place}: no columns fit {kind}, which takes {roles}; name two by --text and --label; {holds}"
         )
-    return [str(value) for value in sorted(values, key=str if isinstance(values[0], str) else None)], True
+    if not table.of("texts", "images", "messages", "lists of texts"):
+        return DataError(f"{place}: no column holds text or images; {holds}")
+    if table.types.get(str(label)) in SINGLE:
+        return DataError(
+            f"{place}, column '{label}': {table.distinct(str(label))} different {table.types[str(label)]} in "
+            f"{len(table)} rows; a label has 2 to {table.most}; name another with --label, or say --kind"
+        )
+    return DataError(
+        f"{place}: no column has a few values that repeat, as a label's do; name it with --label, or say what this "
+        f"is by --kind, one of {', '.join(known)}; {holds}"
+    )
 
 
-def _dtype(data: Any, column: str) -> str:
-    return str(getattr(data.features[column], "dtype", type(data.features[column]).__name__))
+def _test(splits: Any, train: str, fit: Fit, test: str | None) -> str | None:
+    """The split to test on, if one has what is to be told. Raises DataError where the file given for it has not."""
+    for split in TESTS:
+        if split in splits and split != train and (problem := _lacks(splits[split], fit)) is None:
+            return split
+        if split in splits and test is not None:
+            raise DataError(f"{test}: {problem}, as the file to train on has it; a test is scored by it")
+    return None
 
 
-def _distinct(data: Any, column: str) -> int:
-    """How many distinct values; 0 for a column that cannot be a label."""
-    if not re.fullmatch(r"(large_)?string|u?int\d+|bool", _dtype(data, column)):
-        return 0
-    return len([value for value in data.unique(column) if value is not None])
+def _lacks(data: Any, fit: Fit) -> str | None:
+    """What a split lacks of a task's columns; the Hub hides some labels as -1."""
+    for role, named in fit.columns.items():
+        whole = named in data.column_names or "," not in named
+        for column in [named] if whole else [part.strip() for part in named.split(",")]:
+            outer = column if column in data.column_names else column.partition(".")[0]
+            if outer not in data.column_names:
+                return f"it has no column '{column}'"
+            if role in ("label", "value", "labels", "tags") and not hasattr(data.features[outer], "feature"):
+                values = data[:][outer] if isinstance(data[0][outer], list) else data.unique(outer)
+                hidden = [v for v in values if not isinstance(v, list) and (is_missing(v) or v == -1)]
+                if hidden:
+                    return f"column '{column}' holds {str(hidden[0])!r}, no label"
+    return None
 
 
-def _most(data: Any) -> int:
-    """The most values a label may have: they must repeat."""
-    return min(MOST_LABELS, len(data) // 2)
+def _own(fit: Fit, models: Sequence[str]) -> list[tuple[str, Any]]:
+    """What the task says besides; what suits the default model alone is left out for others."""
+    return [(key, value) for key, value in fit.own.items() if key != "labels" and not (key == "template" and models)]
 
 
-def _lengths(data: Any, column: str) -> Any:
-    """Characters of the first texts."""
-    import numpy as np
-
-    return np.array([len(text or "") for text in data[: min(LOOK, len(data))][column]])
-
-
-def _max_length(data: Any, column: str) -> int:
-    """Tokens that 95 % of the texts stay below at three characters a token: a power of two up to 256."""
-    import numpy as np
-
-    tokens = np.percentile(_lengths(data, column), 95) / 3 + 8
-    return next((n for n in (32, 64, 128) if tokens <= n), 256)
+def _labels(fit: Fit) -> list[str]:
+    labels = fit.own.get("labels", ())
+    if isinstance(labels, dict):
+        return [f"{word(key)}: {word(value)}" for key, value in labels.items()]
+    return [f"- {word(value)}" for value in labels]
 
 
-def _is_labelled(data: Any, column: str) -> bool:
-    """Whether a split has its labels; the Hub hides some as -1."""
-    return column in data.column_names and not {None, -1} & set(data.unique(column))
+def _labels_note(fit: Fit, plugin: ModuleType) -> str:
+    labels = fit.own.get("labels", ())
+    if plugin.GIVES == "tags":
+        return "the tags" if "tag-1" not in labels else "put each tag's name for its number: B-person, I-person, …"
+    if not isinstance(labels, dict):
+        return "the words that zero-shot uses, in the order of the data's class numbers"
+    numbers = all(re.fullmatch(r"-?[0-9.]+|true|false|True|False", value) for value in labels)
+    told = "put a telling word for its number" if numbers else "the word for it"
+    return f"value in the data: {told}, which zero-shot uses"
+
+
+def _answers(fit: Fit) -> str:
+    return "by the labels' words above" if fit.own.get("labels") else "as it is"
 
 
 def _sizes(pool: int, classes: int) -> list[int | str]:
@@ -202,21 +217,5 @@ def _models(models: Sequence[str]) -> list[tuple[str, str]]:
                 raise UsageError(f"--model {model}: neither a folder here nor a Hub id") from error
         name = re.sub(r"[^\w.-]+", "-", folder.absolute().name.lower())[:60] or "model"
         name = name if name not in entries else f"{name}-{len(entries) + 1}"
-        entries[name] = _flow({"folder": str(folder.absolute())}) if folder.is_dir() else _word(model)
-    return [(_word(name), value) for name, value in entries.items()]
-
-
-def _flow(value: Any) -> str:
-    """A value as YAML on one line."""
-    if isinstance(value, dict):
-        return f"{{{', '.join(f'{_word(k)}: {_flow(v)}' for k, v in value.items())}}}"
-    if isinstance(value, list):
-        return f"[{', '.join(map(_flow, value))}]"
-    return _word(value) if isinstance(value, str) else json.dumps(value)
-
-
-def _word(text: str) -> str:
-    """A string as YAML: plain where nothing else could be meant, else in double quotes."""
-    if re.fullmatch(r"[A-Za-z/][\w./-]*( [\w./-]+)*", text, re.ASCII) and isinstance(scalar(text), str):
-        return text
-    return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in json.dumps(text, ensure_ascii=False))
+        entries[name] = flow({"folder": str(folder.absolute())}) if folder.is_dir() else word(model)
+    return [(word(name), value) for name, value in entries.items()]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import DataError
 from bench.modeling.examples import Examples, Labelled, class_words, labels_of
+from bench.modeling.table import Fit, Table
 
 if TYPE_CHECKING:
     from bench.modeling.encoded import Pixels
@@ -20,6 +21,18 @@ COLUMNS = {"image": True, "label": True}
 
 class Parameters(Labelled):
     """labels, templates, label_map as for every classification."""
+
+
+def recognise(table: Table) -> Fit | None:
+    """Images, and a column of few values."""
+    images = table.of("images")
+    image = table.text if table.text in images else next(iter(images), None)
+    label = table.classes(but=images) if image is not None and table.text in (None, image) else None
+    if image is None or label is None:
+        return None
+    because = f"'{image}' holds images, '{label}' {table.distinct(label)} different values"
+    own = {"labels": table.words(label)}
+    return Fit({"image": image, "label": label}, 0.9, because, "openai/clip-vit-base-patch32", own, asks=True)
 
 
 def label_words(dataset: Any, columns: dict[str, str], parameters: Parameters, place: str) -> list[str]:

@@ -13,6 +13,7 @@ from bench.modeling.examples import Examples
 from bench.modeling.facts import Facts
 from bench.modeling.problems import Problems
 from bench.modeling.readers import reader
+from bench.modeling.table import TEXT, Fit, Table
 from bench.suite.parameters import TaskParameters
 
 if TYPE_CHECKING:
@@ -39,6 +40,16 @@ class Parameters(TaskParameters):
         if self.stride >= self.max_length:
             raise ValueError("stride must be below max_length: each token needs something before it")
         return self
+
+
+def recognise(table: Table) -> Fit | None:
+    """A column of prose, whatever stands beside it: the least that can be told of a table."""
+    prose = table.prose()
+    text = table.text or table.called(TEXT, prose) or max(prose, key=table.length, default=None)
+    if text not in table.of("texts") or table.label is not None:
+        return None
+    because = f"'{text}' holds prose, and no other column what it could be asked for"
+    return Fit({"text": text}, 0.2, because, "distilbert/distilgpt2", {"max_length": 256, "stride": 128}, asks=True)
 
 
 def refuses(facts: Facts, parameters: Parameters) -> str | None:

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from bench.modeling.examples import Examples
 from bench.modeling.problems import Problems
+from bench.modeling.table import Fit, Table
 from bench.suite.parameters import TaskParameters
 
 if TYPE_CHECKING:
@@ -29,6 +30,59 @@ class Parameters(TaskParameters):
 
     templates: tuple[str, ...] = Field((), description="for zero-shot, with {text} and {label}, which is a choice")
     max_length: Annotated[int, Field(ge=4)] = Field(128, description="tokens; longer pairs are cut")
+
+
+def recognise(table: Table) -> Fit | None:
+    """A list of choices, or several columns of them, and which is right."""
+    choices = _choices(table)
+    if choices is None:
+        return None
+    taken = [choices, *table.several(choices)]
+    label = table.label or table.called(("label", "answer", "answerkey", "correct", "gold", "target"), table.names)
+    texts = [name for name in table.of("texts", but=[*taken, label or ""]) if name.lower() != "id"]
+    context = table.text or table.called(("context", "passage", "article", "premise", "startphrase", "ctx"), texts)
+    question = table.called(("question", "query", "goal", "stem"), [name for name in texts if name != context])
+    context, question = (context, question) if context else (question, None)
+    context = context or max(texts, key=table.length, default=None)
+    if context not in texts or label in (None, context, *taken) or not _right(table, choices, str(label)):
+        return None
+    columns = {
+        "context": context,
+        **({"question": question} if question else {}),
+        "choices": choices,
+        "label": str(label),
+    }
+    own = {"max_length": min(256, 2 * table.tokens(str(context), *([question] if question else [])))}
+    because = f"'{label}' says which of '{choices}' is right"
+    return Fit(columns, 0.9, because, "sentence-transformers/all-MiniLM-L6-v2", own, asks=True)
+
+
+def _choices(table: Table) -> str | None:
+    """A column of lists, or several whose names differ by their last letter alone: ending0, ending1; A, B, C."""
+    lists = table.of("lists of texts", "named choices")
+    found = table.called(("choices", "options", "endings", "answers", "candidates", "alternatives"), lists)
+    if found or lists:
+        return found or lists[0]
+    stems: dict[str, list[str]] = {}
+    for name in table.of("texts"):
+        stems.setdefault(name[:-1], []).append(name)
+    known = ("choice", "option", "ending", "answer", "sol", "alternative", "candidate")
+    for stem, names in stems.items():
+        named = any(stem.lower().strip("_- ").endswith(word) for word in known)
+        if len(names) > 2 or (len(names) == 2 and named):
+            return ", ".join(names)
+    return None
+
+
+def _right(table: Table, choices: str, label: str) -> bool:
+    """Whether the label names one of the choices in every row."""
+    names = table.several(choices)
+    rows = table.rows[choices] if choices in table.names else zip(*(table.rows[name] for name in names), strict=True)
+    for own, said in zip(rows, table.rows[label], strict=True):
+        called = own.get("label") or [] if isinstance(own, Mapping) else names if choices not in table.names else []
+        if _position(said, list(own["text"] if isinstance(own, Mapping) else own or ()), called) is None:
+            return False
+    return True
 
 
 def examples(dataset: Any, columns: dict[str, str], parameters: Parameters, place: str) -> Examples:

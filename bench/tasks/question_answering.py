@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 from bench.modeling import written
 from bench.modeling.examples import Examples
 from bench.modeling.problems import Problems
+from bench.modeling.table import Fit, Table
 from bench.modeling.writers import Decoding, extracts
 
 if TYPE_CHECKING:
@@ -50,6 +51,29 @@ class Parameters(written.Written):
         if template.count("{context}") != 1 or template.count("{question}") != 1:
             raise ValueError("must hold {context} once and {question} once")
         return template
+
+
+def recognise(table: Table) -> Fit | None:
+    """SQuAD's columns, by what they hold."""
+    answers = table.label or next(iter(table.of("answers")), None)
+    texts = table.of("texts")
+    question = table.text or table.called(("question", "query"), texts)
+    rest = [name for name in texts if name not in (question, "id", "title")]
+    context = table.called(("context", "passage", "paragraph", "document", "text"), rest)
+    context = context or max(rest, key=table.length, default=None)
+    if answers not in table.of("answers") or question not in texts or context is None:
+        return None
+    metrics = ["token-f1", "exact-match"]
+    own: dict[str, Any] = {
+        "metrics": [f"{name}-char" for name in metrics] if table.is_unspaced(context) else metrics,
+        "max_length": max(64, table.tokens(question, context, most=384)),
+    }
+    own["stride"] = min(128, own["max_length"] // 4)
+    if any(not (found or {}).get("text") for found in table.rows[answers]):
+        own["unanswerable"] = True
+    columns = {"question": question, "context": context, "answers": answers}
+    because = f"'{answers}' holds answers and where they start, as SQuAD's"
+    return Fit(columns, 0.97, because, "distilbert/distilbert-base-cased", own)
 
 
 def examples(

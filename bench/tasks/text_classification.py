@@ -10,6 +10,7 @@ from pydantic import Field
 
 from bench.errors import DataError
 from bench.modeling.examples import Examples, Labelled, class_words, labels_of
+from bench.modeling.table import LABELS, Fit, Table
 
 if TYPE_CHECKING:
     from bench.modeling.encoded import Tokens
@@ -25,6 +26,18 @@ class Parameters(Labelled):
     """labels, templates, label_map as for every classification; max_length in tokens."""
 
     max_length: Annotated[int, Field(ge=4)] = Field(128, description="tokens; longer texts are cut")
+
+
+def recognise(table: Table) -> Fit | None:
+    """A text, or two that belong together, and a column of few values."""
+    inputs = table.inputs()
+    label = table.classes(but=list(inputs.values())) if inputs else None
+    if label is None:
+        return None
+    own = {"labels": table.words(label), "max_length": table.tokens(*inputs.values())}
+    sure = 0.75 if label in (table.label, table.called(LABELS, [label])) else 0.6
+    because = f"'{label}' holds {table.distinct(label)} different values"
+    return Fit({**inputs, "label": label}, sure, because, "sentence-transformers/all-MiniLM-L6-v2", own, asks=True)
 
 
 def label_words(dataset: Any, columns: dict[str, str], parameters: Parameters, place: str) -> list[str]:

@@ -11,6 +11,7 @@ from bench.modeling import dialogue, written
 from bench.modeling.dialogue import Source, Turn
 from bench.modeling.examples import Examples
 from bench.modeling.problems import Problems
+from bench.modeling.table import Fit, Table
 from bench.modeling.written import encode, load
 
 __all__ = ["encode", "load"]
@@ -22,10 +23,47 @@ METRIC = "bleu"
 COLUMNS = {"prompt": True, "answer": True, "messages": False}
 INSTEAD = {"messages": ("prompt", "answer")}
 BASELINE = "copy"
+MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
+PROMPTS = (
+    ("prompt", "answer"), ("prompt", "completion"), ("prompt", "response"), ("instruction", "output"),
+    ("instruction", "response"), ("question", "answer"), ("query", "response"), ("input", "output"),
+    ("meaning_representation", "references"), ("meaning_representation", "human_reference"), ("source", "target"),
+)  # fmt: skip
+"""What a prompt and its answer are called, the likeliest first."""
 
 
 class Parameters(written.Written):
     """template, languages, lengths and decoding."""
+
+
+def recognise(table: Table) -> Fit | None:
+    """Whole conversations; or a prompt and its answer, by what such columns are called."""
+    talks = table.of("messages")
+    talk = table.text if table.text in talks else table.called(("messages", "conversation", "dialogue", "turns"), talks)
+    talk = talk or next(iter(talks), None)
+    prose = [
+        name for name in table.of("texts", "lists of texts") if table.types[name] != "texts" or table.is_free(name)
+    ]
+    if talk is not None and table.text in (None, talk):
+        whole = all((turns or [{}])[-1].get("role") == "assistant" for turns in table.rows[talk])
+        answer = table.label or (None if whole else table.called([answer for _, answer in PROMPTS], prose))
+        if whole == (answer is None):
+            columns = {"messages": talk} if answer is None else {"prompt": talk, "answer": answer}
+            return Fit(
+                columns, 0.93, f"'{talk}' holds conversations", MODEL, _own(table, talk, answer or talk), asks=True
+            )
+    for one, other in PROMPTS:
+        prompt, answer = table.text or table.called([one], prose), table.label or table.called([other], prose)
+        if prompt != answer and {prompt, answer} <= {*prose}:
+            because = f"'{prompt}' asks, '{answer}' answers"
+            own = _own(table, str(prompt), str(answer))
+            return Fit({"prompt": str(prompt), "answer": str(answer)}, 0.8, because, MODEL, own, asks=True)
+    return None
+
+
+def _own(table: Table, prompt: str, answer: str) -> dict[str, Any]:
+    metrics = ["bleu-char", "rouge-l-char"] if table.is_unspaced(answer) else ["bleu", "rouge-l"]
+    return {"metrics": metrics, **written.lengths(table, prompt, answer)}
 
 
 def examples(dataset: Any, columns: dict[str, str], parameters: Parameters, place: str) -> Examples:

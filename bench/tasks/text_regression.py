@@ -12,6 +12,7 @@ from pydantic import Field
 from bench.errors import DataError
 from bench.modeling.examples import Examples
 from bench.modeling.problems import Problems
+from bench.modeling.table import LABELS, VALUES, Fit, Table
 from bench.suite.parameters import TaskParameters
 from bench.tasks import text_classification
 from bench.tasks.text_classification import encode, load
@@ -31,6 +32,28 @@ class Parameters(TaskParameters):
     """max_length in tokens."""
 
     max_length: Annotated[int, Field(ge=4)] = Field(128, description="tokens; longer texts are cut")
+
+
+def recognise(table: Table) -> Fit | None:
+    """A text, or two that belong together, and a column of many numbers."""
+    inputs = table.inputs()
+    numbers = [
+        name for name in table.of("numbers", "whole numbers", but=list(inputs.values())) if _is_measure(table, name)
+    ]
+    named = table.called([*VALUES, *LABELS], numbers)
+    value = table.label or named or next((name for name in numbers if table.types[name] == "numbers"), None)
+    if not inputs or value not in numbers:
+        return None
+    because = f"'{value}' holds {table.distinct(value)} different numbers"
+    own = {"metrics": ["spearman", "pearson"], "max_length": table.tokens(*inputs.values())}
+    model, asks = "sentence-transformers/all-MiniLM-L6-v2", "text_pair" in inputs
+    sure = 0.3 if table.is_label(value) else 0.72 if named or table.label else 0.5
+    return Fit({**inputs, "value": value}, sure, because, model, own, asks)
+
+
+def _is_measure(table: Table, name: str) -> bool:
+    """Whether numbers are measured: several, and none of them missing."""
+    return table.distinct(name) > 2 and all(v is not None and math.isfinite(v) for v in table.rows[name])
 
 
 def examples(dataset: Any, columns: dict[str, str], parameters: Parameters, place: str) -> Examples:

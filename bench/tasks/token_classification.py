@@ -11,6 +11,7 @@ from pydantic import Field
 from bench.errors import DataError
 from bench.modeling.examples import Examples, rarest
 from bench.modeling.problems import Problems
+from bench.modeling.table import Fit, Table
 from bench.suite.parameters import TaskParameters
 
 if TYPE_CHECKING:
@@ -33,6 +34,35 @@ class Parameters(TaskParameters):
     def words(self) -> list[str]:
         """The tags."""
         return list(self.labels)
+
+
+def recognise(table: Table) -> Fit | None:
+    """Lists of words, and as long lists of tags."""
+    lists = table.of("lists of texts", "lists of numbers")
+    words = [name for name in lists if table.types[name] == "lists of texts"]
+    tokens = table.text or table.called(("tokens", "words"), words) or max(words, key=table.length, default=None)
+    fits = [name for name in lists if name != tokens and tokens in words and _as_long(table, str(tokens), name)]
+    tags = table.label or table.called(("ner_tags", "tags", "ner", "labels", "pos_tags", "upos"), fits)
+    tags = tags or next(iter(fits), None)
+    if tokens is None or tags not in fits:
+        return None
+    own = {**_tags(table, tags), "max_length": table.tokens(tokens)}
+    because = f"'{tokens}' holds lists of words, '{tags}' a tag for each"
+    return Fit({"tokens": tokens, "tags": tags}, 0.95, because, "distilbert/distilbert-base-cased", own)
+
+
+def _as_long(table: Table, one: str, other: str) -> bool:
+    return all(len(a or ()) == len(b or ()) for a, b in zip(table.rows[one], table.rows[other], strict=True))
+
+
+def _tags(table: Table, column: str) -> dict[str, list[str]]:
+    """The tags by name, where the data does not know them by itself: `O` is most likely the first number."""
+    if _names(table.data.features[column]) is not None:
+        return {}
+    found = {tag for tags in table.data[column] for tag in tags or ()}
+    if all(isinstance(tag, str) for tag in found):
+        return {"labels": sorted(found, key=lambda tag: (tag != "O", tag))}
+    return {"labels": ["O", *(f"tag-{number}" for number in range(1, max(found) + 1))]}
 
 
 def label_words(dataset: Any, columns: dict[str, str], parameters: Parameters, place: str) -> list[str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from bench.modeling import written
 from bench.modeling.examples import Examples
+from bench.modeling.table import Fit, Table
 from bench.modeling.written import encode, load
 
 __all__ = ["encode", "load"]
@@ -16,11 +18,40 @@ GIVES = "texts"
 METRIC = "bleu"
 COLUMNS = {"source": True, "target": True}
 BASELINE = "copy"
+LANGUAGE = r"[a-z]{2,3}([_-][A-Za-z]{2,4})?"
+MARIAN = {"de", "fr", "es", "zh", "ru", "it", "nl", "ar", "fi", "sv", "hu", "cs"}
+"""Languages that there is a small model for, from English and into it."""
 SYSTEM = "Translate the text that the user gives. Answer with the translation and nothing else."
 
 
 class Parameters(written.Written):
     """template, languages, lengths and decoding."""
+
+
+def recognise(table: Table) -> Fit | None:
+    """Two columns of prose called source and target, or by two languages; or a column that holds such two."""
+    prose = table.prose()
+    languages, pair = ["", ""], (table.text, table.label)
+    for name in table.of("mappings"):
+        keys = [key for key in table.rows[name][0] if re.fullmatch(LANGUAGE, key)]
+        if len(keys) == 2:
+            languages, pair = keys, (table.text or f"{name}.{keys[0]}", table.label or f"{name}.{keys[1]}")
+    if not languages[0]:
+        keys = [name for name in prose if re.fullmatch(LANGUAGE, name)]
+        if len(keys) == 2 and pair == (None, None):
+            languages = keys
+        source = table.text or (languages[0] or table.called(("source", "src", "source_text"), prose))
+        pair = source, table.label or (languages[1] or table.called(("target", "tgt", "target_text"), prose))
+        if not {*pair} <= {*prose} or pair[0] == pair[1]:
+            return None
+    codes = [code.lower()[:2] for code in languages]
+    known = "en" in codes and {*codes} - {"en"} <= MARIAN
+    own = {"metrics": ["bleu-zh" if codes[1] == "zh" else "bleu", "chrf"], **written.lengths(table, *map(str, pair))}
+    if not known:
+        own = {"template": "translate: {text}", **own}
+    because = f"'{pair[0]}' and '{pair[1]}' are " + ("languages" if languages[0] else "called so")
+    model = f"Helsinki-NLP/opus-mt-{codes[0]}-{codes[1]}" if known else "google-t5/t5-small"
+    return Fit({"source": str(pair[0]), "target": str(pair[1])}, 0.85, because, model, own, asks=True)
 
 
 def examples(dataset: Any, columns: dict[str, str], parameters: Parameters, place: str) -> Examples:

@@ -5,7 +5,6 @@ It learns from the labels that the trial saw, wrong ones among them, and is comp
 
 from __future__ import annotations
 
-import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.modeling.prompts import plain
+from bench.modeling.scripts import unspaced
 from bench.store.cache import cached
 
 if TYPE_CHECKING:
@@ -22,10 +22,6 @@ VERSION = 1
 MOST = 50_000
 """Features, the most frequent ones: what the linear model and its solver hold in memory grows with them."""
 ITERATIONS = 100
-UNSPACED = re.compile(
-    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
-)
-"""Letters of scripts that put no space between words: Thai, Lao, Burmese, Khmer, Japanese and Chinese."""
 
 
 def tf_idf(job: Job, part: Part) -> dict[str, Baseline]:
@@ -43,12 +39,6 @@ def _answers(job: Job, part: Part) -> np.ndarray | None:
         job.shared_seconds -= time.perf_counter() - begun
     found = folder / "answers.npy"
     return np.load(found) if found.exists() else None
-
-
-def unspaced(texts: list[str]) -> bool:
-    """Whether most letters of the texts are of a script that puts no space between words."""
-    every = "".join(texts)
-    return 2 * len(UNSPACED.findall(every)) > len(re.findall(r"[^\W\d_]", every))
 
 
 def _key(job: Job, part: Part) -> dict[str, Any]:
