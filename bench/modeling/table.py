@@ -175,7 +175,8 @@ class Table:
                 f"{empty[0]}); fill them in, or take these rows out"
             )
         values = sorted(self.data.unique(name), key=str if self.types[name] == "texts" else None)
-        return {str(value): str(value) for value in values}
+        whole = [int(value) if isinstance(value, float) and value.is_integer() else value for value in values]
+        return {str(value): str(value) for value in whole}  # 1.0 is what pandas makes of 1 where a field is empty
 
 
 def is_missing(value: Any) -> bool:
