@@ -173,7 +173,7 @@ def run(
         server = server or stack.enter_context(Server())
         waiting = {("tasks", cell.names.task) for cell in first.cells if cell.state == "waiting"}
         used = (_used(missing) | waiting) - new  # what is not at hand comes here now, not while a trial's clock runs
-        sweep.lock = _lock(suite, home, found, server, lambda section, name: (section, name) in used, say)
+        sweep.lock = _lock(suite, home, found, server, lambda section, name: (section, name) in used, lambda line: None)
         counts = account.total(first.to_json()["cells"], latest)
         say(f"{account.said(counts)}; {forecast(first, latest, known, len(places))}")
         shown = progress(places) if progress else Lines(Console(), len(places))
@@ -219,7 +219,9 @@ def report(results: Place, out: str | Path | None = None) -> list[Path]:
 
 def _lock(suite: Suite, home: Home, found: Json, server: Server, wanted: Callable[[str, str], bool], say: Say) -> Json:
     """Have the server prepare what is not locked, and what is wanted here although it is."""
+    from bench.runner import described
     from bench.runner.devices import cores
+    from bench.runner.progress import printable
 
     for section, name, locked, order in list(locks.orders(suite, found)):
         if locked and not wanted(section, name):
@@ -231,6 +233,9 @@ def _lock(suite: Suite, home: Home, found: Json, server: Server, wanted: Callabl
             found[section][name] = {"request": order["request"], **entry}
             home.check()
             locks.write(home.folder, found)
+        if "summary" in entry:
+            for line in described.lines(name, suite.tasks[name], entry["summary"]):
+                say(printable(line))
     return found
 
 

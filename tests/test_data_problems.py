@@ -10,7 +10,9 @@ import pytest
 
 from bench import api
 from bench.errors import DataError
+from bench.runner import described
 from bench.runner import lock as locks
+from bench.store import form
 from bench.suite.trial import Json
 from bench.worker.prepare import prepare
 
@@ -88,3 +90,68 @@ def test_a_test_part_needs_no_places_of_answers(tmp_path: Path) -> None:
     said = r"98 rows \(0, 1, 2, …; .*train\.jsonl:1, 2, 3, …\), column 'answers': 'joy' does not stand at -1"
     with pytest.raises(DataError, match=said):
         prepared(tmp_path, {"train.jsonl": hidden, "test.jsonl": good}, kind="question-answering")
+
+
+def test_a_summary_tells_what_may_not_be_known(tmp_path: Path) -> None:
+    odd = ["dull,bad ", "NaN,Bad", ",bad", "it ends,good", "z,01", "y,1"]
+    train = csv("good film,good", "good film,good", "good film,bad", *odd)
+    summary = prepared(tmp_path, {"train.csv": train, "test.csv": csv("it ends,good", "new,bad")})["summary"]
+    assert summary["rows"] == {"train": 8, "test": 2}
+    assert summary["classes"]["good"] == {"train": 2, "test": 1}
+    assert summary["lengths"] == {"unit": "words", "median": 1, "p95": 2, "longest": 2}
+    assert summary["duplicates"] == {"train": 2, "contradicting": 1, "leaks": 1}
+    assert summary["remarks"] == [
+        "the labels '01' and '1' are classes of their own; are they meant as one?",
+        "the labels 'Bad' and 'bad' and 'bad ' are classes of their own; are they meant as one?",
+        "no example of test has the labels '01', '1', 'Bad' and 1 more",
+        "2 training examples repeat another (of 8), so what is held out for validation may also be learnt from",
+        "1 input stands in train with different labels",
+        "1 text of train is empty",
+        "1 text of train is 'NaN', as programs write what is missing",
+    ]
+
+
+def test_a_label_of_the_suite_that_no_example_has(tmp_path: Path) -> None:
+    summary = prepared(tmp_path, {"train.csv": GOOD, "test.csv": csv("x,1")}, "labels: [bad, good, mixed]")["summary"]
+    assert summary["remarks"] == [
+        "no example of train has the label 'mixed'",
+        "no example of test has the labels 'bad', 'mixed'",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "row", "more"),
+    [
+        ("multi-label-classification", {"text": "a", "labels": ["x"]}, ""),
+        ("text-regression", {"text": "a", "value": 1.5}, ""),
+        ("token-classification", {"tokens": ["a", "b"], "tags": ["O", "B-x"]}, ""),
+        ("multiple-choice", {"context": "a", "choices": ["x", "y"], "label": 0}, ""),
+        ("language-modeling", {"text": "a"}, ""),
+        ("translation", {"source": "你好", "target": "a"}, ""),
+        ("text-generation", {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]},
+         "columns: {messages: messages}"),
+    ],
+)  # fmt: skip
+def test_every_kind_of_task_has_a_summary(tmp_path: Path, kind: str, row: Any, more: str) -> None:
+    def rows(word: str) -> str:
+        text = jsonl([row]).replace('"a"', f'"{word}"').replace("\\u4f60", word)
+        return text + text.replace('["x"]', '["x", "y"]')
+
+    summary = prepared(tmp_path, {"train.jsonl": rows("one"), "test.jsonl": rows("two")}, more, kind)["summary"]
+    assert summary["rows"] == {"train": 2, "test": 2}
+    assert summary["duplicates"]["train"] == 1
+    assert summary.get("classes") == (
+        {"x": {"train": 2, "test": 2}, "y": {"train": 1, "test": 1}} if "multi-l" in kind else None
+    )
+    assert summary["lengths"]["longest"] > 0
+
+
+def test_the_summary_in_a_few_lines(tmp_path: Path) -> None:
+    entry = prepared(tmp_path, {"train.csv": GOOD, "test.csv": csv("x,1", "a,0")})
+    task = api.load_suite(tmp_path / "d.yaml").tasks["t"]
+    assert list(described.lines("t", task, entry["summary"])) == [
+        "task t: 3 train, 2 test; 2 classes ('0': 2 + 1, '1': 1 + 1); 1 words (median), 1 (95 %), 1 at most; 1 that "
+        "also stand in a test split left out",
+        "task t: remark: sizes 8, 1000: train has 3 examples; nothing runs there",
+    ]
+    form.check(form.Lock, {"models": {}, "tasks": {"t": entry}, "regimes": {}})

@@ -163,11 +163,23 @@ class Holder(_Form):
     running: list[_Running] | None = None
 
 
+class _Summary(_Form):
+    rows: dict[str, Count]
+    classes: dict[str, dict[str, Count]] | None = None
+    lengths: dict[str, Count | str] | None = None
+    duplicates: dict[str, Count] | None = None
+    remarks: list[str]
+
+
+class _Task(_Form):
+    summary: _Summary | None = None
+
+
 class Lock(_Form):
     """`lock.json`."""
 
     models: dict[str, dict[str, Any]]
-    tasks: dict[str, dict[str, Any]]
+    tasks: dict[str, _Task]
     regimes: dict[str, dict[str, Any]]
 
 

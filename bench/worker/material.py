@@ -18,7 +18,7 @@ from bench.modeling.problems import RowsError
 from bench.store.cache import cached
 from bench.suite.trial import Json
 from bench.training.seeding import ranks
-from bench.worker import further
+from bench.worker import further, summary
 from bench.worker.columns import opened
 
 SMOKE_SEED = 0
@@ -27,7 +27,8 @@ SMOKE_SEED = 0
 @dataclass
 class Material:
     """labels: {split: int64 [n]}, clean; rows: {split: row numbers in the data set}; dropped: training examples that
-    also stand in the test split, or in a further test set, and are left out; also: where further sets' data lie."""
+    also stand in the test split, or in a further test set, and are left out; summary: what they are like; also: where
+    further sets' data lie."""
 
     task: Json
     location: Json
@@ -35,6 +36,7 @@ class Material:
     labels: dict[str, np.ndarray]
     rows: dict[str, np.ndarray]
     dropped: int
+    summary: Json = field(default_factory=dict)
     _opened: dict[str, Any] = field(default_factory=dict)
     _examples: dict[str, Examples] = field(default_factory=dict)
 
@@ -58,7 +60,9 @@ def load(
     also: {name of a further test set: where its data lie}.
     """
     also = also or {}
-    folder = cached("splits", task, lambda target: _fill(task, location, also, place, target))
+    folder = cached(
+        "splits", {**task, "summary": summary.VERSION}, lambda target: _fill(task, location, also, place, target)
+    )
     facts = json.loads((folder / "facts.json").read_text())
     rows = {split: np.load(folder / f"{split}-rows.npy") for split in facts["splits"]}
     labels = {split: np.load(folder / f"{split}-labels.npy") for split in facts["splits"]}
@@ -67,7 +71,7 @@ def load(
             most = limits["examples"] * (4 if split == "train" else 1)
             kept = np.sort(np.argsort(ranks(SMOKE_SEED, f"limit-{split}", len(rows[split])))[:most])
             rows[split], labels[split] = rows[split][kept], labels[split][kept]
-    return Material(task, location, also, labels, rows, facts["dropped"])
+    return Material(task, location, also, labels, rows, facts["dropped"], facts["summary"])
 
 
 def task_of(task: Json) -> tuple[Any, Any]:
@@ -160,7 +164,10 @@ def _fill(task: Json, location: Json, also: Json, place: str, target: Path) -> N
             raise DataError(f"{place}: {_nothing_left(task, split, len(keys[split]))}")
         np.save(target / f"{split}-rows.npy", rows[split])
         np.save(target / f"{split}-labels.npy", examples[split].labels[rows[split]])
-    (target / "facts.json").write_text(json.dumps({"splits": list(rows), "dropped": dropped}))
+    kind, parameters = task_of(task)
+    words = parameters.words() if hasattr(parameters, "words") else []
+    told = summary.describe(kind, words, examples, rows, keys, dropped)
+    (target / "facts.json").write_text(json.dumps({"splits": list(rows), "dropped": dropped, "summary": told}))
 
 
 def _nothing_left(task: Json, split: str, count: int) -> str:

@@ -69,6 +69,7 @@ def _task(order: Json) -> Json:
     found = material.load(task, order["location"], {}, place, also)
     counts = {split: np.bincount(values, minlength=len(labels)).tolist() for split, values in found.labels.items()}
     entry = {"fingerprint": locked["fingerprint"], "labels": labels, "classes": counts, "dropped": found.dropped}
+    entry["summary"] = {**found.summary, "remarks": [*locked.get("remarks", ()), *found.summary["remarks"]]}
     return entry | ({"also_test": further_locked} if further_locked else {})
 
 
