@@ -32,6 +32,7 @@ class Row(StrEnum):
     LINKS = "a link in the results folder"
     FOLDER_GONE = "the results folder removed or renamed while a sweep runs"
     ODD_ROWS = "rows without a label, an answer, a word or a tag"
+    UNREMARKED = "labels that look alike, repeated and contradicting examples, empty texts"
     CACHE = "an entry of the cache truncated, with bits flipped, or made by other versions"
     CACHE_GONE = "the cache or the scratch folder deleted while a sweep runs"
     STOPPED = "the fork server or a trial is stopped (SIGSTOP), or the whole run is for a while"

@@ -14,6 +14,7 @@ from bench import api
 from bench.data import files
 from bench.errors import DataError
 from bench.runner import lock as locks
+from bench.suite.trial import Json
 from bench.worker import job
 
 GOOD = pa.table({"text": ["a", "b"], "label": [0, 1]})
@@ -52,6 +53,14 @@ def test_rows_nested_without_end(tmp_path: Path, depth: int) -> None:
         files.lock(files.Parameters(files=path))
 
 
+def locked(folder: Path, task: str) -> Json:
+    """What the process answers that reads a task's data for `bench lock`."""
+    suite = folder / "t.yaml"
+    suite.write_text(f"name: t\nmodels: {{m: {{folder: m}}}}\nregimes: {{full: }}\nsizes: [8]\ntasks: {{t: {task}}}\n")
+    orders = locks.orders(api.load_suite(suite), {"models": {}, "tasks": {}, "regimes": {}})
+    return job.run(next(order for section, *_, order in orders if section == "tasks") | {"threads": 1}, print)
+
+
 @pytest.mark.fault(Row.ODD_ROWS)
 def test_null_words_and_tags(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
@@ -59,12 +68,7 @@ def test_null_words_and_tags(tmp_path: Path) -> None:
         '{"tokens": ["a"], "tags": ["O"]}\n{"tokens": ["a", null], "tags": ["O", "B-x"]}\n\n'
         '{"tokens": ["b"], "tags": [null]}\n{"tokens": null, "tags": null}\n'
     )
-    (tmp_path / "t.yaml").write_text(
-        "name: t\nmodels: {m: {folder: m}}\nregimes: {full: }\nsizes: [8]\n"
-        "tasks: {t: {kind: token-classification, data: {files: a.jsonl}, splits: {test: 0.3}}}\n"
-    )
-    orders = locks.orders(api.load_suite(tmp_path / "t.yaml"), {"models": {}, "tasks": {}, "regimes": {}})
-    answer = job.run(next(order for section, *_, order in orders if section == "tasks") | {"threads": 1}, print)
+    answer = locked(tmp_path, "{kind: token-classification, data: {files: a.jsonl}, splits: {test: 0.3}}")
     assert answer["error"] == "DataError"
     place, *others = answer["message"].split("; also ")
     assert place.startswith("task t, split train, row 1 (")
@@ -72,3 +76,15 @@ def test_null_words_and_tags(tmp_path: Path) -> None:
     assert [other.partition("): ")[2] for other in others] == [
         "tag None is not among labels; known: B-x, O", "0 words and 0 tags; give every word one"
     ]  # fmt: skip
+
+
+@pytest.mark.fault(Row.UNREMARKED)
+def test_data_that_is_odd_and_not_wrong_is_remarked(tmp_path: Path) -> None:
+    rows = ["a,01", "b,1", "c,x", "c,x", "c,1", "d,X ", "NaN,x", ",x"]
+    (tmp_path / "a.csv").write_text("text,label\n" + "\n".join(rows) + "\n")
+    (tmp_path / "b.csv").write_text("text,label\ny,x\nz,01\nu,1\nv,X \n")
+    answer = locked(tmp_path, "{kind: text-classification, data: {files: {train: a.csv, test: b.csv}}}")
+    said = "\n".join(answer["entry"]["summary"]["remarks"])
+    for part in ("'01' and '1'", "'X ' and 'x'", "2 training examples repeat", "1 input stands", "1 text of train is empty",
+                 "'NaN'"):  # fmt: skip
+        assert part in said
