@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from bench.modeling.examples import Examples
+from bench.modeling.scripts import unspaced
 from bench.suite.trial import Json
-from bench.training.bag_of_words import unspaced
 
 VERSION = 1
 """Of what is kept in the cache."""
