@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from statistics import fmean
+from typing import Any
 
 import pandas as pd
 
@@ -19,7 +20,8 @@ def sequence(results: Results) -> pd.DataFrame:
     at the end (`after`)."""
     rows = []
     for cell, environment, attempts, _ in places(results):
-        found = [r["scores"] for r in attempts if r["status"] == "ok" and r["scores"].get("after")]
+        every = [r["scores"] for r in attempts if r["status"] == "ok" and r["scores"].get("after")]
+        found = [s for s in every if s.get("test") and _compared_by(s) == _compared_by(every[0])]
         if not found:
             continue
         metric, after = str(found[0]["metric"]), found[0]["after"]
@@ -32,3 +34,7 @@ def sequence(results: Results) -> pd.DataFrame:
                      "metric": metric, "first": after["task"], "first_metric": after["metric"], "seeds": len(found),
                      **dict(zip(VALUES, map(fmean, zip(*values, strict=True)), strict=True))})  # fmt: skip
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _compared_by(scores: dict[str, Any]) -> tuple[str, str]:
+    return scores["metric"], scores["after"]["metric"]

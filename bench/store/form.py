@@ -70,8 +70,8 @@ class _Scores(_Form):
                 raise ValueError(f"{name} holds no {self.metric}, which is its metric")
         if self.after and not all(self.after.metric in one for one in (self.after.before, self.after.after)):
             raise ValueError(f"after holds no {self.after.metric}, which is its metric")
-        if self.after and (self.metric not in self.after.without or not self.test):
-            raise ValueError(f"after and test do not both hold {self.metric}")
+        if self.after and self.metric not in self.after.without:
+            raise ValueError(f"after.without holds no {self.metric}, which is the metric")
         return self
 
 
