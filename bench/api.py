@@ -170,12 +170,12 @@ def run(
             return sweep.nothing(first)
         for sentence in filter(None, (said, changed)):
             say(sentence)
+        counts = account.total(first.to_json()["cells"], latest)
+        say(f"{account.said(counts)}; {forecast(first, latest, known, len(places))}")
         server = server or stack.enter_context(Server())
         waiting = {("tasks", cell.names.task) for cell in first.cells if cell.state == "waiting"}
         used = (_used(missing) | waiting) - new  # what is not at hand comes here now, not while a trial's clock runs
         sweep.lock = _lock(suite, home, found, server, lambda section, name: (section, name) in used, lambda line: None)
-        counts = account.total(first.to_json()["cells"], latest)
-        say(f"{account.said(counts)}; {forecast(first, latest, known, len(places))}")
         shown = progress(places) if progress else Lines(Console(), len(places))
         return sweep.execute(whole, latest, server, places, shown, Interrupt(grace))
 

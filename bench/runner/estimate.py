@@ -74,7 +74,7 @@ class Estimator:
         near = [(r, mine) for r, mine in found if (r.get("environment") or {}).get("processor", here) == here]
         self.elsewhere = bool(found) and not near
         for record, mine in near or found:
-            self.learn(record, mine=mine)
+            self._add(record, mine=mine)
 
     @property
     def known(self) -> bool:
@@ -89,8 +89,17 @@ class Estimator:
         parts += [f"{smoke:,} smoke trial{'s' * (smoke > 1)}"] * bool(smoke)
         return f"from {' and '.join(parts)}{' on another machine' if self.elsewhere else ''}"
 
-    def learn(self, record: Json, *, mine: bool = True) -> None:
-        """Take one more record into account. mine: of the suite itself, not of its smoke run."""
+    def learn(self, record: Json) -> None:
+        """Take a record into account that this machine has just made."""
+        if self.elsewhere and record["status"] == "ok":
+            self.elsewhere, self._counts = False, {True: 0, False: 0}
+            self._paces.clear()
+            self._means.clear()
+        self._add(record, mine=True)
+
+    def _add(self, record: Json, *, mine: bool) -> None:
+        if record["status"] != "ok":
+            return
         try:
             pace = _pace(record)
             keys = _keys(record["trial"]["names"], record["trial"]["regime"]["kind"])
