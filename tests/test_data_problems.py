@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tiny_models import tiny_bert
+from tiny_tasks import job, text_task, trial
 
 from bench import api
 from bench.errors import DataError
@@ -155,3 +158,14 @@ def test_the_summary_in_a_few_lines(tmp_path: Path) -> None:
         "task t: remark: sizes 8, 1000: train has 3 examples; nothing runs there",
     ]
     form.check(form.Lock, {"models": {}, "tasks": {"t": entry}, "regimes": {}})
+
+
+def test_a_trial_says_how_many_texts_were_cut(tmp_path: Path) -> None:
+    tiny_bert("BertModel", tmp_path / "m")
+    task, location = text_task(tmp_path)
+    for most, said in ((32, "$"), (6, r"\d\d% of the training texts reach 6 tokens, at which texts are cut$")):
+        task["parameters"]["max_length"] = most
+        one = job(trial(tmp_path / "m", (task, location), "linear-probe"), tmp_path / "results")
+        assert one.cut() == []  # nothing is known before they are tokenised
+        one.encoded("train")
+        assert re.match(said, "".join(one.cut()))

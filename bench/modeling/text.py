@@ -14,6 +14,8 @@ from bench.errors import ModelError
 from bench.modeling.encoded import Tokens
 
 CHUNK = 1000
+FEW = 0.01
+"""Of so few texts nobody is told that they are cut."""
 _OFFSET = frozenset(("camembert", "ibert", "longformer", "mpnet", "roberta", "roberta-prelayernorm", "xlm-roberta"))
 
 
@@ -64,6 +66,13 @@ def positions(config: Mapping[str, Any]) -> int:
     # RoBERTa and its kin number positions from the padding token's number + 1
     offset = config["pad_token_id"] + 1 if config.get("model_type") in _OFFSET else 0
     return int(found) - offset
+
+
+def cut(folder: Path, tokens: Tokens, max_length: int) -> str | None:
+    """A sentence on how many texts reach the length at which `tokenise` cuts them; None for hardly any."""
+    most = min(max_length, positions(json.loads((folder / "config.json").read_text())))
+    share = float((tokens.lengths >= most).mean())
+    return f"{share:.0%} of the training texts reach {most} tokens, at which texts are cut" if share >= FEW else None
 
 
 def save(tokens: Tokens, folder: Path) -> None:

@@ -19,10 +19,11 @@ from torch import Tensor, nn
 from bench import plugins
 from bench.errors import TrialError
 from bench.modeling.answering import Loaded, Remembering, Settings
+from bench.modeling.encoded import Tokens
 from bench.modeling.examples import Examples
 from bench.modeling.facts import Facts
 from bench.modeling.inference import batched, by_length
-from bench.modeling.text import tokenizer_for
+from bench.modeling.text import cut, tokenizer_for
 from bench.probes.clock import Stages, latency
 from bench.probes.guard import Guard
 from bench.probes.memory import PeakMemory, release
@@ -164,6 +165,12 @@ class Job:
                 folder = cached("encoded", self._key(split), encode)
                 self._encoded[split] = self.task.load(folder)
         return self._encoded[split]
+
+    def cut(self) -> list[str]:
+        """A remark where the training texts that it took were cut."""
+        found = self._encoded.get("train")
+        said = cut(self.folder, found, self.parameters.max_length) if isinstance(found, Tokens) else None
+        return [said] if said else []
 
     def working(self, stage: str) -> AbstractContextManager[None]:
         """Shows signs of life while the block works."""

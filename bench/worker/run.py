@@ -165,6 +165,7 @@ def _measure(job: Job, order: Json, record: Json, build: Callable[[Trial], Job])
     if "train" not in job.stages.seconds:  # nothing was trained: what loading took is no training's memory
         job.memory.forget("train")
     _adapted(job, adapted, record)
+    job.notes += job.guard("how many texts were cut", job.cut, [])
     artifact: Json = {"curve": {"losses": job.fit.losses, "validations": job.fit.validations} if job.fit else {}}
     with job.memory.stage("inference"):
         if len(job.parts["validation"].indices) and _is_local(trial):  # nothing is tuned, and each question costs
