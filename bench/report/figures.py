@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Canvas
@@ -58,7 +59,7 @@ def _flat(axes: Any, row: pd.Series, style: dict[str, Any]) -> Any:
 
 def _curve(axes: Any, rows: pd.DataFrame, x: str, style: dict[str, Any]) -> Any:
     axes.fill_between(rows[x], rows["low"], rows["high"], color=style["color"], alpha=0.12, linewidth=0)
-    ends = [rows["mean"] - rows["low"], rows["high"] - rows["mean"]]
+    ends = np.stack([rows["mean"] - rows["low"], rows["high"] - rows["mean"]])
     axes.errorbar(rows[x], rows["mean"], ends, fmt="none", ecolor=style["color"], elinewidth=0.6, capsize=1.5)
     return axes.plot(rows[x], rows["mean"], **style)[0]
 
