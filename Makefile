@@ -12,7 +12,7 @@ define environment
 	touch $(1)/ready
 endef
 
-.PHONY: setup quickstart test test-latest test-oldest test-light faults fuzz check lock clean
+.PHONY: setup quickstart test test-latest test-oldest test-light faults soak fuzz check lock clean
 
 setup: .venv/ready
 
@@ -49,6 +49,9 @@ test-light:  # what `pip install .` alone gives
 faults: setup
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m fault -n 2 --dist worksteal --ignore tests/fuzz
 	OMP_NUM_THREADS=1 $(BIN)/pytest tests/fuzz  # apart: what it draws depends on what its process has imported
+
+soak: setup  # 60 random kills over 20 sweeps, the cache damaged in between: some minutes
+	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python tests/faults/soak.py --sweeps 20 --kills 60
 
 fuzz: setup
 	OMP_NUM_THREADS=1 FUZZ_SECONDS=120 $(BIN)/pytest tests/fuzz
