@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from bench import plugins
 from bench.errors import UsageError
+from bench.runner import given
 from bench.runner import lock as locks
 from bench.runner.hold import alone
 from bench.runner.only import narrow
@@ -48,9 +49,15 @@ def schemas() -> Schemas:
     return Schemas(**kinds, gives=gives, metrics=takes, modalities=modalities)
 
 
-def load_suite(path: str | Path) -> Suite:
-    """Read and check a suite file. Raises SuiteError with every problem at once."""
-    return load(path, schemas())
+def load_suite(suite: str | Path | Mapping[str, Any]) -> Suite:
+    """Read and check a suite's file, or a dict of the same keys. Raises SuiteError with every problem at once.
+
+    In a dict a task's `data` may also be a pandas frame, or `{split: frame}`; relative paths are taken from the current
+    folder.
+    """
+    if isinstance(suite, Mapping):
+        return given.load(suite, schemas())
+    return load(suite, schemas())
 
 
 def folder_of(suite: Suite, results: str | Path = "results", *, smoke: bool = False) -> Path:
@@ -194,6 +201,25 @@ def attempts(results: Place) -> pd.DataFrame:
     from bench.analysis import frame
 
     return pd.json_normalize([record for found in frame.load(place_of(results)) for record in found.records])
+
+
+def predictions(results: Place, only: Sequence[str] = (), *, also_test: str = "") -> pd.DataFrame:
+    """What models answered: a row for every test example, template and seed of every trial that has a score.
+
+    Columns: suite, task, model, regime, size, noise, seed, environment; example (its row in the test split's data),
+    template, outcome (what the metric makes of it, where it is a mean over examples); what is right (`label`, `labels`,
+    `tags`, `value` or `references`) and `answer`; further ones by the kind of task. only: as `--only`; also_test: a
+    further test set in place of the test split. Raises UsageError, StoreError.
+    """
+    from bench.analysis import answers, frame
+    from bench.runner.only import matches, parse
+
+    filters = parse(only)
+
+    def keep(axes: Mapping[str, str]) -> bool:
+        return all(matches([{**axes, "purpose": "reported"}[axis]], wanted) for axis, wanted in filters.items())
+
+    return answers.collect(frame.load(place_of(results)), keep, also_test)
 
 
 def check(results: Place) -> list[Checked]:

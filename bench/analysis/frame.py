@@ -177,6 +177,20 @@ def spread(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         yield {k: v for key, value in row.items() for k, v in (values if key == "baselines" else {key: value}).items()}
 
 
+def _tuned(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows with what was tuned in words, and a column of numbers for each parameter that one of them has."""
+    known = sorted({name for row in rows for name in row["tuned"]})
+
+    def columns(found: dict[str, float]) -> dict[str, Any]:
+        words = " ".join(f"{name}={value:g}" for name, value in sorted(found.items()))
+        return {"tuned": words} | {f"tuned_{name}": float(found.get(name, math.nan)) for name in known}
+
+    return [
+        {k: v for key, value in row.items() for k, v in (columns(value) if key == "tuned" else {key: value}).items()}
+        for row in rows
+    ]
+
+
 def _templates(ok: list[Record], metric: str) -> dict[str, float]:
     """How many templates a score is the mean over, and the lowest and the highest score of one."""
     found = [(r["scores"].get("templates") or {}).get(metric) or [] for r in ok]
@@ -227,7 +241,7 @@ def _row(results: Results, place: Place) -> tuple[dict[str, Any], Sample | None]
         "cause": cause,
         "baselines": baseline_means([r["scores"] for r in ok], metric),
         "test_examples": _fact(ok, "test_examples"),
-        "tuned": " ".join(f"{name}={value:g}" for name, value in sorted(cell["tuned"].items())),
+        "tuned": cell["tuned"],
         "on_edge": bool(cell["on_edge"]),
         "tuning_seconds": costs.total_seconds(tuning),
         **costs.summarise(ok),
@@ -286,8 +300,9 @@ def cells(results: Sequence[Results]) -> pd.DataFrame:
     A regime that sees no label stands at every size and noise rate of its task and model, with `labels` 0. `compared`
     rows are those of the rows equal in `KEYS` that have the same seeds, the most that one of them has; `best` is the
     best mean of several, the lowest where `lower_is_better`; `not_distinguishable` rows have a 95 % interval of the
-    paired difference to it that includes 0. `baseline_…` columns, as many as there are baselines, hold their scores.
+    paired difference to it that includes 0. `tuned_…` columns hold what tuning chose, `baseline_…` columns, as many as
+    there are baselines, their scores.
     """
     rows = [entry for one in results for entry in _rows(one)]
     _compare(rows)
-    return pd.DataFrame(spread([row for row, _ in rows]))
+    return pd.DataFrame(spread(_tuned([row for row, _ in rows])))

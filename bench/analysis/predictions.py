@@ -63,6 +63,20 @@ def read(path: Path, metric: str, score: float | None) -> Outcomes | None:
     return Outcomes(examples, values)
 
 
+def table(path: Path) -> pa.Table:
+    """Everything that a file of predictions holds. Raises FileNotFoundError, and ValueError saying what is wrong."""
+    try:
+        with reading.plain(path, MOST_BYTES) as file:
+            found = pq.ParquetFile(file)
+            _check(found)
+            return found.read(use_threads=False)
+    except FileNotFoundError:
+        raise
+    except (OSError, pa.ArrowException, KeyError) as error:
+        said = str(error).splitlines()
+        raise ValueError(f"cannot be read ({said[0] if said else type(error).__name__})") from error
+
+
 def agree(mean: float, score: float) -> bool:
     """Whether outcomes of this mean are the score's."""
     return abs(mean - score) < AGREE * max(1.0, abs(score))
@@ -70,6 +84,11 @@ def agree(mean: float, score: float) -> bool:
 
 def _table(file: pq.ParquetFile) -> Any:
     """The two columns. Raises ValueError before it reads what would not fit or is not of numbers."""
+    _check(file)
+    return file.read(columns=["example", "outcome"], use_threads=False)
+
+
+def _check(file: pq.ParquetFile) -> None:
     about, names = file.metadata, file.schema_arrow.names
     groups = sum(about.row_group(i).num_rows for i in range(about.num_row_groups))
     rows = max(about.num_rows, groups)
@@ -78,7 +97,6 @@ def _table(file: pq.ParquetFile) -> Any:
     for name, kind, holds in (("example", "integers", pa.types.is_integer), ("outcome", "numbers", _is_number)):
         if names.count(name) != 1 or not holds(file.schema_arrow.field(name).type):
             raise ValueError(f"has no column '{name}' of {kind}")
-    return file.read(columns=["example", "outcome"], use_threads=False)
 
 
 def _is_number(kind: pa.DataType) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 from types import ModuleType
@@ -61,12 +62,17 @@ class Cell:
         return self.names, self.size, self.noise
 
 
-@dataclass
+@dataclass(repr=False)
 class Plan:
     """All cells of a suite, in its order. Trials that several cells share stand in each."""
 
     suite: Suite
     cells: list[Cell]
+
+    def __repr__(self) -> str:
+        states = Counter(cell.state.replace("_", " ") for cell in self.cells)
+        counts = ", ".join(f"{count} {state}" for state, count in states.items())
+        return f"<Plan of {self.suite.name}: {len(self.cells)} cells ({counts}), {len(self.trials())} known trials>"
 
     def trials(self) -> dict[str, Trial]:
         """Every trial whose hyperparameters are known, by id, tuning first within a cell."""

@@ -21,7 +21,7 @@ from bench.suite.schema import Suite
 from bench.suite.trial import Json, Trial
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Outcome:
     """What a run did. executed: attempts made now; statuses: how they ended; plan: how the suite stands, and trials how
     many of its are in which of `account.STATES`."""
@@ -36,6 +36,11 @@ class Outcome:
     def failed(self) -> int:
         """How many of the plan's trials ended without a result, or cannot have one."""
         return self.trials.get("failed", 0) + self.trials.get("again", 0)
+
+    def __repr__(self) -> str:
+        ended = ", ".join(f"{count} {status}" for status, count in sorted(self.statuses.items()))
+        how = f" ({ended})" if ended else ""
+        return f"<Outcome in {self.folder}: {self.executed} trials executed{how}; {self.failed} without a result>"
 
 
 @dataclass

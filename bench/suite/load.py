@@ -33,7 +33,11 @@ E = TypeVar("E", Source, Task, Regime)
 def load(path: str | os.PathLike[str], schemas: Schemas) -> Suite:
     """Read a suite file. Raises SuiteError with all problems, each `file:line: path: what is wrong`."""
     text, document = read(path)
-    file = pathlib.Path(path)
+    return from_document(document, schemas, pathlib.Path(path), text)
+
+
+def from_document(document: Document, schemas: Schemas, file: pathlib.Path, text: str) -> Suite:
+    """Check what a suite says. file: where it stands, whose folder relative paths are taken from. Raises SuiteError."""
     suite = _Loader(document, schemas, file.absolute().parent).suite(file, text)
     if suite is None or document.problems:
         raise document.refuse()

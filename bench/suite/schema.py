@@ -168,7 +168,7 @@ class Regime:
     parameters: BaseModel
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Suite:
     """A valid suite. Times are in seconds; `tuning_trials` is 0 where nothing is tuned."""
 
@@ -190,3 +190,8 @@ class Suite:
     hung: float
     checkpoint: float | None
     forgetting: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        axes = (("models", [*self.models]), ("tasks", [*self.tasks]), ("regimes", [*self.regimes]))
+        said = "; ".join(f"{axis} " + ", ".join(names) for axis, names in axes)
+        return f"<Suite {self.name}: {said}>"

@@ -62,6 +62,8 @@ class Document:
     lines: dict[Path, int] = field(default_factory=dict)
     problems: list[tuple[int, str]] = field(default_factory=list)
     unread: set[Path] = field(default_factory=set)
+    numbered: bool = True
+    """Whether there are lines to name."""
     moved: dict[Path, Path] = field(default_factory=dict)
     """Where what stands at a path was really written, if elsewhere."""
 
@@ -80,7 +82,10 @@ class Document:
 
     def refuse(self) -> SuiteError:
         """The error that holds every problem, by line."""
-        texts = dict.fromkeys(f"{self.file}:{line}: {text}" for line, text in sorted(self.problems, key=lambda p: p[0]))
+        texts = dict.fromkeys(
+            f"{self.file}:{line}: {text}" if self.numbered else f"{self.file}: {text}"
+            for line, text in sorted(self.problems, key=lambda p: p[0])
+        )
         return SuiteError([_printable(text) for text in texts])
 
 
