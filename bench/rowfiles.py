@@ -270,12 +270,18 @@ def _json(path: Path, raw: bytes, dialect: Dialect) -> tuple[Any, list[str]]:
     if suffix(path) == ".json" and text.lstrip().startswith("["):
         rows = _parsed(text, f"{path}")
         text = "\n".join(json.dumps(row) for row in rows)
+    elif suffix(path) == ".json" and text.strip().startswith("{\n"):
+        raise DataError(f"{path}: is one object, not a list of rows: [{{…}}, {{…}}]; save the list that is in it")
     kept = "\n".join(line for _, line in _json_rows(path, text, dialect.skip_bad_rows, bad)).encode()
     if not kept:
         raise DataError(f"{path}: holds no rows")
     options = pyarrow.json.ReadOptions(use_threads=False, block_size=min(len(kept) + 1, 2**31 - 1))
     remarks = [f"{path.name}: {_count(len(bad), 'row')} that could not be read left out"] if bad else []
-    return pyarrow.json.read_json(io.BytesIO(kept), options), remarks
+    try:
+        return pyarrow.json.read_json(io.BytesIO(kept), options), remarks
+    except pyarrow.ArrowInvalid as error:
+        said = str(error).splitlines()[0]
+        raise DataError(f"{path}: {said}; give every row the same names, and every column one kind of value") from error
 
 
 def _json_rows(path: Path, text: str, skip: bool, bad: list[int]) -> Iterator[tuple[int, str]]:

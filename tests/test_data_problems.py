@@ -65,6 +65,11 @@ MANY = csv(*(f"text {i},{'' if i % 7 == 0 else i % 2}" for i in range(700)))
             r"; also .* row 3 \(.*test\.csv:6\)"]),
         ({"train.csv": csv("a,0.5", "b,1.0"), "test.csv": GOOD}, "", ["numbers such as 0.5, .*text-regression"]),
         ({"train.csv": csv("a,x", "b,x"), "test.csv": GOOD}, "", ["1 distinct value: 'x' alone, and classes are 2"]),
+        ({"train.csv": GOOD + "e,\n", "test.csv": csv("x,1", "y,")}, "", [
+            r"split train, row 4 \(.*train\.csv:6\), column 'label': the label is missing"]),
+        ({"train.json": '{\n"data": []}', "test.csv": GOOD}, "", [r"train\.json: is one object, not a list of rows"]),
+        ({"train.jsonl": '{"text": "a", "label": 1}\n{"text": 2, "label": 1}\n', "test.csv": GOOD}, "", [
+            "/text. changed from string to number in row 1; give every row the same names"]),
         ({"train.csv": GOOD, "test.csv": GOOD}, "", [
             "task t: all 4 examples of the split 'train' also stand in the test split 'test'", "the same file?"]),
         ({"train.csv": GOOD}, "splits: {test: train}", ["train and test both name the split 'train'.*fraction"]),
@@ -74,6 +79,7 @@ MANY = csv(*(f"text {i},{'' if i % 7 == 0 else i % 2}" for i in range(700)))
 def test_all_of_it_is_told_at_once(tmp_path: Path, files: dict[str, str], more: str, said: list[str]) -> None:
     with pytest.raises(DataError, match=".*".join(said)) as caught:
         prepared(tmp_path, files, more)
+    assert type(caught.value) is DataError  # as which alone it crosses from one process to another
     assert "\n" not in str(caught.value)
 
 

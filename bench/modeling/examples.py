@@ -57,9 +57,9 @@ def class_words(dataset: Any, column: str, parameters: Labelled, place: str, *, 
     """
     if parameters.labels:
         return parameters.words()
-    names = _class_names(dataset, column)
+    names = _class_names(dataset, column, place)
     if names is not None:
-        return list(names)
+        return names
     found = _flat(dataset, column, place)[1] if sets else _whole(_values(dataset, column, place))
     values = sorted(set(found), key=str)
     fraction = next((value for value in values if isinstance(value, float)), None)
@@ -119,7 +119,7 @@ def _numbers(
 ) -> np.ndarray:
     """Class numbers of values that stand in these rows, int64."""
     keys = list(parameters.labels)
-    names = _class_names(dataset, column) or []
+    names = _class_names(dataset, column, place) or []
     counted = not isinstance(parameters.labels, dict) and not all(map(_is_integer, keys))
     numbers = all(isinstance(v, int) and not isinstance(v, bool) for v in values)
     known: dict[Any, int] = {key: number for number, key in enumerate(keys)}
@@ -140,8 +140,11 @@ def _numbers(
 
 @functools.cache
 def _unknown(value: Any, keys: tuple[str, ...], known: tuple[Any, ...]) -> str:
-    hint = did_you_mean(value, keys) if isinstance(value, str) else f"; known: {', '.join(map(str, known))}"
+    hint = f"; known: {', '.join(str(one)[:40] for one in known)}"
+    if isinstance(value, str):
+        hint = did_you_mean(value[:40], [key[:40] for key in keys])
     why = " (labels that the Hub hides look like this)" if value in (-1, "-1") else ""
+    value = value[:40] if isinstance(value, str) else value
     return f"label {value!r} is not among labels{hint}{why}"
 
 
@@ -186,11 +189,19 @@ def _flat(dataset: Any, column: str, place: str) -> tuple[list[int], list[Any]]:
     return rows, values
 
 
-def _class_names(dataset: Any, column: str) -> list[str] | None:
+def _class_names(dataset: Any, column: str, place: str) -> list[str] | None:
     import datasets
 
     feature = getattr(dataset.features[column], "feature", dataset.features[column])  # a list's is that of its items
-    return list(feature.names) if isinstance(feature, datasets.ClassLabel) else None
+    return checked(feature.names, column, place) if isinstance(feature, datasets.ClassLabel) else None
+
+
+def checked(names: Sequence[Any], column: str, place: str) -> list[str]:
+    """What the data call the classes of a column. Raises DataError where that is no text."""
+    odd = next((name for name in names if not isinstance(name, str)), "")
+    if odd != "":
+        raise DataError(f"{place}, column '{column}': the data call a class {odd!r}, which is no name; write them anew")
+    return list(names)
 
 
 def _is_integer(text: str) -> bool:

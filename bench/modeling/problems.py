@@ -30,7 +30,7 @@ class RowsError(DataError):
         super().__init__("; also ".join(told) + (f"; also {more} problems more" if more > 0 else ""))
         self.place, self.kinds = place, kinds
 
-    def at(self, where: Callable[[list[int]], str]) -> DataError:
+    def at(self, where: Callable[[list[int]], str]) -> RowsError:
         """The same with the places of the first rows in their file. where: rows → `data.csv:3, 5`, or nothing."""
         return RowsError(self.place, self.kinds, where)
 

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from bench.errors import DataError
-from bench.modeling.examples import Examples, rarest
+from bench.modeling.examples import Examples, checked, rarest
 from bench.modeling.problems import Problems
 from bench.modeling.table import Fit, Table
 from bench.suite.parameters import TaskParameters
@@ -71,8 +71,10 @@ def label_words(dataset: Any, columns: dict[str, str], parameters: Parameters, p
         return list(parameters.labels)
     names = _names(dataset.features[columns["tags"]])
     if names is not None:
-        return names
-    found = sorted({tag for tags in dataset[columns["tags"]] for tag in tags or () if tag is not None}, key=str)
+        return checked(names, columns["tags"], place)
+    found = sorted(
+        {tag for tags in _lists(dataset, columns["tags"], place) for tag in tags if tag is not None}, key=str
+    )
     if not 2 <= len(found) <= 1000 or not all(isinstance(tag, str) for tag in found):
         raise DataError(
             f"{place}: column '{columns['tags']}' holds no tag names; list them under labels in their order"
@@ -85,7 +87,7 @@ def examples(dataset: Any, columns: dict[str, str], parameters: Parameters, plac
 
     Raises DataError with the rows.
     """
-    words, tags = ([list(row or ()) for row in dataset[columns[role]]] for role in ("tokens", "tags"))
+    words, tags = (_lists(dataset, columns[role], place) for role in ("tokens", "tags"))
     known = {name: number for number, name in enumerate(parameters.labels)}
     targets = []
     problems = Problems(place)
@@ -103,6 +105,16 @@ def examples(dataset: Any, columns: dict[str, str], parameters: Parameters, plac
             targets.append(np.array(numbers, dtype=np.int64))
     problems.check()
     return Examples(words, rarest([_kinds(tags.tolist(), list(known)) for tags in targets]), targets)
+
+
+def _lists(dataset: Any, column: str, place: str) -> list[list[Any]]:
+    """A column of lists; what is missing in it is empty. Raises DataError."""
+    rows = list(dataset[column])
+    if any(isinstance(row, str) for row in rows):
+        raise DataError(
+            f"{place}: column '{column}' holds texts, not lists of words or tags, which jsonl and parquet can"
+        )
+    return [list(row or ()) for row in rows]
 
 
 def encode(folder: Path, examples: Examples, parameters: Parameters, target: Path) -> None:

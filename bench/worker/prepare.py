@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from bench import plugins
+from bench.errors import DataError
 from bench.modeling.facts import Facts
 from bench.modeling.problems import RowsError
 from bench.suite.trial import Json
@@ -59,7 +60,7 @@ def _task(order: Json) -> Json:
         try:
             labels = kind.label_words(train, task["columns"], asked, f"{place}, split {task['splits']['train']}")
         except RowsError as error:
-            raise error.at(material.place_of(task, order["location"], "train")) from None
+            raise DataError(str(error.at(material.place_of(task, order["location"], "train")))) from None
     if classes:
         task["parameters"]["labels"] = labels
     for metric in asked.metrics:

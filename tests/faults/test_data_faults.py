@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,17 @@ def test_a_parquet_file_that_lies_about_its_columns(tmp_path: Path, said: bytes)
     path = parquet(tmp_path / "a.parquet", GOOD.replace_schema_metadata({b"huggingface": said}))
     with pytest.raises(DataError, match=r"a\.parquet: what it says of its columns .* is damaged: .*; write it anew"):
         files.lock(files.Parameters(files=path))
+
+
+@pytest.mark.fault(Row.ODD_FILE)
+@pytest.mark.parametrize("names", [["no", None], [1, 2]])
+def test_classes_whose_names_are_none(tmp_path: Path, names: list[Any]) -> None:
+    said = {"text": {"dtype": "string", "_type": "Value"}, "label": {"names": names, "_type": "ClassLabel"}}
+    table = GOOD.replace_schema_metadata({b"huggingface": json.dumps({"info": {"features": said}}).encode()})
+    parquet(tmp_path / "a.parquet", table)
+    answer = locked(tmp_path, "{kind: text-classification, data: {files: a.parquet}, splits: {test: 0.5}}")
+    assert answer["error"] == "DataError"
+    assert "column 'label': the data call a class" in answer["message"]
 
 
 @pytest.mark.fault(Row.ODD_FILE)
