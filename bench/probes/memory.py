@@ -48,7 +48,7 @@ class PeakMemory:
 
     def peaks(self, stage: str) -> dict[str, int]:
         """Since the last `reset`: `{stage}_host` and, on a device, `{stage}_allocated` and `{stage}_reserved`."""
-        read = {HOST: _host_peak, DEVICE: lambda: _device_peaks(self._device)}
+        read = {HOST: _host_peaks, DEVICE: lambda: _device_peaks(self._device)}
         each = [self._guard(what, read[what], {}) for what, begun in self._begun.items() if begun]
         return {f"{stage}_{name}": peak for found in each for name, peak in found.items()}
 
@@ -70,11 +70,15 @@ def _reset_host() -> bool:
     return True
 
 
-def _host_peak() -> dict[str, int]:
-    """VmHWM in bytes; nothing where the kernel does not tell."""
+def _host_peak() -> int | None:
+    """VmHWM in bytes; None where the kernel does not tell."""
     lines = Path("/proc/self/status").read_text().splitlines()
-    peak = next((line for line in lines if line.startswith("VmHWM:")), None)
-    return {"host": int(peak.split()[1]) * 1024} if peak else {}
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), None)
+
+
+def _host_peaks() -> dict[str, int]:
+    peak = _host_peak()
+    return {} if peak is None else {"host": peak}
 
 
 def _reset_device(device: Any) -> bool:

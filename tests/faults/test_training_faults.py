@@ -27,7 +27,7 @@ from bench.errors import DataError, Diverged
 from bench.modeling import loading
 from bench.modeling.encoded import Tokens
 from bench.report.section import sections
-from bench.runner.plan import _winner
+from bench.runner.tuning import winner
 from bench.suite.parameters import Training
 from bench.suite.trial import Json, Trial
 from bench.training import job
@@ -144,8 +144,8 @@ def test_what_diverged_is_shown_and_never_averaged(tmp_path: Path) -> None:
     latest = {
         first.id: {"status": "ok", "scores": {"metric": "accuracy", "validation": {"accuracy": 0.1, "log_loss": 9.0}}}
     }
-    assert _winner([{"C": 1.0}, {"C": 2.0}], [first, second], {**latest, second.id: lost}) == 0
-    assert _winner([{"C": 1.0}], [second], {second.id: lost}) is None
+    assert winner([{"C": 1.0}, {"C": 2.0}], [first, second], {**latest, second.id: lost}) == 0
+    assert winner([{"C": 1.0}], [second], {second.id: lost}) is None
 
 
 # --- predictions and data that say nothing ---
