@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import pandas as pd
@@ -12,6 +13,8 @@ from bench.report.text import clean
 
 def escape(value: object) -> object:
     """Text that a spreadsheet would run as a formula gets an apostrophe in front."""
+    if isinstance(value, dict | list):
+        value = json.dumps(value, ensure_ascii=False)
     if not isinstance(value, str):
         return value
     text = clean(value)
@@ -19,8 +22,8 @@ def escape(value: object) -> object:
 
 
 def render(sections: Sequence[Section]) -> dict[str, bytes]:
-    """`cells.csv`, and `also_test.csv` where there are further test sets."""
-    frames = {"cells.csv": [section.frame for section in sections]}
+    """`cells.csv`, `setup.csv`, and `also_test.csv` where there are further test sets."""
+    frames = {"cells.csv": [section.frame for section in sections], "setup.csv": [section.how for section in sections]}
     further = [section.further for section in sections if len(section.further)]
     if further:
         frames["also_test.csv"] = further

@@ -22,7 +22,7 @@ LINES = 5
 """How many lines of a cell's long text count on."""
 WIDTH = 105
 """Characters of \\footnotesize, with the room between columns, across a portrait page."""
-TEXT = {1: 0.5, 2: 0.33}
+TEXT = {1: 0.5, 2: 0.33, 3: 0.22}
 """The part of a line that a column of long text takes, by how many of them there are."""
 MOST = 80
 """Characters of a name in a file or label."""

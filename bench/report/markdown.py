@@ -45,6 +45,7 @@ def _section(section: Section) -> Iterator[str]:
         "Costs": section.costs,
         "Forgetting": section.forgetting,
         "After another task": section.sequences,
+        "Setup": section.setup,
         "Without a score": section.failures,
     }
     for title, tables in parts.items():

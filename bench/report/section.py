@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 import pandas as pd
 
 from bench.analysis import costs
+from bench.analysis import setup as how
 from bench.analysis.also_test import also_test
 from bench.analysis.failures import failures, left_out
 from bench.analysis.forgetting import forgetting
@@ -17,7 +18,7 @@ from bench.analysis.frame import Results, size_order
 from bench.analysis.frame import cells as tidy
 from bench.analysis.overview import Overview, overview
 from bench.analysis.sequence import sequence
-from bench.report import environment, numbers, tables
+from bench.report import environment, numbers, setup, tables
 from bench.report.tables import Table
 from bench.runner import account
 from bench.store import records
@@ -39,17 +40,22 @@ class Figure:
 
 @dataclass(frozen=True)
 class Section:
-    """What a report says about one suite. frame: its cells; further: its scores on further test sets."""
+    """What a report says about one suite.
+
+    frame: its cells; further: its scores on further test sets; how: how they were set up.
+    """
 
     name: str
     headline: str
     frame: pd.DataFrame
     further: pd.DataFrame
+    how: pd.DataFrame
     scores: list[Table]
     also_test: list[Table]
     costs: list[Table]
     forgetting: list[Table]
     sequences: list[Table]
+    setup: list[Table]
     failures: list[Table]
     notes: list[str]
     figures: list[Figure]
@@ -58,7 +64,7 @@ class Section:
     def tables(self) -> list[Table]:
         """All tables, in the order they are shown."""
         return [
-            *self.scores, *self.also_test, *self.costs, *self.forgetting, *self.sequences, *self.failures
+            *self.scores, *self.also_test, *self.costs, *self.forgetting, *self.sequences, *self.setup, *self.failures
         ]  # fmt: skip
 
 
@@ -185,6 +191,8 @@ def sections(results: Sequence[Results]) -> list[Section]:
             name: string.ascii_uppercase[i] if i < 26 else f"E{i + 1}" for i, name in enumerate(one.environments)
         }
         suite, further = overview(one), also_test(one)
+        lock, unread = how.lock_of(one)
+        settings = how.setup(one, lock)
         states = own["state"].ne("not_applicable").groupby([own["task"], own["model"]])
         possible = own[states.transform("any")]
         remarks = (f"Of {count} trial{'s' * (count > 1)}: {note}." for note, count in suite.remarks.most_common())
@@ -194,13 +202,15 @@ def sections(results: Sequence[Results]) -> list[Section]:
                 headline=_headline(suite),
                 frame=own,
                 further=further,
+                how=settings,
                 scores=list(_scores(possible, letters)),
                 also_test=list(_also_test(further, letters)),
                 costs=list(_costs(possible, letters)),
                 forgetting=list(_largest(tables.forgetting, "forgetting", forgetting(one), letters)),
                 sequences=list(_largest(tables.sequence, "after", sequence(one), letters)),
+                setup=setup.tables(one, settings, _environments(one, letters)),
                 failures=tables.rendered([tables.failures(failures(one)), tables.not_applicable(own)]),
-                notes=[*left_out(one), *remarks, *_untimed(one), *_environments(one, letters)],
+                notes=[*left_out(one), *unread, *how.remarks(lock), *remarks, *_untimed(one)],
                 figures=list(_figures(possible, letters, f"-{index}" if len(results) > 1 else "", regimes)),
             )
         )

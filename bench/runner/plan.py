@@ -52,6 +52,7 @@ class Cell:
     reason: str | None = None
     tuned: Json = field(default_factory=dict)
     on_edge: bool = False
+    range: Json | None = None
     tuning: list[Trial] = field(default_factory=list)
     reported: list[Trial] = field(default_factory=list)
     tunes: int = 0
@@ -86,7 +87,7 @@ class Plan:
         }
         cells = [
             {**vars(c.names), "size": c.size, "noise": c.noise, "seeds": c.seeds, "state": c.state, "reason": c.reason,
-             "tuned": c.tuned, "on_edge": c.on_edge, "tuning": [t.id for t in c.tuning],
+             "tuned": c.tuned, "on_edge": c.on_edge, "range": c.range, "tuning": [t.id for t in c.tuning],
              "reported": [t.id for t in c.reported]}
             for c in self.cells
         ]  # fmt: skip
@@ -323,6 +324,7 @@ class _Pair:
         if not module.LABELS:
             cell.reported = [trial(0.0, 0, "reported", {})]
             return
+        cell.range = tuning.searched(regime)
         grid = tuning.grid(self.suite, regime, smoke=self.smoke)
         tuning_seeds = tuning.seeds(self.suite, grid)
         judged = (*tuning_seeds, *(seeds if base["budget"].get("until") else ()))

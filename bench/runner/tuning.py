@@ -10,16 +10,28 @@ from bench.suite.schema import FIRST_TUNING_SEED, Regime, Suite
 from bench.suite.trial import Json, Trial
 
 
-def grid(suite: Suite, regime: Regime, *, smoke: bool) -> list[Json]:
-    """The values tuning tries: a log grid over the range, its ends included; its middle where nothing is tuned."""
+def searched(regime: Regime) -> Json | None:
+    """What tuning searches: the suite's range, or its one value as both ends, or the regime's own range (`default`);
+    None where nothing is tuned."""
     tuned = plugins.load("regimes", regime.kind).TUNED
     if tuned is None:
-        return []
+        return None
     name, low, high = tuned
     asked = getattr(regime.parameters, name)
     if isinstance(asked, (int, float)):
-        return [{name: float(asked)}]
+        asked = float(asked), float(asked)
     low, high = asked or (low, high)
+    return {"parameter": name, "low": low, "high": high, "default": asked is None}
+
+
+def grid(suite: Suite, regime: Regime, *, smoke: bool) -> list[Json]:
+    """The values tuning tries: a log grid over the range, its ends included; its middle where nothing is tuned."""
+    over = searched(regime)
+    if over is None:
+        return []
+    name, low, high = over["parameter"], over["low"], over["high"]
+    if low == high:
+        return [{name: low}]
     count = 1 if smoke else max(1, suite.tuning_trials)
     exponents = [0.5] if count == 1 else [i / (count - 1) for i in range(count)]
     return [{name: float(f"{low ** (1 - e) * high**e:.6g}")} for e in exponents]

@@ -125,6 +125,13 @@ class _Planned(_Names):
     purpose: str
 
 
+class _Range(_Form):
+    parameter: str
+    low: Number
+    high: Number
+    default: bool
+
+
 class _Cell(_Names):
     size: Size
     noise: Number
@@ -133,6 +140,7 @@ class _Cell(_Names):
     reason: str | None = None
     tuned: dict[str, Number]
     on_edge: bool
+    range: _Range | None = None
     tuning: list[str]
     reported: list[str]
 
