@@ -72,7 +72,10 @@ def folder(tmp_path: Path) -> Path:
     factory.plan["cells"][-1]["tuned"] = {"learning_rate": 2e-5}
     factory.cell("retrain", 64, None)
     lock = {
-        "sst2": {"classes": {"train": [500, 400], "test": [100, 100]}, "summary": {"remarks": ["3 texts are empty"]}}
+        "sst2": {
+            "classes": {"train": [500, 400], "test": [100, 100]},
+            "summary": {"rows": {"train": 900}, "remarks": ["3 texts are empty"]},
+        }
     }
     models = {"minilm": {"remarks": ["no tokenizer of its own"]}}
     found = factory.finish()
