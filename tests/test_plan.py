@@ -198,7 +198,7 @@ def test_the_time_left_rests_on_steps_and_rows(tmp_path: Path) -> None:
     } for t in tried}  # fmt: skip
     known = Estimator(lock, [], [smoke["full"]])
     steps, validation, test = 100 * 0.5, 8 * 0.05, 1000 * 0.05
-    tuning = 0.3 + 1.0 + steps + validation
+    tuning = 0.2 + 1.0 + steps + validation
     assert known.seconds(full.tuning[0]) == pytest.approx(tuning)
     assert known.cell(full) == pytest.approx(3 * tuning + 3 * (tuning + test))
     said = forecast(Plan(found, [full]), {}, known, 2)

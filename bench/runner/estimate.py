@@ -19,8 +19,8 @@ from bench.worker.environment import processor
 
 EPOCHS = 10
 """Taken for how long training until convergence goes on."""
-OUTSIDE = 0.3
-"""Seconds a trial takes beside its own clock: its process starts, ends, and its record goes to the disk."""
+OUTSIDE = 0.2
+"""Seconds a trial takes when its own clock has stopped: its process ends, and its record goes to the disk."""
 
 
 class Pace(NamedTuple):
@@ -212,7 +212,7 @@ def _pace(record: Json) -> Pace:
     pretraining, steps = seconds.get("pretraining", 0.0), costs.get("steps") or 0
     before = sum(shared.get(name, {}).get("train", 0.0) for name in ("after", "without"))
     step = (costs.get("step_seconds") or {}).get("median") or 0.0
-    rest = seconds["total"] - took - pretraining - before - steps * step
+    rest = (record.get("start_seconds") or 0.0) + seconds["total"] - took - pretraining - before - steps * step
     if _pooled(trial["regime"]["kind"]):
         rest -= took / max(scored, 1) * facts.get("train_examples", 0)  # their features, charged to the solver's time
     further = pretraining / max(1, shared.get("pretraining", {}).get("steps", 1))
