@@ -94,5 +94,5 @@ def _who(folder: Path) -> str:
     try:
         holder = json.loads(reading.whole(paths.holder(folder)))
         return f": process {holder['pid']} on {holder['host']}, since {holder['since']}"
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return ""

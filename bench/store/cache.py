@@ -83,6 +83,11 @@ def cached(kind: str, key: Json, fill: Callable[[Path], None]) -> Path:
     raise StoreError(f"{target}: was deleted again and again while it was written; leave the cache alone, run again")
 
 
+def deleted() -> bool:
+    """Whether an entry that this process used has gone since: what fails now may fail for that."""
+    return not all((entry / SUMS).exists() for entry in _sound)
+
+
 class _DeletedError(Exception):
     """The folder that was being filled has gone: somebody empties the cache."""
 

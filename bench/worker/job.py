@@ -62,6 +62,8 @@ def _trial(order: Json, tick: Any) -> Json:
         record |= {"status": status_of(error), "cause": text if known else f"{type(error).__name__}: {text}"}
         if isinstance(error, StoreError):
             record["stop"] = True
+        elif cache.deleted():
+            record |= {"status": "killed", "cause": f"the cache was deleted meanwhile: {record['cause']}"}
         if is_device_lost(error):
             record |= {"status": "killed", "cause": f"the device was lost: {record['cause']}", "device_lost": True}
     return record
