@@ -244,7 +244,7 @@ def test_one_account_everywhere() -> None:
     assert (found["trials"], found["now"]) == (counts, None)
     (section,) = sections(frame.load(Path("results")))
     said = account.said(counts)
-    assert said == "3 trials: 1 done, 1 failed, 1 cut short, to run again"
+    assert said == "3 trials: 1 done, 1 failed, 1 to run again"
     assert section.headline.startswith(f"{said} (1 killed). ")
 
 

@@ -13,7 +13,7 @@ GOOD = frozenset({"ok", "not_applicable"})
 STATES = ("trials", "done", "failed", "again", "missing", "waiting")
 """all; with a result; ended for reasons of their own; cut short, so that they run again by themselves; never run; and
 those whose hyperparameters are not known before their tuning has ended."""
-WORDS = {"done": "done", "failed": "failed", "again": "cut short, to run again", "missing": "missing",
+WORDS = {"done": "done", "failed": "failed", "again": "to run again", "missing": "missing",
          "waiting": "waiting for tuning"}  # fmt: skip
 
 
