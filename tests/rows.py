@@ -45,3 +45,5 @@ class Row(StrEnum):
     PROBE = "a probe or a baseline fails"
     TICKS = "a long tokenisation, a long baseline"
     BUDGET = "a budget that is over at once"
+    WEIGHTS = "weights that are not in a model's files"
+    LOCKED_MODEL = "a model with broken weights, config or tokenizer"

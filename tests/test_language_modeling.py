@@ -21,7 +21,7 @@ from torch.nn.functional import cross_entropy
 
 from bench import plugins
 from bench.cli import main
-from bench.errors import Diverged, NotApplicable, TrialError
+from bench.errors import Diverged, ModelError, TrialError
 from bench.metrics import bits_per_byte, perplexity
 from bench.modeling.language import language_model
 from bench.modeling.text import tokenizer_for
@@ -251,7 +251,7 @@ def test_rows_without_a_token(tmp_path: Path) -> None:
 
 def test_a_head_without_weights_tells_nothing(tmp_path: Path) -> None:
     tiny_bert("BertModel", tmp_path)
-    with pytest.raises(NotApplicable, match="lack the weights of cls"):
+    with pytest.raises(ModelError, match="lack the weights of cls"):
         language_model(tmp_path, masked=True, pretrained=True, seed=0)
     assert language_model(tmp_path, masked=True, pretrained=False, seed=0)
 

@@ -446,7 +446,7 @@ def test_own_spans_are_the_model_s_own(tmp_path: Path) -> None:
 
 def test_a_random_head_never_answers(tmp_path: Path) -> None:
     job = job_for(tmp_path, BUILD["bert"], regime="zero-shot")
-    with pytest.raises(NotApplicable, match=r"qa_outputs.*random"):
+    with pytest.raises(ModelError, match=r"qa_outputs.*random"):
         plugins.load("zeroshot", "own-spans").adapt(job)
 
 

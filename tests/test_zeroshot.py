@@ -14,7 +14,7 @@ import transformers
 from tiny_models import LABELS, TEMPLATES, TEXTS, bytes_bpe, images, tiny_bert, tiny_causal, tiny_image_text, wordpiece
 
 from bench import plugins
-from bench.errors import NotApplicable, UsageError
+from bench.errors import ModelError, NotApplicable, UsageError
 from bench.modeling import answering, prompts
 from bench.modeling.answering import Settings
 from bench.modeling.facts import Facts
@@ -292,7 +292,7 @@ def test_a_template_without_its_one_label_is_refused(template: str) -> None:
 
 def test_weights_that_are_not_there_never_answer(tmp_path: Path) -> None:
     tiny_bert("BertModel", tmp_path)
-    with pytest.raises(NotApplicable, match=r"classifier.*random"):
+    with pytest.raises(ModelError, match=r"classifier.*random"):
         answering.load("AutoModelForSequenceClassification", tmp_path, CPU, torch.float32)
 
 

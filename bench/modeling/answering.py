@@ -13,11 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.errors import NotApplicable
 from bench.modeling.encoded import Tokens
 from bench.modeling.images import processor_for
 from bench.modeling.inference import batched
-from bench.modeling.loading import building
+from bench.modeling.loading import from_files, require
 from bench.modeling.text import tokenizer_for
 
 Tick = Callable[[int, int | None], None]
@@ -102,23 +101,16 @@ def load(
     *,
     text: bool = True,
     image: bool = False,
-    unused: tuple[str, ...] = (),
     trust_remote_code: bool = False,
+    allow_missing: Sequence[str] = (),
 ) -> Loaded:
-    """Build the auto class `auto` from a local folder. Parts of the model named in `unused` may lack weights.
+    """Build the auto class `auto` from a local folder.
 
-    Raises ModelError where transformers cannot, NotApplicable where weights are missing: a random head cannot answer.
+    Raises ModelError where transformers cannot, or where weights are missing: a random head cannot answer.
     """
-    import transformers
-
-    with building(folder):
-        model, info = getattr(transformers, auto).from_pretrained(
-            folder, dtype=dtype, local_files_only=True, trust_remote_code=trust_remote_code, output_loading_info=True,
-            weights_only=True,
-        )  # fmt: skip
-    missing = sorted(key for key in info["missing_keys"] if not any(part in key.split(".") for part in unused))
-    if missing:
-        raise NotApplicable(f"the model's files lack the weights of {', '.join(missing[:3])}, so they would be random")
+    name = str(dtype).removeprefix("torch.")
+    model, gaps = from_files(auto, folder, dtype=name, trust_remote_code=trust_remote_code)
+    require(folder, model, gaps, model, allow_missing)
     model.config.use_cache = False
     tokenizer = tokenizer_for(folder) if text else None
     if tokenizer is not None and model.config.get_text_config().pad_token_id is None:

@@ -88,7 +88,7 @@ class Facts:
         """Facts from {path in the model's folder: text}. Raises ModelError where these are broken."""
         try:
             return cls._from_files(files)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
             raise ModelError(f"the model's config files are broken ({error!r}); download the model again") from error
 
     @classmethod
@@ -138,7 +138,7 @@ def sentence_pooling(config: Mapping[str, Any]) -> Pooling | None:
 def _read(files: Mapping[str, str], name: str) -> dict[str, Any]:
     try:
         return {**json.loads(files.get(name, "{}"))}
-    except (TypeError, ValueError) as error:
+    except (RecursionError, TypeError, ValueError) as error:
         raise ModelError(f"the model's {name} is no JSON object ({error}); download the model again") from error
 
 

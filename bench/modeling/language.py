@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from bench.errors import NotApplicable
-from bench.modeling.loading import building, set_dropout
+from bench.modeling.loading import building, require, set_dropout
 from bench.modeling.pairs import takes
 from bench.modeling.writing import Backbone, build
 from bench.private_api import leave_masks_unread
@@ -27,11 +27,11 @@ def language_model(
     dropout: float | None = None,
     dtype: str = "float32",
     trust_remote_code: bool = False,
+    allow_missing: Sequence[str] = (),
 ) -> Backbone:
     """The folder's model and its head, under `backbone`; random weights, always in fp32, are drawn by `seed`.
 
-    Raises NotApplicable where the head's weights are missing: a random one tells nothing. ModelError where
-    transformers cannot build it.
+    Raises ModelError where transformers cannot build it, or weights are missing: a random head tells nothing.
     """
     from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM
 
@@ -42,12 +42,8 @@ def language_model(
         config = AutoConfig.from_pretrained(folder, **options)
         if dropout is not None:
             set_dropout(config, dropout)
-        if not pretrained:
-            return Backbone(build(auto, folder, config, False, seed, dtype, options))
-        model, info = build(auto, folder, config, True, seed, dtype, options, output_loading_info=True)
-    if info["missing_keys"]:
-        missing = ", ".join(sorted(info["missing_keys"])[:3])
-        raise NotApplicable(f"the model's files lack the weights of {missing}, so they would be random")
+        model, gaps = build(auto, folder, config, pretrained, seed, dtype, options)
+    require(folder, model, gaps, model, allow_missing)
     return Backbone(model)
 
 

@@ -10,13 +10,21 @@ from bench.errors import DataError
 from bench.expansion import check_image
 from bench.private_api import open_within
 
+PLAIN = frozenset(("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV"))
+"""Pillow's modes of at most 8 bits a channel, whose `convert` is right."""
+
 
 class Pictures(Sequence[Any]):
-    """Images as PIL has them, decoded each time they are asked for. Raises DataError naming the row that is none."""
+    """Images as PIL has them, decoded each time they are asked for, in at most 8 bits a channel.
+
+    deep: the rows seen so far that had 16. Raises DataError naming the row that is no image, or one whose range nobody
+    can tell.
+    """
 
     def __init__(self, dataset: Any, column: str, place: str) -> None:
         import datasets
 
+        self.deep: set[int] = set()
         self._feature = dataset.features[column]
         self._rows = dataset.cast_column(column, datasets.Image(decode=False))[column]
         self._place = place
@@ -34,9 +42,26 @@ class Pictures(Sequence[Any]):
         content = kept["bytes"] if kept["bytes"] is not None else _read(kept["path"], where)
         check_image(io.BytesIO(content), where)
         try:
-            return self._feature.decode_example({"bytes": content, "path": None})
+            image = self._feature.decode_example({"bytes": content, "path": None})
         except (OSError, SyntaxError, ValueError) as error:
             raise DataError(f"{where}: is no readable image ({error}); repair or remove it") from error
+        if image.mode in PLAIN:
+            return image
+        if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM")):
+            self.deep.add(int(index))
+            return _eight_bits(image)
+        raise DataError(
+            f"{where}: the image is of Pillow's mode {image.mode}, and nobody knows which of its numbers are black and "
+            "white; save it with 8 or 16 bits a channel"
+        )
+
+
+def _eight_bits(image: Any) -> Any:
+    """An image of 16 bits in 8, scaled by the range of its type: Pillow's own `convert` cuts all above 255 to white."""
+    import numpy as np
+    from PIL import Image
+
+    return Image.fromarray(np.rint(np.asarray(image) / 257).astype(np.uint8))
 
 
 def _read(path: str, where: str) -> bytes:

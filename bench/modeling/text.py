@@ -25,8 +25,14 @@ def tokenizer_for(folder: Path) -> Any:
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        raise ModelError(f"{folder}: transformers cannot load its tokenizer: {error}") from error
+    except Exception as error:  # files that are not there show as anything
+        said = " ".join(str(error).split())[:300]
+        raise ModelError(f"{folder}: transformers cannot load its tokenizer: {type(error).__name__}: {said}") from error
+    if len(tokenizer) - len(tokenizer.all_special_tokens) < 2:  # SentencePiece's has its space
+        raise ModelError(
+            f"{folder}: its tokenizer knows no word, so every text would be unknown to the model: put the tokenizer's "
+            "files (tokenizer.json, vocab.txt, …) beside the weights"
+        )
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
     return tokenizer

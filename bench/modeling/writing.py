@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from bench.modeling.loading import building, set_dropout
+from bench.modeling.loading import building, from_files, require, set_dropout
 from bench.modeling.pairing import writer_of
 from bench.modeling.text import tokenizer_for
 from bench.private_api import leave_masks_unread
@@ -32,6 +33,7 @@ def generator(
     dropout: float | None = None,
     dtype: str = "float32",
     trust_remote_code: bool = False,
+    allow_missing: Sequence[str] = (),
     tie: bool = False,
 ) -> nn.Module:
     """The folder's model with its language-modelling head and its generation config; what is random is drawn by `seed`.
@@ -49,7 +51,8 @@ def generator(
       embeddings and the encoder come before it, so freezing all before the chosen block leaves these blocks, a last
       norm, and a head of weights of its own (a tied head is the embedding, and frozen with it).
 
-    Raises ModelError where the model cannot answer with text or transformers cannot build it.
+    Raises ModelError where the model cannot answer with text, transformers cannot build it, or weights are missing: a
+    random head writes noise. Of an encoder to be joined only the backbone need be there.
     """
     from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, GenerationConfig
 
@@ -61,9 +64,10 @@ def generator(
         if dropout is not None:
             set_dropout(config, dropout)
         if how == "joined":
-            return _joined(folder, config, pretrained, seed, dtype, tie, options)
+            return _joined(folder, config, pretrained, seed, dtype, tie, options, allow_missing)
         auto = AutoModelForSeq2SeqLM if how == "encoder-decoder" else AutoModelForCausalLM
-        model = build(auto, folder, config, pretrained, seed, dtype, options)
+        model, gaps = build(auto, folder, config, pretrained, seed, dtype, options)
+        require(folder, model, gaps, model, allow_missing)
         if not pretrained:  # as `from_pretrained` finds it: older models have it in config.json
             own = (folder / "generation_config.json").is_file()
             file = {} if own else {"config_file_name": "config.json", "_from_model_config": True}
@@ -92,26 +96,28 @@ def _end_as(tokenizer: Any, config: Any) -> None:
 
 def build(
     auto: Any, folder: Path, config: Any, pretrained: bool, seed: int, dtype: str, options: dict[str, Any], **more: Any
-) -> Any:
+) -> tuple[Any, dict[str, str]]:
+    """The model, and what its files lack of it, for `require`; nothing where its weights are random."""
     torch.manual_seed(seed)
+    trust = options["trust_remote_code"]
     if pretrained:
-        return auto.from_pretrained(
-            folder, config=config, dtype=getattr(torch, dtype), weights_only=True, **options, **more
-        )
-    return auto.from_config(config, dtype=torch.float32, trust_remote_code=options["trust_remote_code"], **more)
+        return from_files(auto, folder, config=config, dtype=dtype, trust_remote_code=trust, **more)
+    return auto.from_config(config, dtype=torch.float32, trust_remote_code=trust, **more), {}
 
 
 def _joined(
-    folder: Path, config: Any, pretrained: bool, seed: int, dtype: str, tie: bool, options: dict[str, Any]
-) -> nn.Module:
+    folder: Path, config: Any, pretrained: bool, seed: int, dtype: str, tie: bool, options: dict[str, Any],
+    allow_missing: Sequence[str],
+) -> nn.Module:  # fmt: skip
     """Two copies of an encoder as one encoder-decoder. [CLS] starts what it writes and [SEP] ends it."""
     from transformers import AutoModel, AutoModelForCausalLM, EncoderDecoderConfig, EncoderDecoderModel
 
     writing = copy.deepcopy(config)
     writing.is_decoder = writing.add_cross_attention = True
     how = (pretrained, seed, dtype, options)
-    encoder = build(AutoModel, folder, config, *how, add_pooling_layer=False)
-    decoder = build(AutoModelForCausalLM, folder, writing, *how)
+    encoder, gaps = build(AutoModel, folder, config, *how, add_pooling_layer=False)
+    require(folder, encoder, gaps, encoder, allow_missing)
+    decoder, _ = build(AutoModelForCausalLM, folder, writing, *how)  # the same backbone; the rest is to be learnt
     if tie:
         _tie(encoder, decoder)
     tokenizer = tokenizer_for(folder)

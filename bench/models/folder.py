@@ -7,6 +7,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from bench.checksums import hashed
 from bench.errors import ModelError
 from bench.modeling.files import NEVER, PICKLED, READ, configs, has_weights
 from bench.suite.parameters import ModelParameters
@@ -41,15 +42,14 @@ def fingerprint(parameters: Parameters) -> str:
         name = path.relative_to(folder).as_posix()
         if path.is_file() and _matches(name, (*READ, PICKLED)) and not _matches(name, NEVER):
             try:
-                with path.open("rb") as file:
-                    total.update(f"{name}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+                total.update(f"{name}\0{hashed(path)}\n".encode())
             except OSError as error:
                 raise ModelError(f"{path}: {error.strerror}") from error
     return total.hexdigest()
 
 
 def fetch(parameters: Parameters, locked: str) -> Path:
-    """Return the folder. A run checks once, before its first trial, that it is what was locked."""
+    """Return the folder. That it is what was locked is checked before a run's first trial, and by each trial."""
     return parameters.folder
 
 

@@ -68,7 +68,7 @@ def _refuse_others_code(name: str, files: dict[str, str]) -> None:
     for file, text in files.items():
         try:
             found = json.loads(text)
-        except ValueError:
+        except (RecursionError, ValueError):
             continue  # whoever reads it says what is wrong with it
         if isinstance(found, dict) and "--" in json.dumps(found.get("auto_map")):
             raise ModelError(

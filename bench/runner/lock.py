@@ -101,7 +101,9 @@ def orders(suite: Suite, lock: Json) -> Iterator[tuple[str, str, bool, Json]]:
     """For every model, every task and every regime that has something to check: (section, name, whether it is locked as
     the suite asks, the worker's order)."""
     for name, model in suite.models.items():
-        yield _order(lock, "models", name, model.source, model.parameters, _source("models", model))
+        found = _order(lock, "models", name, model.source, model.parameters, _source("models", model))
+        found[3]["uses"] = list(_uses(suite, name))
+        yield found
     for name, task in suite.tasks.items():
         spec = {**task_spec(suite, task, ""), **also_spec(task, {})}
         _, location = split(task.data.parameters)
@@ -113,6 +115,16 @@ def orders(suite: Suite, lock: Json) -> Iterator[tuple[str, str, bool, Json]]:
             continue
         own = {"kind": regime.kind, "parameters": regime.parameters.model_dump(mode="json")}
         yield _order(lock, "regimes", name, regime.kind, regime.parameters, own)
+
+
+def _uses(suite: Suite, model: str) -> Iterator[Json]:
+    """What a model is used for: `bench.modeling.whole` says how."""
+    for name, task in suite.tasks.items():
+        kind = plugins.load("tasks", task.kind)
+        ways = {"way" in type(suite.regimes[regime].parameters).model_fields for regime in task.regimes}
+        if model in task.models:
+            asked = True in ways or name in suite.forgetting
+            yield {"gives": kind.GIVES, "modality": kind.MODALITY, "asked": asked, "trained": False in ways}
 
 
 def verify(suite: Suite, lock: Json) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_serializer, model_validator
 
 
 class Strict(BaseModel):
@@ -134,6 +134,14 @@ class ModelParameters(Strict):
     dtype: Literal["float32", "bfloat16", "float16"] = Field(
         default="float32", description="of the frozen weights in memory"
     )
+    allow_missing: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        default=(), description="weights that the files may lack and that are random then: names, * for any part"
+    )
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        """Nothing allowed is not said: ids of trials are those of before anything could be."""
+        return {name: value for name, value in handler(self).items() if value or name != "allow_missing"}
 
 
 class TaskParameters(Strict):

@@ -17,7 +17,7 @@ from torch.nn.functional import cross_entropy
 from bench.errors import NotApplicable
 from bench.modeling.dialogue import Turn
 from bench.modeling.encoded import Tokens, send
-from bench.modeling.loading import building, set_dropout
+from bench.modeling.loading import building, from_files, require, set_dropout
 from bench.modeling.text import tokenise
 from bench.private_api import leave_masks_unread
 from bench.suite.parameters import Budget, Training
@@ -117,7 +117,8 @@ def _model(job: Job, settings: Settings) -> tuple[Any, list[str]]:
         "masked-lm": (transformers.AutoModelForMaskedLM, transformers.MODEL_FOR_MASKED_LM_MAPPING),
         "causal-lm": (transformers.AutoModelForCausalLM, transformers.MODEL_FOR_CAUSAL_LM_MAPPING),
     }[settings.objective]
-    trust = job.trial.model["parameters"].get("trust_remote_code", False)
+    parameters = job.trial.model["parameters"]
+    trust = parameters.get("trust_remote_code", False)
     options = {"local_files_only": True, "trust_remote_code": trust}
     leave_masks_unread()
     torch.manual_seed(stream(SEED, "initialisation"))
@@ -130,12 +131,11 @@ def _model(job: Job, settings: Settings) -> tuple[Any, list[str]]:
         if job.training.dropout is not None:
             set_dropout(config, job.training.dropout)
         config.use_cache = False
-        model, info = auto.from_pretrained(
-            job.folder, config=config, dtype=torch.float32, weights_only=True, output_loading_info=True, **options
-        )
+    model, gaps = from_files(auto, job.folder, config=config, dtype="float32", trust_remote_code=trust)
+    require(job.folder, model, gaps, model.base_model, parameters.get("allow_missing", ()))
     if job.start is not None:
         start.place(model, start.read(job.start))
-    lacking = sorted(info["missing_keys"])
+    lacking = sorted(gaps)
     return model, [f"continued pretraining began with a random head ({lacking[0]})"] if lacking else []
 
 

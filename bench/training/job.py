@@ -93,7 +93,9 @@ class Job:
     targets, opened when first asked for; shots: (input, answer in words), examples to stand in a prompt. start: a
     folder of the cache with the weights (`bench.training.start`) that models start from instead of the pretrained ones;
     apart: what it has used of other trials' work too, by stage. prepared: None, but while the time of one answer is
-    taken (`one_answer`). guard: runs what the trial could do without.
+    taken (`one_answer`). guard: runs what the trial could do without. intact:
+    raises ModelError where the model's files are no more what was locked; called after they are read, and before what
+    was made of them is kept.
     """
 
     trial: Trial
@@ -125,6 +127,7 @@ class Job:
     decoding: Json = field(default_factory=dict)
     shots: list[tuple[Any, str]] = field(default_factory=list)
     prepared: dict[Any, Any] | None = None
+    intact: Callable[[], None] = lambda: None
     _encoded: dict[str, Any] = field(default_factory=dict)
     _feature_seconds: dict[str, float] = field(default_factory=dict)
 
@@ -160,6 +163,7 @@ class Job:
             def encode(target: Path) -> None:
                 found = replace(self.examples(split), shots=self.shots)
                 self.task.encode(self.folder, found, self.parameters, target)
+                self.intact()
 
             with self.stages.stage("tokenise"), self.working("tokenise"):
                 folder = cached("encoded", self._key(split), encode)
@@ -184,19 +188,28 @@ class Job:
     def _model(self, pretrained: bool, frozen: bool) -> nn.Module:
         self.tick("load", 0, None)
         model: Any = self.objective.build(self, pretrained, frozen)
+        self.intact()
         if pretrained and self.start is not None:
             start.place(model.backbone, start.read(self.start))
         built: nn.Module = model.to(self.device)
         return built
 
     def loading(self, frozen: bool) -> Json:
-        """How objectives have models built: the seed of random weights, dropout, dtype, whether their code may run."""
+        """How objectives have models built: the seed of random weights, dropout, dtype, and what is allowed."""
         parameters = self.trial.model["parameters"]
         return {
             "seed": stream(self.trial.seed, "initialisation"),
             "dropout": self.trial.training.get("dropout"),
             "dtype": parameters["dtype"] if frozen else "float32",
+            **self._options(),
+        }
+
+    def _options(self) -> Json:
+        """Whether the model's own code may run, and which of its weights may be random."""
+        parameters = self.trial.model["parameters"]
+        return {
             "trust_remote_code": parameters.get("trust_remote_code", False),
+            "allow_missing": parameters.get("allow_missing", ()),
         }
 
     def train(self, model: nn.Module) -> None:
@@ -252,11 +265,10 @@ class Job:
     def whole_model(self, way: str) -> Loaded:
         """The model with its own head, as a way of zero-shot takes it."""
         with self.stages.stage("load"):
-            model = self.trial.model["parameters"]
+            dtype = getattr(torch, self.trial.model["parameters"]["dtype"])
             plugin = plugins.load("zeroshot", way)
-            loaded: Loaded = plugin.load(
-                self.folder, self.device, getattr(torch, model["dtype"]), model.get("trust_remote_code", False)
-            )
+            loaded: Loaded = plugin.load(self.folder, self.device, dtype, **self._options())
+            self.intact()
             return loaded
 
     def unlearnt(self, answer: Callable[[Loaded, list[Any], Settings], Any]) -> Adapted:
@@ -328,6 +340,7 @@ class Job:
             found = self.batched(
                 lambda rows: model.features(encoded.batch(rows, self.device)), np.asarray(encoded.lengths), "features"
             )
+            self.intact()
             np.save(target / "features.npy", found)
             facts = {
                 "seconds": time.perf_counter() - begun,
@@ -358,7 +371,13 @@ class Job:
         that uses the folder, and not the time that this one took or waited for it; its memory is no trial's.
         """
         begun = time.perf_counter()
-        folder = cached(kind, key, lambda target: _write(target, compute(target)))
+
+        def fill(target: Path) -> None:
+            facts = compute(target)
+            self.intact()
+            (target / "facts.json").write_text(json.dumps(facts))
+
+        folder = cached(kind, key, fill)
         release(self.device)
         self.memory.reset()
         facts = json.loads((folder / "facts.json").read_text())
@@ -378,7 +397,3 @@ class Job:
         """Everything that determines how this model takes this split."""
         key = {"model": self.trial.model, "task": self.trial.task, "split": split, "limits": self.trial.limits}
         return key | ({"shots": self.shots} if self.shots else {})
-
-
-def _write(folder: Path, facts: Json) -> None:
-    (folder / "facts.json").write_text(json.dumps(facts))

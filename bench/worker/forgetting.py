@@ -42,7 +42,9 @@ def measure(job: Job, backbone: nn.Module, locations: Json) -> Json:
         key = {"model": job.trial.model, **named, "limits": job.trial.limits, "environment": job.environment}
 
         def before(target: Path, named: Json = named, asked: material.Material = asked) -> None:
-            (target / "scores.json").write_text(json.dumps(_scores(job, named, asked, None)))
+            scores = _scores(job, named, asked, None)
+            job.intact()
+            (target / "scores.json").write_text(json.dumps(scores))
 
         untouched = json.loads((cached("zero-shot", key, before) / "scores.json").read_text())
         found[name] = {metric: {"before": untouched[metric], "after": after[metric]} for metric in after}

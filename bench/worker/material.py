@@ -167,6 +167,11 @@ def _fill(task: Json, location: Json, also: Json, place: str, target: Path) -> N
     kind, parameters = task_of(task)
     words = parameters.words() if hasattr(parameters, "words") else []
     told = summary.describe(kind, words, examples, rows, keys, dropped)
+    deep = sum(
+        len(getattr(found.inputs, "deep", set()) & set(rows[split].tolist())) for split, found in examples.items()
+    )
+    if deep:
+        told["remarks"].append(f"{deep} images of 16 bits a pixel were scaled to 8, by 65,535 to 255")
     (target / "facts.json").write_text(json.dumps({"splits": list(rows), "dropped": dropped, "summary": told}))
 
 

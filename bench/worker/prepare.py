@@ -6,14 +6,17 @@ that is wrong with a model or a data set shows here, before anything is trained.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bench import plugins
-from bench.errors import DataError
+from bench.errors import DataError, ModelError
+from bench.modeling import whole
 from bench.modeling.facts import Facts
 from bench.modeling.problems import RowsError
+from bench.store.cache import cached
 from bench.suite.trial import Json
 from bench.worker import further, material
 
@@ -32,9 +35,28 @@ def _model(order: Json) -> Json:
     plugin = plugins.load("models", order["source"])
     parameters = plugin.Parameters.model_validate(order["parameters"])
     entry: Json = order["locked"] or plugin.lock(parameters)
-    Facts.from_files(entry["files"])
-    plugin.fetch(parameters, entry["fingerprint"])
+    facts = Facts.from_files(entry["files"])
+    folder = plugin.fetch(parameters, entry["fingerprint"])
+    if getattr(plugin, "LOCAL", True):
+        _check(order, parameters, entry["fingerprint"], facts, folder)
     return entry
+
+
+def _check(order: Json, parameters: Any, fingerprint: str, facts: Facts, folder: Path) -> None:
+    """Read all weights once for these uses. Raises ModelError."""
+    import transformers
+
+    uses, pooling = order["uses"], parameters.pooling or facts.default_pooling()
+    options = {
+        "trust_remote_code": getattr(parameters, "trust_remote_code", False),
+        "allow_missing": parameters.allow_missing,
+    }
+    versions = [whole.VERSION, transformers.__version__]
+    key = {"fingerprint": fingerprint, "uses": uses, "pooling": pooling, "versions": versions, **options}
+    try:
+        cached("whole", key, lambda _: whole.check(folder, facts, uses, pooling, options))
+    except ModelError as error:
+        raise ModelError(f"model {order['name']}: {error}") from error
 
 
 def _task(order: Json) -> Json:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bench import plugins
-from bench.errors import Diverged, NotApplicable
+from bench.errors import Diverged, ModelError, NotApplicable
 from bench.modeling.facts import Facts
 from bench.probes import clock
 from bench.probes import flops as flop_probe
@@ -96,6 +97,7 @@ def _attempt(
             job = _job(trial, order, device, stages, memory, halved, tick, record, guard)
         try:
             _measure(job, order, record, build)
+            job.intact()  # weights may be read, page by page, as late as they are needed
         finally:
             shared = job.shared_seconds
             if job.apart:
@@ -151,7 +153,17 @@ def _job(
         micro_batch=micro_batch, evaluation_batch=evaluation_batch,
         checkpoint=None if every is None else Checkpoint(place, key, every, stages, memory, notes, _home(order)),
         tick=tick, guard=guard or Guard(), notes=notes,
+        intact=partial(_intact, source, origin, trial.model["fingerprint"]),
     )  # fmt: skip
+
+
+def _intact(source: Any, parameters: Any, locked: str) -> None:
+    """Raise ModelError where a model's files are no more those that were locked."""
+    if hasattr(source, "fingerprint") and source.fingerprint(parameters) != locked:
+        raise ModelError(
+            f"{parameters.folder}: the model's files have changed since they were locked; put them back and run again, "
+            "or accept them with `bench lock SUITE --update`"
+        )
 
 
 def _measure(job: Job, order: Json, record: Json, build: Callable[[Trial], Job]) -> None:

@@ -24,11 +24,11 @@ def applies(facts: Facts, modality: str, labels: Sequence[str], label_map: Mappi
     return None if own and modality == "text" else "it has no multiple-choice head"
 
 
-def load(folder: Path, device: torch.device, dtype: torch.dtype, trust_remote_code: bool = False) -> Loaded:
+def load(folder: Path, device: torch.device, dtype: torch.dtype, **options: Any) -> Loaded:
     """The model with its multiple-choice head."""
     from bench.modeling import answering
 
-    return answering.load("AutoModelForMultipleChoice", folder, device, dtype, trust_remote_code=trust_remote_code)
+    return answering.load("AutoModelForMultipleChoice", folder, device, dtype, **options)
 
 
 def adapt(job: Job) -> Adapted:

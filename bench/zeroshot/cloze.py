@@ -35,11 +35,11 @@ def applies(
     return "a sentence encoder is compared by similarity" if facts.sentence_encoder else None
 
 
-def load(folder: Path, device: torch.device, dtype: torch.dtype, trust_remote_code: bool = False) -> Loaded:
+def load(folder: Path, device: torch.device, dtype: torch.dtype, **options: Any) -> Loaded:
     """The model with its language-modelling head."""
     from bench.modeling import answering
 
-    loaded = answering.load("AutoModelForMaskedLM", folder, device, dtype, trust_remote_code=trust_remote_code)
+    loaded = answering.load("AutoModelForMaskedLM", folder, device, dtype, **options)
     if loaded.tokenizer.mask_token is None:
         raise NotApplicable("the model's tokenizer has no mask token")
     return loaded

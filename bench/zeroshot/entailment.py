@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from bench.modeling.facts import Facts
 
@@ -31,13 +31,11 @@ def applies(
     return None
 
 
-def load(folder: Path, device: torch.device, dtype: torch.dtype, trust_remote_code: bool = False) -> Loaded:
+def load(folder: Path, device: torch.device, dtype: torch.dtype, **options: Any) -> Loaded:
     """The model with its classification head."""
     from bench.modeling import answering
 
-    return answering.load(
-        "AutoModelForSequenceClassification", folder, device, dtype, trust_remote_code=trust_remote_code
-    )
+    return answering.load("AutoModelForSequenceClassification", folder, device, dtype, **options)
 
 
 def log_probabilities(

@@ -30,11 +30,11 @@ def applies(
     return None if modality == "image" and facts.head == "image-text" else "it is no image-text model over images"
 
 
-def load(folder: Path, device: torch.device, dtype: torch.dtype, trust_remote_code: bool = False) -> Loaded:
+def load(folder: Path, device: torch.device, dtype: torch.dtype, **options: Any) -> Loaded:
     """Both towers."""
     from bench.modeling import answering
 
-    return answering.load("AutoModel", folder, device, dtype, image=True, trust_remote_code=trust_remote_code)
+    return answering.load("AutoModel", folder, device, dtype, image=True, **options)
 
 
 def log_probabilities(

@@ -35,11 +35,11 @@ def applies(
     return "a sentence encoder is compared by similarity" if facts.sentence_encoder else None
 
 
-def load(folder: Path, device: torch.device, dtype: torch.dtype, trust_remote_code: bool = False) -> Loaded:
+def load(folder: Path, device: torch.device, dtype: torch.dtype, **options: Any) -> Loaded:
     """The model with its language-modelling head."""
     from bench.modeling import answering
 
-    return answering.load("AutoModelForCausalLM", folder, device, dtype, trust_remote_code=trust_remote_code)
+    return answering.load("AutoModelForCausalLM", folder, device, dtype, **options)
 
 
 def log_probabilities(

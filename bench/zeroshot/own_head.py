@@ -38,14 +38,14 @@ def applies(
     return None
 
 
-def load(folder: Path, device: torch.device, dtype: torch.dtype, trust_remote_code: bool = False) -> Loaded:
+def load(folder: Path, device: torch.device, dtype: torch.dtype, **options: Any) -> Loaded:
     """The model with its classification head."""
     from bench.modeling import answering
 
     config = json.loads((folder / "config.json").read_text())
     image = any("ForImageClassification" in name for name in config["architectures"])
     auto = "AutoModelForImageClassification" if image else "AutoModelForSequenceClassification"
-    return answering.load(auto, folder, device, dtype, text=not image, image=image, trust_remote_code=trust_remote_code)
+    return answering.load(auto, folder, device, dtype, text=not image, image=image, **options)
 
 
 def log_probabilities(

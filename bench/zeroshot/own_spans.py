@@ -25,11 +25,11 @@ def applies(facts: Facts, modality: str, labels: Sequence[str], label_map: Mappi
     return None
 
 
-def load(folder: Path, device: torch.device, dtype: torch.dtype, trust_remote_code: bool = False) -> Loaded:
-    """The model with its question-answering head. Raises NotApplicable where the head's weights are missing."""
+def load(folder: Path, device: torch.device, dtype: torch.dtype, **options: Any) -> Loaded:
+    """The model with its question-answering head. Raises ModelError where the head's weights are missing."""
     from bench.modeling import answering
 
-    return answering.load("AutoModelForQuestionAnswering", folder, device, dtype, trust_remote_code=trust_remote_code)
+    return answering.load("AutoModelForQuestionAnswering", folder, device, dtype, **options)
 
 
 def adapt(job: Job) -> Adapted:

@@ -37,11 +37,11 @@ def applies(facts: Facts, modality: str, labels: Sequence[str], label_map: Mappi
     return None
 
 
-def load(folder: Path, device: torch.device, dtype: torch.dtype, trust_remote_code: bool = False) -> Loaded:
-    """The model with its token-classification head. Raises NotApplicable where the head's weights are missing."""
+def load(folder: Path, device: torch.device, dtype: torch.dtype, **options: Any) -> Loaded:
+    """The model with its token-classification head. Raises ModelError where the head's weights are missing."""
     from bench.modeling import answering
 
-    return answering.load("AutoModelForTokenClassification", folder, device, dtype, trust_remote_code=trust_remote_code)
+    return answering.load("AutoModelForTokenClassification", folder, device, dtype, **options)
 
 
 def adapt(job: Job) -> Adapted:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from bench.errors import NotApplicable
 from bench.modeling.facts import Facts, sentence_pooling
@@ -36,11 +36,12 @@ def applies(
     return f"its sentence-transformers module {other[0]} is not supported" if other else None
 
 
-def load(folder: Path, device: torch.device, dtype: torch.dtype, trust_remote_code: bool = False) -> Loaded:
+def load(folder: Path, device: torch.device, dtype: torch.dtype, **options: Any) -> Loaded:
     """The bare encoder."""
     from bench.modeling import answering
 
-    return answering.load("AutoModel", folder, device, dtype, unused=("pooler",), trust_remote_code=trust_remote_code)
+    options["allow_missing"] = ("pooler.*", *options.get("allow_missing", ()))
+    return answering.load("AutoModel", folder, device, dtype, **options)
 
 
 def log_probabilities(

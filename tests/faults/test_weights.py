@@ -1,0 +1,232 @@
+"""Models whose files are not what they are taken for: refused when a suite is locked, and again in a trial."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import transformers
+from rows import Row
+from safetensors.torch import load_file, save_file
+from tiny_models import ending_bpe, tiny_bert, tiny_causal, tiny_image, tiny_seq2seq
+from tiny_tasks import adapt, text_task, trial, write_images, write_texts
+
+from bench import api
+from bench.errors import ModelError
+from bench.runner import lock
+from bench.suite.trial import Json
+from bench.worker.prepare import prepare
+
+TEXT = "kind: text-classification, data: {files: a.csv}, splits: {test: 0.5}"
+KINDS = {
+    "text": TEXT,
+    "image": "kind: image-classification, data: {folder: images}",
+    "write": "kind: text-generation, data: {files: a.csv}, splits: {test: 0.5}, columns: {prompt: text, answer: label}",
+    "read": "kind: language-modeling, data: {files: a.csv}, splits: {test: 0.5}",
+}
+
+
+def locked(folder: Path, kind: str = "text", regimes: str = "{full: }", more: str = "") -> Json:
+    """What locking a suite makes of the model in `folder/m`."""
+    write_texts(folder / "a.csv", 8, 0)
+    model = f"{{folder: m{more}}}"
+    suite = f"models: {{m: {model}}}\ntasks: {{t: {{{KINDS[kind]}}}}}\nregimes: {regimes}\n"
+    (folder / "s.yaml").write_text(f"name: s\nsizes: [all]\n{suite}")
+    loaded = api.load_suite(folder / "s.yaml")
+    orders = lock.orders(loaded, lock.read(folder))
+    return prepare(next(order for section, _, _, order in orders if section == "models"))
+
+
+def weights(model: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """Rewrite the model's weights."""
+    save_file(change(load_file(model / "model.safetensors")), model / "model.safetensors", {"format": "pt"})
+
+
+def configured(model: Path, **changes: Any) -> None:
+    """Change the model's config.json."""
+    path = model / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def one_line(error: pytest.ExceptionInfo[ModelError]) -> str:
+    said = str(error.value)
+    assert "\n" not in said
+    assert len(said) < 800
+    return said
+
+
+@pytest.mark.fault(Row.WEIGHTS)
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda w: {f"model.{k}": v for k, v in w.items()}, "embeddings.word_embeddings.weight, embeddings.position"),
+        (lambda w: {k: v for k, v in w.items() if "layer.1" not in k}, "encoder.layer.1.attention.self.query.weight, "),
+        (
+            lambda w: {k: v for k, v in w.items() if "layer.1.output.dense.bias" not in k},
+            "of encoder.layer.1.output.dense.bias, so",
+        ),
+    ],
+)
+def test_weights_that_are_not_there(
+    tmp_path: Path, change: Callable[[dict[str, Any]], dict[str, Any]], named: str
+) -> None:
+    tiny_bert("BertModel", tmp_path / "m")
+    weights(tmp_path / "m", change)
+    with pytest.raises(ModelError, match=r"^model m: .*lack the weights of .*allow_missing") as error:
+        locked(tmp_path)
+    assert named in one_line(error)
+    for regime in ("full", "linear-probe"):
+        with pytest.raises(ModelError, match="lack the weights of"):
+            adapt(trial(tmp_path / "m", text_task(tmp_path), regime), tmp_path)
+
+
+@pytest.mark.fault(Row.WEIGHTS)
+def test_a_config_that_asks_for_more(tmp_path: Path) -> None:
+    tiny_bert("BertForMaskedLM", tmp_path / "m")
+    configured(tmp_path / "m", num_hidden_layers=4)
+    with pytest.raises(ModelError, match=r"encoder\.layer\.2\.attention.* and 29 more"):
+        locked(tmp_path)
+    configured(tmp_path / "m", num_hidden_layers=2, intermediate_size=48)
+    with pytest.raises(ModelError, match=r"intermediate\.dense\.weight \(\[32, 16\] in the files, \[48, 16\] by conf"):
+        locked(tmp_path)
+
+
+@pytest.mark.fault(Row.WEIGHTS)
+def test_half_of_the_shards(tmp_path: Path) -> None:
+    model, _ = tiny_bert("BertModel", tmp_path / "m")
+    (tmp_path / "m/model.safetensors").unlink()
+    model.save_pretrained(tmp_path / "m", max_shard_size="12kB")
+    first, second, *_ = sorted((tmp_path / "m").glob("*.safetensors"))
+    assert locked(tmp_path)
+    second.unlink()
+    with pytest.raises(ModelError, match=second.name):
+        locked(tmp_path)
+    index = tmp_path / "m/model.safetensors.index.json"
+    found = json.loads(index.read_text())
+    found["weight_map"] = {name: file for name, file in found["weight_map"].items() if file == first.name}
+    index.write_text(json.dumps(found))
+    with pytest.raises(ModelError, match="lack the weights of"):
+        locked(tmp_path)
+
+
+@pytest.mark.fault(Row.WEIGHTS)
+@pytest.mark.parametrize(
+    ("build", "kind", "regimes", "part"),
+    [
+        (lambda to: tiny_causal("llama", to), "write", "{zero-shot: }", "lm_head"),
+        (lambda to: tiny_causal("llama", to), "read", "{full: }", "lm_head"),
+        (lambda to: tiny_causal("llama", to), "text", "{few-shot: {way: likelihood}}", "lm_head"),
+        (lambda to: tiny_bert("BertForMaskedLM", to), "text", "{zero-shot: }", "cls"),
+        (lambda to: tiny_bert("BertForSequenceClassification", to), "text", "{zero-shot: }", "classifier"),
+    ],
+)
+def test_heads_that_are_asked(tmp_path: Path, build: Callable[[Path], Any], kind: str, regimes: str, part: str) -> None:
+    build(tmp_path / "m")
+    assert locked(tmp_path, kind, regimes)
+    weights(tmp_path / "m", lambda w: {k: v for k, v in w.items() if not k.startswith(part)})
+    with pytest.raises(ModelError, match=rf"lack the weights of {part}\."):
+        locked(tmp_path, kind, regimes)
+    assert locked(tmp_path, kind, regimes, f", allow_missing: ['{part}*']")["fingerprint"]
+    if kind == "text":
+        assert locked(tmp_path, kind, "{full: }")  # a head of its own is trained
+
+
+def test_what_files_may_leave_out(tmp_path: Path) -> None:
+    for name in ("t5", "bart", "marian", "mbart"):
+        shutil.rmtree(tmp_path / "m", ignore_errors=True)
+        tiny_seq2seq(name, tmp_path / "m")
+        assert locked(tmp_path, "write")
+        assert locked(tmp_path, "text")  # its encoder alone
+    shutil.rmtree(tmp_path / "m")
+    model, _ = tiny_seq2seq("t5", tmp_path / "other")
+    ending_bpe(tmp_path / "m")
+    encoder = transformers.T5EncoderModel(model.config)
+    encoder.save_pretrained(tmp_path / "m")
+    configured(tmp_path / "m", is_encoder_decoder=True)  # as sentence-t5 has it
+    assert locked(tmp_path, "text")
+    write_images(tmp_path / "images", 4)
+    for name in ("vit", "resnet"):
+        shutil.rmtree(tmp_path / "m")
+        tiny_image(name, tmp_path / "m")
+        assert locked(tmp_path, "image")
+
+
+def test_a_pooler_counts_where_it_is_used(tmp_path: Path) -> None:
+    tiny_bert("BertForMaskedLM", tmp_path / "m")
+    assert locked(tmp_path)
+    with pytest.raises(ModelError, match=r"lack the weights of pooler\.dense"):
+        locked(tmp_path, more=", pooling: pooler")
+    assert locked(tmp_path, more=", pooling: pooler, allow_missing: [pooler.dense.*]")
+
+
+def test_what_is_allowed_is_part_of_a_trial_only_where_something_is() -> None:
+    from bench.models.folder import Parameters
+
+    plain, allowed = (Parameters(folder=Path("m"), allow_missing=names) for names in ((), ("head.*",)))
+    assert lock.split(plain)[0] == {"pooling": None, "dtype": "float32"}
+    assert lock.split(allowed)[0]["allow_missing"] == ["head.*"]
+
+
+class Payload:
+    def __reduce__(self) -> Any:
+        return print, ("code ran",)
+
+
+def truncated(model: Path) -> None:
+    path = model / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def pickled(model: Path) -> None:
+    (model / "model.safetensors").unlink()
+    torch.save({"a": Payload()}, model / "pytorch_model.bin", pickle_module=pickle)
+
+
+def small(model: Path) -> None:
+    weights(
+        model, lambda w: w | {"embeddings.word_embeddings.weight": w["embeddings.word_embeddings.weight"][:50].clone()}
+    )
+    configured(model, vocab_size=50)
+
+
+def deep(model: Path) -> None:
+    (model / "config.json").write_text('{"a":' * 20000 + "1" + "}" * 20000)
+
+
+def no_tokenizer(model: Path) -> None:
+    for path in model.glob("tokenizer*"):
+        path.unlink()
+
+
+@pytest.mark.fault(Row.LOCKED_MODEL)
+@pytest.mark.parametrize(
+    ("breaks", "said"),
+    [
+        (truncated, "transformers cannot build this model: SafetensorError"),
+        (pickled, "its pickled weights hold more than tensors"),
+        (
+            small,
+            r"its tokenizer has a token '.*' of number 50, and the model has embeddings for 50; \d+ tokens have none",
+        ),
+        (lambda m: configured(m, model_type="brt"), "brt"),
+        (lambda m: configured(m, hidden_size="wide"), "hidden_size"),
+        (lambda m: configured(m, num_attention_heads=0), "transformers cannot build this model"),
+        (deep, "config.json"),
+        (no_tokenizer, "its tokenizer knows no word"),
+    ],
+)
+def test_broken_models_are_refused_when_they_are_locked(
+    tmp_path: Path, breaks: Callable[[Path], None], said: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    tiny_bert("BertModel", tmp_path / "m")
+    breaks(tmp_path / "m")
+    with pytest.raises(ModelError, match=said) as error:
+        locked(tmp_path)
+    one_line(error)
+    assert "code ran" not in capfd.readouterr().out
