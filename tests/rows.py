@@ -47,3 +47,5 @@ class Row(StrEnum):
     BUDGET = "a budget that is over at once"
     WEIGHTS = "weights that are not in a model's files"
     LOCKED_MODEL = "a model with broken weights, config or tokenizer"
+    MODEL_CHANGED = "a model's folder rewritten while a sweep runs"
+    DEEP_IMAGE = "images of 16 or 32 bits a pixel"

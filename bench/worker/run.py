@@ -97,7 +97,6 @@ def _attempt(
             job = _job(trial, order, device, stages, memory, halved, tick, record, guard)
         try:
             _measure(job, order, record, build)
-            job.intact()  # weights may be read, page by page, as late as they are needed
         finally:
             shared = job.shared_seconds
             if job.apart:
@@ -209,6 +208,7 @@ def _measure(job: Job, order: Json, record: Json, build: Callable[[Trial], Job])
         scores |= evaluation.baselines(job, metrics, part)
         if also := {name: job.parts[split] for name, split in further.splits(trial.task)}:
             scores["also_test_baselines"] = {n: evaluation.baselines(job, metrics, other) for n, other in also.items()}
+    job.intact()  # weights may be read, page by page, as late as they are needed
     with job.stages.stage("save"):
         if (home := _home(order)) is not None:
             home.check()

@@ -9,18 +9,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import PIL.Image
 import pytest
 import torch
 import transformers
 from rows import Row
 from safetensors.torch import load_file, save_file
 from tiny_models import ending_bpe, tiny_bert, tiny_causal, tiny_image, tiny_seq2seq
-from tiny_tasks import adapt, text_task, trial, write_images, write_texts
+from tiny_tasks import adapt, image_task, order, text_task, trial, write_images, write_texts
 
-from bench import api
-from bench.errors import ModelError
+from bench import api, checksums
+from bench.data import folder as data_folder
+from bench.errors import DataError, ModelError
+from bench.modeling.pictures import Pictures
 from bench.runner import lock
+from bench.store.cache import root
 from bench.suite.trial import Json
+from bench.worker import run
 from bench.worker.prepare import prepare
 
 TEXT = "kind: text-classification, data: {files: a.csv}, splits: {test: 0.5}"
@@ -230,3 +236,83 @@ def test_broken_models_are_refused_when_they_are_locked(
         locked(tmp_path)
     one_line(error)
     assert "code ran" not in capfd.readouterr().out
+
+
+@pytest.mark.fault(Row.MODEL_CHANGED)
+@pytest.mark.parametrize(("regime", "stage"), [("full", "load"), ("full", "train"), ("linear-probe", "features")])
+def test_a_model_rewritten_in_mid_run(tmp_path: Path, regime: str, stage: str) -> None:
+    tiny_bert("BertModel", tmp_path / "m")
+    shutil.copytree(tmp_path / "m", tmp_path / "kept")
+    asked = trial(tmp_path / "m", text_task(tmp_path), regime)
+
+    def rewrite(now: str, done: int, total: int | None) -> None:
+        if now == stage:
+            weights(tmp_path / "m", lambda w: {k: v * 2 for k, v in w.items()})
+
+    def score(tick: Any) -> Json:
+        record: Json = {}
+        attempt = f"a-{len(list(tmp_path.glob('results/artifacts/*/*'))):05}"
+        run.run(order(asked, tmp_path / "results", attempt), torch.device("cpu"), 1, tick, record)
+        return record["scores"]
+
+    with pytest.raises(ModelError, match=r"files have changed since they were locked; put them back and run again"):
+        score(rewrite)
+    with pytest.raises(ModelError, match="changed"):
+        score(lambda *_: None)
+    shutil.rmtree(tmp_path / "m")
+    shutil.copytree(tmp_path / "kept", tmp_path / "m")
+    again = score(lambda *_: None)
+    shutil.rmtree(root())
+    assert score(lambda *_: None) == again  # nothing of the other weights was kept
+
+
+def test_what_has_not_changed_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, read = tmp_path / "a", []
+    real = checksums._sha256
+    monkeypatch.setattr(checksums, "_sha256", lambda path: read.append(path) or real(path))
+    file.write_text("one")
+    first = [checksums.hashed(file) for _ in range(2)]
+    assert len(read) == 2  # only just written
+    monkeypatch.setattr(checksums, "SETTLED", -1e9)
+    assert [checksums.hashed(file) for _ in range(2)] == first
+    assert len(read) == 3
+    file.write_text("two")
+    assert checksums.hashed(file) != first[0]
+
+
+def deep_images(folder: Path, dtype: str) -> Path:
+    """Two classes, told apart by values of which all are above 255."""
+    random = np.random.default_rng(0)
+    for split in ("train", "test"):
+        for name, low in (("dark", 1000), ("light", 30000)):
+            (folder / split / name).mkdir(parents=True)
+            for number in range(12):
+                pixels = random.integers(low, low + 20000, (16, 16)).astype(dtype)
+                PIL.Image.fromarray(pixels).save(
+                    folder / split / name / f"{number}.{'png' if dtype == 'uint16' else 'tiff'}"
+                )
+    return folder
+
+
+@pytest.mark.fault(Row.DEEP_IMAGE)
+def test_images_of_sixteen_bits_are_scaled(tmp_path: Path) -> None:
+    tiny_image("vit", tmp_path / "m")
+    task = image_task(tmp_path / "plain")[0]
+    location = {"folder": str(deep_images(tmp_path / "images", "uint16"))}
+    task["data"]["fingerprint"] = data_folder.lock(data_folder.Parameters(folder=tmp_path / "images"))["fingerprint"]
+    asked = trial(tmp_path / "m", (task, location), "linear-probe", size=16)
+    record: Json = {}
+    run.run(order(asked, tmp_path / "results"), torch.device("cpu"), 1, lambda *_: None, record)
+    assert record["scores"]["test"]["accuracy"] == 1.0
+    assert record["facts"]["notes"] == ["48 images of 16 bits a pixel were scaled to 8, by 65,535 to 255"]
+
+
+@pytest.mark.fault(Row.DEEP_IMAGE)
+@pytest.mark.parametrize("dtype", ["int32", "float32"])
+def test_images_of_thirty_two_bits_are_refused(tmp_path: Path, dtype: str) -> None:
+    splits = data_folder.fetch(
+        found := data_folder.Parameters(folder=deep_images(tmp_path / "images", dtype)), data_folder.fingerprint(found)
+    )
+    pictures = Pictures(splits["train"], "image", "task t, split train")
+    with pytest.raises(DataError, match=r"^task t, split train, row 3: .* mode [IF], and nobody knows"):
+        pictures[3]
