@@ -395,5 +395,7 @@ class Job:
 
     def _key(self, split: str) -> Json:
         """Everything that determines how this model takes this split."""
-        key = {"model": self.trial.model, "task": self.trial.task, "split": split, "limits": self.trial.limits}
+        key: Json = {"model": self.trial.model, "task": self.trial.task, "split": split, "limits": self.trial.limits}
+        if self.task.MODALITY == "image":
+            key["depth"] = 8  # until images of 16 bits were scaled, they were kept cut to white
         return key | ({"shots": self.shots} if self.shots else {})
