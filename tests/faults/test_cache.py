@@ -18,6 +18,7 @@ from tiny_tasks import text_task, trial
 
 from bench.errors import StoreError
 from bench.store import cache, disk
+from bench.worker import job, run
 
 KEY = {"of": "this"}
 
@@ -154,6 +155,21 @@ def test_a_cache_emptied_while_it_is_filled_is_filled_again() -> None:
         cache.cached("features", {"of": "that"}, lambda to: Path("absent.csv").read_bytes() and None)
 
 
+@pytest.mark.fault(Row.CACHE_GONE)
+def test_a_trial_that_misses_the_cache_is_killed_and_not_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def body(*_: object) -> None:
+        folder = cache.cached("features", KEY, fill)
+        shutil.rmtree(cache.root())
+        np.load(folder / "rows.npy")
+
+    monkeypatch.setattr(run, "run", body)
+    monkeypatch.setattr(cache, "_sound", {})
+    found = job._trial({"device": "cpu", "threads": 1, "submitted": 0.0}, lambda *_: None)
+    assert found["status"] == "killed"
+    assert found["cause"].startswith("the cache was deleted meanwhile: FileNotFoundError: ")
+    assert "stop" not in found
+
+
 def entries() -> Iterator[Path]:
     """Every file of every entry."""
     for sums in sorted(cache.root().rglob(cache.SUMS)):
@@ -168,20 +184,20 @@ def test_no_score_differs_after_any_file_in_the_cache_was_damaged(
     tiny_bert("BertModel", tmp_path / "bert")
     one = trial(tmp_path / "bert", text_task(tmp_path), regime)
 
-    def run(name: str) -> dict[str, object]:
+    def scored(name: str) -> dict[str, object]:
         monkeypatch.setattr(cache, "_sound", {})
         return outcome(attempt(one, tmp_path / name), tmp_path / name)
 
-    undisturbed, files = run("undisturbed"), len(list(entries()))
+    undisturbed, files = scored("undisturbed"), len(list(entries()))
     assert {"data", "splits", "encoded", "tf-idf"} <= {p.name for p in cache.root().iterdir()}
     for damage in (flipped, truncated, Path.unlink):
         for path in list(entries()):
             if path.stat().st_size:
                 damage(path)
-        assert run(damage.__name__) == undisturbed
+        assert scored(damage.__name__) == undisturbed
         assert len(list(entries())) == files
     shutil.rmtree(cache.root())
-    assert run("emptied") == undisturbed
+    assert scored("emptied") == undisturbed
 
 
 def test_a_process_of_its_own_compares_the_checksums() -> None:
