@@ -155,6 +155,20 @@ def test_every_kind_of_task_has_a_summary(tmp_path: Path, kind: str, row: Any, m
     assert summary["lengths"]["longest"] > 0
 
 
+def test_empty_rows_of_a_text_are_no_repeats(tmp_path: Path) -> None:
+    train = jsonl([{"text": text} for text in ("a", "", "", " ", "a", "b")])
+    files = {"train.jsonl": train, "test.jsonl": jsonl([{"text": "new"}])}
+    summary = prepared(tmp_path, files, kind="language-modeling")["summary"]
+    assert (summary["duplicates"]["train"], len(summary["remarks"])) == (1, 1)
+
+
+def test_tags_are_counted_in_words_whatever_their_script(tmp_path: Path) -> None:
+    train = jsonl([{"tokens": ["你", "好", "吗"], "tags": ["O", "B-x", "O"]}])
+    files = {"train.jsonl": train, "test.jsonl": train.replace('"O"', '"B-x"').replace("\\u4f60", "您")}
+    summary = prepared(tmp_path, files, kind="token-classification")["summary"]
+    assert summary["lengths"] == {"unit": "words", "median": 3, "p95": 3, "longest": 3}
+
+
 def test_the_summary_in_a_few_lines(tmp_path: Path) -> None:
     entry = prepared(tmp_path, {"train.csv": GOOD, "test.csv": csv("x,1", "a,0")})
     task = api.load_suite(tmp_path / "d.yaml").tasks["t"]

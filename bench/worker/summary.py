@@ -14,7 +14,7 @@ from bench.modeling.examples import Examples
 from bench.modeling.scripts import unspaced
 from bench.suite.trial import Json
 
-VERSION = 1
+VERSION = 2
 """Of what is kept in the cache."""
 LOOK = 1000
 """Texts that are looked at to tell whether they are written with spaces."""
@@ -42,7 +42,7 @@ def describe(
     if classes:
         told["classes"] = classes
     if texts:
-        told["lengths"] = _lengths([" ".join(parts) for parts in texts["train"]])
+        told["lengths"] = _lengths(texts["train"], tokens=kind.GIVES == "tags")
     told["duplicates"] = {"train": repeated, "contradicting": contradicting, "leaks": dropped}
     also = _common(rows, keys, "train", "validation") if "validation" in rows else 0
     told["remarks"] = [
@@ -66,13 +66,16 @@ def _classes(
 
 
 def _repeated(kind: Any, found: Examples, rows: np.ndarray, keys: Sequence[bytes]) -> tuple[int, int]:
-    """How many examples repeat an earlier one, and how many inputs stand there with different labels."""
+    """How many examples, of those that are not empty, repeat an earlier one; how many inputs have several labels."""
     answers: dict[bytes, set[Any]] = {}
-    for row in rows:
+    full = rows.tolist()
+    if kind.MODALITY == "text":
+        full = [row for row in full if any(text.strip() for text in _texts(found.inputs[row]))]
+    for row in full:
         label = tuple((found.targets or ())[row]) if kind.GIVES == "label-sets" else int(found.labels[row])
         answers.setdefault(keys[row], set()).add(label)
     labelled = kind.GIVES in ("classes", "label-sets")
-    return len(rows) - len(answers), sum(len(labels) > 1 for labels in answers.values()) if labelled else 0
+    return len(full) - len(answers), sum(len(labels) > 1 for labels in answers.values()) if labelled else 0
 
 
 def _common(rows: Mapping[str, np.ndarray], keys: Mapping[str, Sequence[bytes]], one: str, other: str) -> int:
@@ -88,11 +91,15 @@ def _texts(value: Any) -> list[str]:
     return [part if isinstance(part, str) else str(part[-1]) for part in value] if isinstance(value, Sequence) else []
 
 
-def _lengths(texts: Sequence[str]) -> Json:
-    unit = "characters" if unspaced(list(texts[:LOOK])) else "words"
-    lengths = np.array([len(text) if unit == "characters" else len(text.split()) for text in texts])
+def _lengths(texts: Sequence[Sequence[str]], *, tokens: bool) -> Json:
+    """In words, in characters where a script has no spaces between them; tokens: whether the texts are divided."""
+    joined = [" ".join(parts) for parts in texts]
+    unit = "characters" if not tokens and unspaced(joined[:LOOK]) else "words"
+    lengths = [len(parts) for parts in texts]
+    if not tokens:
+        lengths = [len(text if unit == "characters" else text.split()) for text in joined]
     middle, most = np.percentile(lengths, [50, 95])
-    return {"unit": unit, "median": int(middle), "p95": int(most), "longest": int(lengths.max())}
+    return {"unit": unit, "median": int(middle), "p95": int(most), "longest": int(max(lengths))}
 
 
 def _of_classes(classes: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
