@@ -205,3 +205,12 @@ def test_a_small_test_file_without_labels_is_refused_by_name(tmp_path: Path) -> 
     hidden = str(write(tmp_path / "t.jsonl", lambda i: {**row(i), "stars": -1}, 10))
     with pytest.raises(DataError, match=r"t\.jsonl: column 'stars' holds '-1', no label"):
         suite_for(source, hidden)
+
+
+def test_other_scripts_have_other_models_and_metrics(tmp_path: Path) -> None:
+    text = suite_for(str(write(tmp_path / "d.jsonl", lambda i: {"text": f"这部电影很好看{i}", "label": i % 2})))
+    assert "paraphrase-multilingual-MiniLM-L12-v2" in text
+    row = {"context": "这部电影很好看", "answers": {"text": ["电影"], "answer_start": [2]}}
+    text = suite_for(str(write(tmp_path / "d.jsonl", lambda i: {**row, "question": f"什么{i}"})))
+    assert "metrics: [token-f1-char, exact-match-char]" in text
+    assert "distilbert-base-multilingual-cased" in text

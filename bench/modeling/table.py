@@ -21,6 +21,13 @@ FEW = 20
 TEXT = ("text", "sentence", "review", "comment", "content", "body", "tweet", "message", "utterance", "passage")
 LABELS = ("label", "labels", "class", "category", "target", "sentiment", "topic", "intent", "emotion", "language")
 VALUES = ("value", "score", "similarity", "rating", "stars", "relevance", "difficulty", "readability")
+IDS = ("id", "idx", "index", "guid", "uuid", "url")
+"""What columns are called that number rows, as do those whose names end in `_id`: they are read by nobody."""
+MULTILINGUAL = {
+    "sentence-transformers/all-MiniLM-L6-v2": "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2",
+    "distilbert/distilbert-base-cased": "distilbert/distilbert-base-multilingual-cased",
+}
+"""What stands for a model of English where a column is of another script."""
 PAIRS = (
     ("premise", "hypothesis"), ("question", "sentence"), ("question", "passage"), ("query", "document"),
     ("text", "text_pair"), ("sentence", "sentence_pair"),
@@ -107,7 +114,17 @@ class Table:
 
     def prose(self, *more: str) -> list[str]:
         """The columns of texts that are prose, and those that hold more."""
-        return [name for name in self.of("texts", *more) if self.types[name] in more or self.is_free(name)]
+        found = self.of("texts", *more, but=self.numbering)
+        return [name for name in found if self.types[name] in more or self.is_free(name)]
+
+    @property
+    def numbering(self) -> list[str]:
+        """The columns that number rows, by their names."""
+        return [name for name in self.names if name.lower() in IDS or name.lower().endswith("_id")]
+
+    def model(self, name: str, *columns: str) -> str:
+        """A model's Hub id, or its like for many languages where one of these columns is of another script."""
+        return MULTILINGUAL[name] if any(map(self.is_unspaced, columns)) else name
 
     def is_free(self, name: str) -> bool:
         """Whether a column of texts is prose, and no word out of a few."""
@@ -134,7 +151,7 @@ class Table:
     def inputs(self, but: Sequence[str] = ()) -> dict[str, str]:
         """{"text": …} or, of two texts that belong together, {"text": …, "text_pair": …}; empty where there is none."""
         label = [] if self.label is None else self.several(self.label)
-        found = self.of("texts", but=(*but, *label))
+        found = self.of("texts", but=(*but, *label, *self.numbering))
         if self.text is not None:
             return {"text": self.text} if self.text in self.of("texts") else {}
         for first, second in (*PAIRS, *_alike(found)):

@@ -26,7 +26,7 @@ NOTES = {
     "max_length": "tokens; what is longer is cut (few of yours are). Time grows with it",
     "metrics": "the first is compared; `bench list metrics` has more",
     "template": "what the model reads; T5 knows this beginning from its own training",
-    "stride": "tokens that a window moves on, or two windows share",
+    "stride": "tokens that a window moves on, or that two windows share",
     "unanswerable": "some of these questions have no answer",
     "max_source": "tokens that are read; longer texts are cut",
     "max_target": "tokens that are learnt to be written",
@@ -63,8 +63,9 @@ def suite_for(
         columns=flow(fit.columns), rest=", ".join(word(c) for c in table.names if c not in taken),
         splits=flow({"train": train, "test": scored or TEST_SHARE}), carved=scored is None,
         labels=fit.own.get("labels"), lines=_labels(fit), labels_note=_labels_note(fit, plugin),
-        own=[(f"{key}: {flow(value)}", NOTES.get(key, "")) for key, value in _own(fit, models)],
-        prompts="templates" in plugin.Parameters.model_fields and fit.asks, answers=_answers(fit),
+        own=[(f"{key}: {flow(value)}", _note(key, fit)) for key, value in _own(fit, models)],
+        prompts=fit.asks and plugin.MODALITY == "text" and "templates" in plugin.Parameters.model_fields,
+        answers=_answers(fit),
         asks=fit.asks or bool(models), blocks=2 if plugin.MODALITY == "text" else 1,
         objective=plugins.load("objectives", plugin.GIVES),
         sizes=flow(_sizes(pool, len(fit.own.get("labels", ())))), pool=f"about {pool}",
@@ -115,7 +116,7 @@ def _recognise(table: Table, kind: str | None) -> tuple[str, Fit, list[tuple[str
     if not fits or (kind is None and fits[0][1].sure < SURE and doubtful):
         raise _nothing(table, known, kind)
     (chosen, best), *others = fits
-    return chosen, best, [(name, flow(fit.columns)) for name, fit in others]
+    return chosen, best, [(name, flow(fit.columns)) for name, fit in others if fit.sure > SURE]
 
 
 def _can(plugin: ModuleType) -> bool:
@@ -175,6 +176,12 @@ def _lacks(data: Any, fit: Fit) -> str | None:
 def _own(fit: Fit, models: Sequence[str]) -> list[tuple[str, Any]]:
     """What the task says besides; what suits the default model alone is left out for others."""
     return [(key, value) for key, value in fit.own.items() if key != "labels" and not (key == "template" and models)]
+
+
+def _note(key: str, fit: Fit) -> str:
+    return (
+        "tokens of a window; time grows with it" if key == "max_length" and "stride" in fit.own else NOTES.get(key, "")
+    )
 
 
 def _labels(fit: Fit) -> list[str]:

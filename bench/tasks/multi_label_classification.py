@@ -34,7 +34,10 @@ def recognise(table: Table) -> Fit | None:
     marks = [name for name in table.names if name not in inputs.values() and _marks(table, name)]
     named = table.called(("labels", "tags", "categories", "topics", "genres", "emotions"), lists)
     label = table.label or named or next(iter(lists), None) or ", ".join(marks)
-    model, length = "sentence-transformers/all-MiniLM-L6-v2", table.tokens(*inputs.values())
+    model, length = (
+        table.model("sentence-transformers/all-MiniLM-L6-v2", *inputs.values()),
+        table.tokens(*inputs.values()),
+    )
     own: dict[str, Any] = {"metrics": ["micro-f1", "label-macro-f1"], "max_length": length}
     if not inputs:
         return None

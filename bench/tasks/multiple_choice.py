@@ -46,15 +46,11 @@ def recognise(table: Table) -> Fit | None:
     context = context or max(texts, key=table.length, default=None)
     if context not in texts or label in (None, context, *taken) or not _right(table, choices, str(label)):
         return None
-    columns = {
-        "context": context,
-        **({"question": question} if question else {}),
-        "choices": choices,
-        "label": str(label),
-    }
-    own = {"max_length": min(256, 2 * table.tokens(str(context), *([question] if question else [])))}
+    asked = {"context": str(context)} | ({"question": question} if question else {})
+    own = {"max_length": min(256, 2 * table.tokens(*asked.values()))}
     because = f"'{label}' says which of '{choices}' is right"
-    return Fit(columns, 0.9, because, "sentence-transformers/all-MiniLM-L6-v2", own, asks=True)
+    model = table.model("sentence-transformers/all-MiniLM-L6-v2", *asked.values())
+    return Fit({**asked, "choices": choices, "label": str(label)}, 0.9, because, model, own, asks=True)
 
 
 def _choices(table: Table) -> str | None:

@@ -73,7 +73,7 @@ def recognise(table: Table) -> Fit | None:
         own["unanswerable"] = True
     columns = {"question": question, "context": context, "answers": answers}
     because = f"'{answers}' holds answers and where they start, as SQuAD's"
-    return Fit(columns, 0.97, because, "distilbert/distilbert-base-cased", own)
+    return Fit(columns, 0.97, because, table.model("distilbert/distilbert-base-cased", context), own)
 
 
 def examples(

@@ -37,7 +37,8 @@ def recognise(table: Table) -> Fit | None:
     own = {"labels": table.words(label), "max_length": table.tokens(*inputs.values())}
     sure = 0.75 if label in (table.label, table.called(LABELS, [label])) else 0.6
     because = f"'{label}' holds {table.distinct(label)} different values"
-    return Fit({**inputs, "label": label}, sure, because, "sentence-transformers/all-MiniLM-L6-v2", own, asks=True)
+    model = table.model("sentence-transformers/all-MiniLM-L6-v2", *inputs.values())
+    return Fit({**inputs, "label": label}, sure, because, model, own, asks=True)
 
 
 def label_words(dataset: Any, columns: dict[str, str], parameters: Parameters, place: str) -> list[str]:

@@ -46,7 +46,7 @@ def recognise(table: Table) -> Fit | None:
         return None
     because = f"'{value}' holds {table.distinct(value)} different numbers"
     own = {"metrics": ["spearman", "pearson"], "max_length": table.tokens(*inputs.values())}
-    model, asks = "sentence-transformers/all-MiniLM-L6-v2", "text_pair" in inputs
+    model, asks = table.model("sentence-transformers/all-MiniLM-L6-v2", *inputs.values()), "text_pair" in inputs
     sure = 0.3 if table.is_label(value) else 0.72 if named or table.label else 0.5
     return Fit({**inputs, "value": value}, sure, because, model, own, asks)
 

@@ -48,11 +48,16 @@ def recognise(table: Table) -> Fit | None:
         return None
     own = {**_tags(table, tags), "max_length": table.tokens(tokens)}
     because = f"'{tokens}' holds lists of words, '{tags}' a tag for each"
-    return Fit({"tokens": tokens, "tags": tags}, 0.95, because, "distilbert/distilbert-base-cased", own)
+    return Fit(
+        {"tokens": tokens, "tags": tags}, 0.95, because, table.model("distilbert/distilbert-base-cased", tokens), own
+    )
 
 
 def _as_long(table: Table, one: str, other: str) -> bool:
-    return all(len(a or ()) == len(b or ()) for a, b in zip(table.rows[one], table.rows[other], strict=True))
+    """Whether a column's lists are as long as another's, and hold a few values again and again."""
+    every = [tag for tags in table.rows[other] for tag in tags or ()]
+    pairs = zip(table.rows[one], table.rows[other], strict=True)
+    return 2 <= len(set(every)) <= len(every) // 2 and all(len(a or ()) == len(b or ()) for a, b in pairs)
 
 
 def _tags(table: Table, column: str) -> dict[str, list[str]]:
