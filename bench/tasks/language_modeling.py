@@ -62,7 +62,7 @@ def refuses(facts: Facts, parameters: Parameters) -> str | None:
 def examples(dataset: Any, columns: dict[str, str], parameters: Parameters, place: str) -> Examples:
     """The rows; subsets hold their share of empty ones. Raises DataError naming the column and the rows."""
     column = columns["text"]
-    texts = ["" if text is None else text for text in dataset[column]]
+    texts = ["" if text is None else text for text in dataset[column][:]]
     problems = Problems(place)
     for row, text in enumerate(texts):
         if not isinstance(text, str):
