@@ -24,6 +24,8 @@ VIT = {"model_type": "vit", "image_size": 224, "num_channels": 3}
         ({**BERT, "architectures": ["BertForMaskedLM"]}, "masked-lm", "text", "mean"),
         ({**BERT, "architectures": ["BertForPreTraining"]}, "masked-lm", "text", "mean"),
         ({**BERT, "architectures": ["BertModel"]}, None, "text", "mean"),
+        ({**BERT, "model_type": "xlnet", "architectures": ["XLNetLMHeadModel"]}, None, "text", "last"),
+        ({**BERT, "model_type": "xlm", "architectures": ["XLMWithLMHeadModel"]}, None, "text", "last"),
         ({**BERT, "architectures": ["BertForTokenClassification"]}, "token-classification", "text", "mean"),
         ({**BERT, "architectures": ["BertForQuestionAnswering"]}, "question-answering", "text", "mean"),
         ({"model_type": "electra", "vocab_size": 9, "architectures": ["ElectraForPreTraining"]}, None, "text", "mean"),

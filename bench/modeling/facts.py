@@ -40,6 +40,8 @@ _DECODERS = (
     *("gpt", "openai-gpt", "llama", "mistral", "mixtral", "ministral", "qwen", "gemma", "phi", "opt", "bloom"),
     *("falcon", "mpt", "olmo", "granite", "smollm", "stablelm", "deepseek", "cohere", "starcoder", "codegen", "mamba"),
 )
+_ANY_ORDER = ("xlnet", "xlm", "flaubert")
+"""They end in a head as causal models do, but read a text in another order, or both ways."""
 _CONVOLUTIONAL = (
     *("resnet", "regnet", "mobilenet", "mobilevit", "convnext", "dinov3_convnext", "efficientnet", "bit", "poolformer"),
     *("hgnet", "vgg", "densenet"),
@@ -123,7 +125,7 @@ class Facts:
             return "pooler"
         if self.modality == "image":
             return "cls" if self.model_type.startswith(_CLS_IMAGE) else "mean"
-        return "last" if self.decoder else "mean"
+        return "last" if self.decoder or self.model_type in _ANY_ORDER else "mean"
 
 
 def sentence_pooling(config: Mapping[str, Any]) -> Pooling | None:
@@ -146,7 +148,7 @@ def _head(architectures: tuple[str, ...], config: dict[str, Any]) -> Head | None
     for architecture in architectures:
         for ending, head in _HEADS:
             if architecture.endswith(ending):
-                return head
+                return None if head == "causal-lm" and config.get("model_type") in _ANY_ORDER else head
         seq2seq = architecture.endswith(_SEQ2SEQ) or architecture == "EncoderDecoderModel"
         if seq2seq and config.get("is_encoder_decoder"):
             return "seq2seq-lm"

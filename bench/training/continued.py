@@ -69,8 +69,13 @@ def continued(job: Job, settings: Settings) -> Path:
 
 
 def texts(job: Job) -> list[str]:
-    """Every input of the training split, in the label budget or not; the parts of one are joined by spaces."""
-    return [" ".join(_parts(value)) for value in job.examples("train").inputs]
+    """Every input of the training split, in the label budget or not."""
+    return texts_of(job.examples("train").inputs)
+
+
+def texts_of(inputs: Iterable[Any]) -> list[str]:
+    """Inputs as one text each; the parts of one are joined by spaces."""
+    return [" ".join(_parts(value)) for value in inputs]
 
 
 def _parts(value: Any) -> Iterable[str]:

@@ -26,7 +26,7 @@ from bench.suite.trial import Json, Trial
 from bench.training.checkpoint import Checkpoint, until_it_ends
 from bench.training.job import Adapted, Job, Part, Tick
 from bench.training.standing import Fit
-from bench.worker import environment, evaluation, forgetting, further, material, sequence
+from bench.worker import environment, evaluation, forgetting, further, material, sequence, unknown
 from bench.worker.parts import parts_of
 
 
@@ -208,6 +208,8 @@ def _measure(job: Job, order: Json, record: Json, build: Callable[[Trial], Job])
         scores |= evaluation.baselines(job, metrics, part)
         if also := {name: job.parts[split] for name, split in further.splits(trial.task)}:
             scores["also_test_baselines"] = {n: evaluation.baselines(job, metrics, other) for n, other in also.items()}
+        if _is_local(trial):
+            job.notes += job.guard("which tokens are unknown", lambda: unknown.remarks(job), [])
     job.intact()  # weights may be read, page by page, as late as they are needed
     with job.stages.stage("save"):
         if (home := _home(order)) is not None:

@@ -16,17 +16,18 @@ import torch
 import transformers
 from rows import Row
 from safetensors.torch import load_file, save_file
-from tiny_models import ending_bpe, tiny_bert, tiny_causal, tiny_image, tiny_seq2seq
+from tiny_models import bytes_bpe, ending_bpe, tiny_bert, tiny_causal, tiny_image, tiny_seq2seq
 from tiny_tasks import adapt, image_task, order, text_task, trial, write_images, write_texts
 
 from bench import api, checksums
+from bench.data import files
 from bench.data import folder as data_folder
 from bench.errors import DataError, ModelError
 from bench.modeling.pictures import Pictures
 from bench.runner import lock
 from bench.store.cache import root
 from bench.suite.trial import Json
-from bench.worker import material, run
+from bench.worker import material, run, unknown
 from bench.worker.prepare import prepare
 
 TEXT = "kind: text-classification, data: {files: a.csv}, splits: {test: 0.5}"
@@ -317,3 +318,22 @@ def test_images_of_thirty_two_bits_are_refused(tmp_path: Path, dtype: str) -> No
     pictures = Pictures(splits["train"], "image", "task t, split train")
     with pytest.raises(DataError, match=r"^task t, split train, row 3: .* mode [IF], and nobody knows"):
         pictures[3]
+
+
+@pytest.mark.fault(Row.LOCKED_MODEL)
+def test_unknown_words_are_remarked(tmp_path: Path) -> None:
+    _, tokenizer = tiny_bert("BertModel", tmp_path / "m")
+    assert unknown.share(tokenizer, ["the film", "the Film"]) == 0
+    assert unknown.share(tokenizer, ["the 电影 film"]) == 0.5
+    assert unknown.share(tokenizer, []) == 0
+    assert unknown.share(bytes_bpe(tmp_path / "b"), ["the 电影 film"]) == 0
+    record: Json = {}
+    spec, location = text_task(tmp_path)
+    rows = (tmp_path / "test.csv").read_text().replace("film", "电影").replace("plot", "戏").replace("the", "了")
+    (tmp_path / "test.csv").write_text(rows, encoding="utf-8")
+    spec["data"]["fingerprint"] = files.fingerprint(files.Parameters.model_validate(location))
+    asked = trial(tmp_path / "m", (spec, location), "linear-probe")
+    run.run(order(asked, tmp_path / "results"), torch.device("cpu"), 1, lambda *_: None, record)
+    assert any(
+        "of the tokens of the test texts are unknown to the model's" in note for note in record["facts"]["notes"]
+    )
