@@ -134,6 +134,7 @@ def run(
     from rich.console import Console
 
     from bench.runner import account, installed, surroundings
+    from bench.runner.devices import order as device_order
     from bench.runner.devices import slots
     from bench.runner.estimate import forecast
     from bench.runner.interrupt import Interrupt
@@ -151,6 +152,12 @@ def run(
     def asked(plan: Plan) -> Plan:
         return narrow(plan, only)
 
+    def start() -> Server:
+        server: Server = stack.enter_context(Server())
+        if look := device_order(devices, places):
+            server.call(look)
+        return server
+
     folder = folder_of(suite, results, smoke=smoke)
     with contextlib.ExitStack() as stack:
         home = stack.enter_context(alone(folder))
@@ -162,7 +169,7 @@ def run(
         server: Server | None = None
         new = {(section, name) for section, name, locked, _ in locks.orders(suite, found) if not locked}
         if new:
-            server = stack.enter_context(Server())
+            server = start()
             found = _lock(suite, home, found, server, lambda section, name: False, say)
         whole = build(suite, found, latest, smoke=smoke)
         first = narrow(whole, only)
@@ -179,7 +186,7 @@ def run(
             say(sentence)
         counts = account.total(first.to_json()["cells"], latest)
         say(f"{account.said(counts)}; {forecast(first, latest, known, len(places))}")
-        server = server or stack.enter_context(Server())
+        server = server or start()
         waiting = {("tasks", cell.names.task) for cell in first.cells if cell.state == "waiting"}
         used = (_used(missing) | waiting) - new  # what is not at hand comes here now, not while a trial's clock runs
         sweep.lock = _lock(suite, home, found, server, lambda section, name: (section, name) in used, lambda line: None)

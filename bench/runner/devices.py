@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from bench.errors import UsageError, did_you_mean
+from bench.suite.trial import Json
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+_DEVICE = re.compile(r"\d+|(?:GPU|MIG)-.+")
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,23 @@ def slots(devices: Sequence[str] = (), jobs: int = 1) -> list[Slot]:
     return [Slot(name, name.split(":")[0], threads) for name in names]
 
 
+def order(devices: Sequence[str], places: Sequence[Slot]) -> Json | None:
+    """What a server is to look at before anything starts: whether torch can use these devices; None on the CPU.
+
+    devices: as the user named them. This process knows what the driver lists, not what torch was built for.
+    """
+    if all(slot.device == "cpu" for slot in places):
+        return None
+    names = ",".join(slot.device for slot in places)
+    asked = f"--devices {names}" if devices else f"{VISIBLE}={os.environ[VISIBLE]}" if VISIBLE in os.environ else names
+    return {"do": "prepare", "kind": "devices", "name": names, "asked": asked, "threads": 1}
+
+
+def numbering() -> dict[str, str]:
+    """What has CUDA number devices as the driver lists them; where the user has named some, as they are used to."""
+    return {} if VISIBLE in os.environ else {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+
+
 def cores() -> int:
     """The cores this process may use, or fewer where OMP_NUM_THREADS says so."""
     found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -49,9 +72,9 @@ def cores() -> int:
 
 def cuda_devices() -> list[str]:
     """The CUDA devices a user may use: what CUDA_VISIBLE_DEVICES names, else all that the driver lists."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        return [name for name in visible.split(",") if name.strip() not in ("", "-1")]
+    visible = os.environ.get(VISIBLE)
+    if visible is not None:  # what follows the first name that is none, CUDA hides too
+        return list(takewhile(_DEVICE.fullmatch, (name.strip() for name in visible.split(","))))
     try:
         import pynvml
 

@@ -19,6 +19,7 @@ from bench import errors
 from bench.errors import BenchError
 from bench.redact import redact
 from bench.runner import scratch
+from bench.runner.devices import numbering
 from bench.runner.process import Process
 from bench.suite.trial import Json
 from bench.worker.server import DUMP, NO_RESULT
@@ -223,7 +224,7 @@ class Server:
 
     def _start(self) -> Process:
         with scratch.refused(self._room()):
-            process = Process(COMMAND, self._scratch / "server.log", {**os.environ, **QUIET})
+            process = Process(COMMAND, self._scratch / "server.log", _environment())
         self._selector.register(process.events, selectors.EVENT_READ, _EVENTS)
         return process
 
@@ -267,6 +268,12 @@ class Server:
         if pid is not None and job in self._running:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
+
+
+def _environment() -> dict[str, str]:
+    """The server's: with what asserts and docstrings are for, since libraries rely on them."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONOPTIMIZE"}
+    return {**numbering(), **kept, **QUIET}
 
 
 def ending(event: Json) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
 import shlex
 import types
@@ -173,7 +175,7 @@ def describe(kind: str, name: str) -> Json:
     fields = schema.model_fields if schema else {}
     return {
         "name": name,
-        "summary": (module.__doc__ or "").strip().splitlines()[0],
+        "summary": _docstring(module).strip().partition("\n")[0],
         "parameters": [
             {
                 "name": field,
@@ -202,3 +204,13 @@ def _type(annotation: Any) -> str:
 
 def _plain(value: Any) -> Any:
     return json.loads(json.dumps(value, default=str))
+
+
+def _docstring(module: Any) -> str:
+    """A module's docstring, from its source where Python was told to leave it out (-OO)."""
+    if module.__doc__:
+        return str(module.__doc__)
+    try:
+        return ast.get_docstring(ast.parse(inspect.getsource(module))) or ""
+    except (OSError, SyntaxError):
+        return ""

@@ -59,10 +59,9 @@ def waiting() -> None:
 
 def root() -> Path:
     """The cache's folder."""
-    if "BENCH_CACHE" in os.environ:
-        return Path(os.environ["BENCH_CACHE"])
-    place = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return Path(place) / "bench"
+    named = os.environ.get("BENCH_CACHE")
+    place = named or os.path.join(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "bench")
+    return Path(os.path.expanduser(place)).absolute()
 
 
 def cached(kind: str, key: Json, fill: Callable[[Path], None]) -> Path:

@@ -74,7 +74,7 @@ def _device(name: str, threads: int) -> Any:
     os.environ["CUDA_VISIBLE_DEVICES"] = "" if name == "cpu" else name
     import torch
 
-    initialised = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
-    assert not initialised, "the server must not touch a device"
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        raise RuntimeError("the server must not touch a device")
     torch.set_num_threads(threads)
     return torch.device("cpu" if name == "cpu" else "cuda")

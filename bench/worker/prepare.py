@@ -6,13 +6,14 @@ that is wrong with a model or a data set shows here, before anything is trained.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bench import plugins
-from bench.errors import DataError, ModelError
+from bench.errors import DataError, ModelError, UsageError
 from bench.modeling import whole
 from bench.modeling.facts import Facts
 from bench.modeling.problems import RowsError
@@ -22,13 +23,13 @@ from bench.worker import further, material
 
 
 def prepare(order: Json) -> Json:
-    """The lock entry of one model or task, or {} for a regime whose parameters are fine.
+    """The lock entry of one model or task, or {} for a regime whose parameters are fine, or devices that can be used.
 
-    order: {"kind": "model" | "task" | "regime", "name", "source" or regime kind, "parameters", "fingerprint": what is
-    already locked or None, …}. Raises UsageError.
+    order: {"kind": "model" | "task" | "regime" | "devices", "name", "source" or regime kind, "parameters",
+    "fingerprint": what is already locked or None, …}. Raises UsageError.
     """
     kind: str = order["kind"]
-    return {"model": _model, "task": _task, "regime": _regime}[kind](order)
+    return {"model": _model, "task": _task, "regime": _regime, "devices": _devices}[kind](order)
 
 
 def _model(order: Json) -> Json:
@@ -106,3 +107,22 @@ def _regime(order: Json) -> Json:
     if hasattr(plugin, "check"):
         plugin.check(plugin.Parameters.model_validate(order["parameters"]))
     return {}
+
+
+def _devices(order: Json) -> Json:
+    """Look whether torch can use the devices of this name; what is asked touches none of them. Raises UsageError."""
+    import torch
+
+    names = order["name"].split(",")
+    os.environ["CUDA_VISIBLE_DEVICES"] = order["name"]
+    cause = f"sees {torch.cuda.device_count()} of {len(names)}"
+    try:
+        torch.cuda.init()  # type: ignore[no-untyped-call]
+        if torch.cuda.device_count() == len(names):
+            return {}
+    except (AssertionError, RuntimeError) as error:
+        cause = " ".join(str(error).split()).partition(". ")[0] or cause
+    raise UsageError(
+        f"{order['asked']}: torch {torch.__version__} cannot use that here ({cause}); name devices that there are, or "
+        "--devices cpu"
+    )

@@ -202,6 +202,8 @@ def body(order: dict[str, Any], emit: Emit) -> dict[str, Any]:
 
 
 def prepared(order: dict[str, Any]) -> dict[str, Any]:
+    if order["kind"] == "devices":
+        return {}
     plugin = plugins.load("models" if order["kind"] == "model" else "data", order["source"])
     fingerprint = plugin.fingerprint(plugin.Parameters.model_validate(order["parameters"]))
     if order["kind"] == "model":
