@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -32,6 +33,8 @@ ONLY = click.option(
 )
 YES = click.option("--yes", is_flag=True, help="Go on although there are more than 10,000 trials.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for a script.")
+EXIT_PIPE = 141
+"""A run whose output nobody reads any more has stopped early; a shell says the same of what SIGPIPE kills."""
 MOST_PROBLEMS = 50
 """Lines of one suite's mistakes that are shown at once."""
 SUITE = click.argument("suite", type=click.Path())
@@ -41,6 +44,18 @@ SMOKE_RESULTS = click.option("--smoke", is_flag=True, help="Of a suite: what its
 
 class Commands(click.Group):
     """Turns what a user can mend into one message and the right exit code, never a traceback."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Everything from the arguments to the exit code."""
+        _open_streams()
+        return super().main(*args, **kwargs)
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Read the arguments; --help and --version print here."""
+        try:
+            return super().make_context(*args, **kwargs)
+        except OSError as error:
+            sys.exit(_output_failed(error, 0))
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -61,18 +76,30 @@ class Commands(click.Group):
             again = shlex.join(["bench", *sys.argv[1:]])
             click.echo(f"bench: interrupted; what had finished is kept. To go on from there: {again}", err=True)
             ctx.exit(EXIT_INTERRUPTED)
-        except BrokenPipeError:  # the reader of our output has gone, as `bench plan … | head` does
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            ctx.exit(0)
         except OSError as error:  # what cannot be read or written and nobody foresaw; our own output among it
-            from bench.runner.progress import printable
+            ctx.exit(_output_failed(error, EXIT_PIPE if ctx.invoked_subcommand == "run" else 0))
 
-            place = f"{error.filename}: " if error.filename else ""
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else its rest fails once more at exit
-            click.echo(
-                printable(redact(f"bench: {place}{error.strerror or error}; put that right, run again")), err=True
-            )
-            ctx.exit(EXIT_STORE)
+
+def _output_failed(error: OSError, gone: int) -> int:
+    """Say what could not be read or written; the exit code: `gone` where the reader of our output went away, as
+    `bench plan … | head` does."""
+    from bench.runner.progress import printable
+
+    with contextlib.suppress(io.UnsupportedOperation):  # else its rest fails once more at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):
+        return gone
+    place = f"{error.filename}: " if error.filename else ""
+    click.echo(printable(redact(f"bench: {place}{error.strerror or error}; put that right, run again")), err=True)
+    return EXIT_STORE
+
+
+def _open_streams() -> None:
+    """Open those of the three standard streams that we were started without: else the next file, a lock or a record,
+    would be one of them, and be printed to."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  (for as long as we live)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -381,7 +408,11 @@ def init(
 def _console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
-    console = Console(stderr=stderr)
+    class Ours(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # rich would exit with 1: `bench report … | head` is no failure
+
+    console = Ours(stderr=stderr)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = 160  # whoever reads the file or pipe wraps lines as they like
     return console
