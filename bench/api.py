@@ -14,7 +14,7 @@ from bench.runner import lock as locks
 from bench.runner.hold import alone
 from bench.runner.only import narrow
 from bench.runner.plan import RERUN, Plan, build, counted, settled
-from bench.store import paths, records
+from bench.store import cache, paths, records
 from bench.suite.load import grid_size, load
 from bench.suite.schema import Schemas, Suite
 from bench.suite.trial import SCHEMA, Json, Trial
@@ -104,6 +104,7 @@ def lock(
 
     installed.require()
     folder = folder_of(suite, results, smoke=smoke)
+    _refuse_odd_names(suite, folder)
     with alone(folder) as home, Server() as server:
         found = {"schema": SCHEMA, **{section: {} for section in locks.SECTIONS}} if update else locks.read(folder)
         return _lock(suite, home, found, server, lambda section, name: True, say)
@@ -159,6 +160,7 @@ def run(
         return server
 
     folder = folder_of(suite, results, smoke=smoke)
+    _refuse_odd_names(suite, folder)
     with contextlib.ExitStack() as stack:
         home = stack.enter_context(alone(folder))
         found = locks.read(folder)
@@ -286,6 +288,12 @@ def _refuse_nothing(plan: Plan) -> None:
     if all(cell.state == "not_applicable" for cell in plan.cells):
         why = "\n".join(f"  {reason}" for reason in reasons(plan.cells))
         raise UsageError(f"suite {plan.suite.name}: nothing of it applies, so nothing was run\n{why}")
+
+
+def _refuse_odd_names(suite: Suite, folder: Path) -> None:
+    """Raises UsageError where what is to be read or written lies in a folder whose name is no text."""
+    for what, place in (("the suite", suite.path.parent), ("results", folder), ("the cache", cache.root())):
+        paths.openable(what, place)
 
 
 def _refuse_many(suite: Suite, smoke: bool, yes: bool) -> None:

@@ -49,3 +49,6 @@ class Row(StrEnum):
     LOCKED_MODEL = "a model with broken weights, config or tokenizer"
     MODEL_CHANGED = "a model's folder rewritten while a sweep runs"
     DEEP_IMAGE = "images of 16 or 32 bits a pixel"
+    ENDPOINT = "an endpoint that answers with something else, and what it is sent"
+    DEVICES = "devices named that torch cannot use"
+    SURROUNDINGS = "odd surroundings: caches and folders by odd names, python -OO, closed or unread streams"

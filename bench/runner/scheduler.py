@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from bench.errors import BenchError, StoreError
 from bench.redact import redact_all
@@ -30,6 +30,8 @@ WAIT = 0.5
 """Seconds the parent sleeps at most between two looks at its clocks."""
 DUMP_SECONDS = 1.0
 """What a trial is given to print its stack before it is killed."""
+MOST = 4000
+"""Characters of a cause that are kept."""
 PATIENCE = 3.0
 """Seconds a server is given to say that what was interrupted has ended."""
 
@@ -267,7 +269,7 @@ class Scheduler:
         if event.get("remarks"):
             facts = found.setdefault("facts", {})
             facts["notes"] = list(dict.fromkeys([*facts.get("notes", []), *event["remarks"]]))
-        found["cause"] = redact_all(found["cause"])
+        found["cause"] = _bounded(redact_all(found["cause"]))
         if isinstance(found.get("facts"), dict):
             found["facts"] = redact_all(found["facts"])
         if found.pop("stop", False):
@@ -325,6 +327,11 @@ def _death(event: Json, running: Running) -> tuple[str, str]:
     if event.get("signal") == 9 and _oom_kills() > running.oom_kills:
         hint = "; meanwhile the kernel killed a process for want of memory, maybe this one"
     return "killed", ending(event) + hint
+
+
+def _bounded(cause: Any) -> Any:
+    """A cause that fits a line: a message may hold a whole document."""
+    return f"{cause[:MOST]}…" if isinstance(cause, str) and len(cause) > MOST else cause
 
 
 def _oom_kills() -> int:

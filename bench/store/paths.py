@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -16,6 +17,15 @@ def _component(value: str) -> str:
     if not _SAFE.fullmatch(value):
         raise StoreError(f"'{value}' cannot be part of a file name in a results folder; use letters, digits, - _ .")
     return value
+
+
+def openable(what: str, folder: Path) -> None:
+    """Refuse a folder whose name is no UTF-8: no record holds it, no library finds it. Raises UsageError."""
+    try:
+        str(folder.absolute()).encode()
+    except UnicodeEncodeError as error:
+        shown = os.fsencode(folder.absolute()).decode(errors="replace")
+        raise UsageError(f"{shown}: {what} cannot lie there, its name is not UTF-8; rename the folder") from error
 
 
 def records(folder: Path) -> Path:

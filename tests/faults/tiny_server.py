@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import plugins
-from bench.errors import StoreError
+from bench.errors import StoreError, UsageError
 from bench.store import atomic, paths
 from bench.suite.trial import digest
 from bench.worker import environment
@@ -177,7 +177,10 @@ def dozes(emit: Emit) -> None:
 
 def body(order: dict[str, Any], emit: Emit) -> dict[str, Any]:
     if order["do"] == "prepare":
-        return {"entry": prepared(order)}
+        try:
+            return {"entry": prepared(order)}
+        except UsageError as error:
+            return {"error": "UsageError", "message": str(error)}
     trial = order["trial"]
     act = json.loads(os.environ.get("TINY", "{}")).get(str(trial["seed"]), "dozes")
     os.environ["TINY_DEVICE"] = order["device"]
@@ -203,6 +206,8 @@ def body(order: dict[str, Any], emit: Emit) -> dict[str, Any]:
 
 def prepared(order: dict[str, Any]) -> dict[str, Any]:
     if order["kind"] == "devices":
+        if "TINY_NO_DEVICE" in os.environ:
+            raise UsageError(f"{order['asked']}: there is none")
         return {}
     plugin = plugins.load("models" if order["kind"] == "model" else "data", order["source"])
     fingerprint = plugin.fingerprint(plugin.Parameters.model_validate(order["parameters"]))
