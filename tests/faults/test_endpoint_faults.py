@@ -58,7 +58,7 @@ def asked() -> Iterator[Parameters]:
 @pytest.mark.parametrize(
     ("status", "body", "said"),
     [
-        (200, b'{"choices": [{"message": null}]}', r"something else than a chat completion: its choices\[0\]\.message is null"),
+        (200, b'{"choices": [{"message": null}]}', r"a chat completion: its choices\[0\]\.message is null"),
         (200, b"<html>", "something else than a chat completion"),
         (302, b"", r"sends elsewhere \(/x\), where nothing is sent; name the right address as base_url"),
     ],
