@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from bench import plugins
 from bench.errors import DataError, UsageError, did_you_mean
 from bench.modeling.table import LABELS, VALUES, Fit, Table, is_missing
+from bench.runner import installed
 from bench.runner.flow import flow, word
 
 TEST_SHARE = 0.2
@@ -44,6 +45,7 @@ def suite_for(
     test: a file to test on; kind, text, label: the kind of task, and columns; None: found in the data.
     Raises DataError, HubError, UsageError.
     """
+    installed.require()
     where, splits = _open(source, test, config)
     train = "train" if "train" in splits else max(splits, key=lambda split: len(splits[split]))
     table = Table(splits[train], source, text, label)
