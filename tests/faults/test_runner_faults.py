@@ -414,7 +414,8 @@ def test_status_says_what_runs_and_a_dead_run_s_word_counts_for_nothing(ground: 
     ground.until(lambda: "seed 1" in shown(), 30)
     lines = shown().splitlines()
     assert lines[0] == "now: 3 trials: 1 done, 2 missing"
-    assert re.fullmatch(r"  running on cpu for \d+ s, about \d+ s more: t · m · full · size 16 · seed 1", lines[1])
+    left = r"(about \d+ s more|\d+ s were expected)"  # as fast as this machine is
+    assert re.fullmatch(rf"  running on cpu for \d+ s, {left}: t · m · full · size 16 · seed 1", lines[1])
     assert re.fullmatch(r"  about \d+ s left in all", lines[2])
     process.kill()
     process.communicate()
