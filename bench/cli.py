@@ -271,19 +271,18 @@ def plan(suite: str, results: str, smoke: bool, only: tuple[str, ...], yes: bool
     if as_json:
         click.echo(json.dumps(summary, indent=2))
         return
-    from rich.table import Table
     from rich.text import Text
 
+    from bench.report.grid import grids
+    from bench.report.table import Table, cells
+
     console = _console()
-    table = Table(title=Text(f"suite {summary['suite']}"), title_justify="left")
-    for heading in ("axis", "value", *STATES):
-        table.add_column(heading, justify="left" if heading in ("axis", "value") else "right")
-    for axis, rows in summary["axes"].items():
-        for value, counts in rows.items():
-            table.add_row(axis, Text(value), *(str(counts[state]) for state in STATES))
-        table.add_section()
-    table.add_row("all", "", *(str(summary["trials"][state]) for state in STATES))
-    console.print(table)
+    console.print(Text(f"suite {summary['suite']}"))
+    counted = [(axis, value, of) for axis, values in summary["axes"].items() for value, of in values.items()]
+    rows = [cells(f"{axis} {value}", *(of[state] for state in STATES)) for axis, value, of in counted]
+    whole = cells("all", *(summary["trials"][state] for state in STATES))
+    for part in grids(Table("", ["", *STATES], "l" + "r" * len(STATES), rows, [whole]), console.width):
+        console.print(part)
     for line in summary["notes"]:
         console.print(Text(line), soft_wrap=True)
 

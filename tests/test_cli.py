@@ -184,6 +184,17 @@ def test_a_damaged_lock_or_plan(suite: str) -> None:
     assert "plan.json: not a plan" in bench("status", "results", code=3)[1]
 
 
+@pytest.mark.parametrize("width", ["40", "60", "100"])
+def test_the_names_in_a_plan_are_whole_on_a_narrow_terminal(
+    suite: str, width: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", width)
+    shown, _ = bench("plan", suite)
+    assert "…" not in shown
+    assert "task t[red]" in shown
+    assert all(state in shown for state in ("trials", "done", "failed", "missing"))
+
+
 def test_list_shows_every_plugin_and_parameter() -> None:
     shown, _ = bench("list")
     found: dict[str, Any] = json.loads(bench("list", "--json")[0])

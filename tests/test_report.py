@@ -21,7 +21,7 @@ from bench import report
 from bench.analysis import frame
 from bench.report import csv, environment, figures, latex, layout, markdown, numbers, terminal
 from bench.report.section import sections
-from bench.report.tables import Table, cells
+from bench.report.table import Table, cells
 from bench.report.text import clean
 from bench.store import paths
 
@@ -172,6 +172,20 @@ def test_what_some_cannot_do_is_said_with_its_sizes(tmp_path: Path) -> None:
         factory.cell(regime, 256, None, state="planned" if regime == "partial" else "not_applicable")
     (section,) = sections(frame.load(factory.finish()))
     assert [[cell.text for cell in row[2:4]] for row in section.failures[-1].rows] == [["lora, full", "256"]]
+
+
+def test_lines_break_between_words_and_after_hyphens() -> None:
+    assert layout.lines("continued-pretraining on it", 12) == ["continued-", "pretraining", "on it"]
+    assert layout.lines("abcdefgh 中文字", 4) == ["abcd", "efgh", "中文", "字"]
+    assert layout.lines("", 5) == [""]
+
+
+def test_on_a_narrow_terminal_names_and_texts_are_whole(wide: list[frame.Results]) -> None:
+    text = printed(wide, width=40)
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= 40
+    assert all(regime in text for regime in WIDE if len(regime) < 20)
+    assert "cause: cause 7 of the loss" in text
 
 
 @pytest.mark.parametrize("width", [80, 60])

@@ -13,16 +13,14 @@ from dataclasses import replace
 
 from bench.report import layout
 from bench.report.section import Figure, Section
-from bench.report.tables import Cell, Table
+from bench.report.table import Cell, Table
 from bench.report.text import clean
 
 ROWS = 40
 """A float cannot break across pages, so longer tables become several."""
-LINES = 5
-"""How many lines of a cell's long text count on."""
 WIDTH = 105
 """Characters of \\footnotesize, with the room between columns, across a portrait page."""
-TEXT = {1: 0.5, 2: 0.33, 3: 0.22}
+TEXT = {1: 0.5, 2: 0.33, 3: 0.22, 4: 0.2}
 """The part of a line that a column of long text takes, by how many of them there are."""
 MOST = 80
 """Characters of a name in a file or label."""
@@ -98,8 +96,7 @@ def _tabular(table: Table) -> Iterator[str]:
     yield r"\end{tabular}"
 
 
-def _float(table: Table, label: str, first: int, last: int) -> Iterator[str]:
-    number = first // max(last - first, 1) + 1
+def _float(table: Table, label: str, number: int, first: int, last: int) -> Iterator[str]:
     yield r"\begin{table}"
     yield r"\centering\footnotesize\setlength{\tabcolsep}{5pt}"
     yield rf"\caption{{{escape(table.caption)}{f' Part {number}.' * (number > 1)}}}"
@@ -114,9 +111,24 @@ def _float(table: Table, label: str, first: int, last: int) -> Iterator[str]:
 
 
 def _table(table: Table, label: str) -> str:
-    most = ROWS // (LINES if "w" in table.align else len(layout.parts(table, WIDTH)))
-    floats = (_float(table, label, first, first + most) for first in range(0, len(table.rows), most))
+    borders, used, parts = [0], 0, len(layout.parts(table, WIDTH))
+    for number, row in enumerate(table.rows):
+        lines = parts * _lines(table, row)
+        if used + lines > ROWS and number > borders[-1]:
+            borders.append(number)
+            used = 0
+        used += lines
+    ends = itertools.pairwise([*borders, len(table.rows)])
+    floats = (_float(table, label, number, *ends) for number, ends in enumerate(ends, start=1))
     return "\n".join(line for lines in floats for line in lines) + "\n"
+
+
+def _lines(table: Table, row: list[Cell]) -> int:
+    """How many lines a row takes, about."""
+    room = WIDTH * TEXT.get(table.align.count("w"), 1)
+    return (
+        max(-(-len(cell.text) // int(room)) if a == "w" else 1 for cell, a in zip(row, table.align, strict=True)) or 1
+    )
 
 
 def _figure(figure: Figure, label: str) -> str:

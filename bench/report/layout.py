@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import textwrap
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rich.cells import cell_len
+from rich.cells import cell_len, chop_cells
 
-from bench.report.tables import Table
+from bench.report.table import Table
 from bench.report.text import clean
 
 GAP = 3
 """Characters between two columns."""
+LEAST = 10
+"""Characters that the first column keeps on the narrowest page."""
 
 
 def widths(table: Table) -> list[int]:
@@ -26,9 +28,19 @@ def widths(table: Table) -> list[int]:
     return found
 
 
-def lines(head: str, width: int) -> list[str]:
-    """A head, broken between its words only."""
-    return textwrap.wrap(clean(head), max(width, 1), break_long_words=False, break_on_hyphens=False) or [""]
+def lines(text: str, width: int) -> list[str]:
+    """A text in lines no wider than `width`: broken after spaces and hyphens, and within a word only where it is wider
+    than a line."""
+    found, line = [], ""
+    for word in re.findall(r"[^\s-]*-+|[^\s-]+\s*|\s+", clean(text)):
+        if line and cell_len(line) + cell_len(word.rstrip()) > width:
+            found.append(line.rstrip())
+            line = ""
+        *whole, line = (
+            chop_cells(line + word, max(width, 1)) if cell_len((line + word).rstrip()) > width else [line + word]
+        )
+        found += whole
+    return [*found, line.rstrip()] if line.strip() or not found else found
 
 
 def parts(table: Table, width: int) -> list[Table]:
@@ -37,8 +49,9 @@ def parts(table: Table, width: int) -> list[Table]:
     A table with long text is not split: its text breaks over lines.
     """
     first, *others = widths(table)
-    if "w" in table.align:
+    if "w" in table.align or not others:
         return [table]
+    first = min(first, max(width - GAP - max(others), LEAST))
     blocks = _blocks(others, width - first, len(others))
     if len(blocks) > 1:
         blocks = _blocks(others, width - first, -(-len(others) // len(blocks)))

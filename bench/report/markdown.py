@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from bench.report.section import Section
-from bench.report.tables import Cell, Table
+from bench.report.table import Cell, Table
 from bench.report.text import clean
 
 _RULES = {"l": ":--", "w": ":--", "c": ":-:", "r": "--:"}

@@ -19,7 +19,7 @@ from bench.analysis.frame import cells as tidy
 from bench.analysis.overview import Overview, overview
 from bench.analysis.sequence import sequence
 from bench.report import environment, numbers, setup, tables
-from bench.report.tables import Table
+from bench.report.table import Table
 from bench.runner import account
 from bench.store import records
 

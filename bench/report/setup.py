@@ -11,7 +11,8 @@ import pandas as pd
 from bench.analysis.frame import Results, size_order
 from bench.analysis.setup import TRAINING
 from bench.report import numbers
-from bench.report.tables import ON_EDGE, Cell, Table, cells
+from bench.report.table import LONG, Cell, Table, cells
+from bench.report.tables import ON_EDGE
 
 MOST = 400
 """Characters of one text; the rest is in `setup.csv`."""
@@ -210,7 +211,8 @@ def _regimes(frame: pd.DataFrame) -> Table:
         if not ways:
             rows.append(cells(name, "no trial has run yet", _tuned(of.iloc[0]), numbers.NONE, numbers.NONE))
     head = ["regime", "parameters", "tuned", "budget", "batch"]
-    return Table("Setup: regimes.", head, "lwwwr", rows, name="setup regimes")
+    long = any(len(row[0].text) > LONG for row in rows)
+    return Table("Setup: regimes.", head, "wwwwr" if long else "lwwwr", rows, name="setup regimes")
 
 
 def _tuned(row: pd.Series) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
 import pandas as pd
 
 from bench.analysis.frame import baselines, lower_is_better, size_order
 from bench.report import numbers
+from bench.report.table import LONG, Cell, Table, cells
 
 STATES = {
     "oom_device": "out of device memory",
@@ -17,39 +17,7 @@ STATES = {
     "waiting": "waiting for tuning",
 }
 """The words for those states whose own name is not one."""
-LONG = 30
-"""Longer texts break over lines."""
 NOT_DISTINGUISHABLE, ON_EDGE = "†", "‡"
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One text, perhaps bold, with marks that the table's notes explain."""
-
-    text: str
-    bold: bool = False
-    marks: str = ""
-
-
-@dataclass(frozen=True)
-class Table:
-    """`align` has one letter a column: l, c, r, or w for long text. `foot` rows stand below a rule.
-
-    name: what it is of, by which files and labels call it; it says nothing of where it stands.
-    """
-
-    caption: str
-    head: list[str]
-    align: str
-    rows: list[list[Cell]]
-    foot: list[list[Cell]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    name: str = ""
-
-
-def cells(*texts: object) -> list[Cell]:
-    """One row of plain cells."""
-    return [Cell(str(text)) for text in texts]
 
 
 def state(word: str) -> str:
