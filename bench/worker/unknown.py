@@ -41,4 +41,4 @@ def share(tokenizer: Any, texts: Sequence[str]) -> float:
     if unknown is None or unknown in (*others, tokenizer.pad_token_id):
         return 0.0
     rows = tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"] if texts else []
-    return sum(row.count(unknown) for row in rows) / max(1, sum(map(len, rows)))
+    return float(sum(row.count(unknown) for row in rows) / max(1, sum(map(len, rows))))
