@@ -36,10 +36,13 @@ def lines(text: str, width: int) -> list[str]:
         if line and cell_len(line) + cell_len(word.rstrip()) > width:
             found.append(line.rstrip())
             line = ""
-        *whole, line = (
-            chop_cells(line + word, max(width, 1)) if cell_len((line + word).rstrip()) > width else [line + word]
-        )
-        found += whole
+        text = line + word
+        if cell_len(text.rstrip()) > width:
+            *whole, line = chop_cells(text.rstrip(), max(width, 1))
+            found += whole
+            line += " " * text[-1:].isspace()
+        else:
+            line = text
     return [*found, line.rstrip()] if line.strip() or not found else found
 
 
