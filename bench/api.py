@@ -215,9 +215,11 @@ def attempts(results: Place) -> pd.DataFrame:
 def predictions(results: Place, only: Sequence[str] = (), *, also_test: str = "") -> pd.DataFrame:
     """What models answered: a row for every test example, template and seed of every trial that has a score.
 
-    Columns: suite, task, model, regime, size, noise, seed, environment; example (its row in the test split's data),
-    template, outcome (what the metric makes of it, where it is a mean over examples); what is right (`label`, `labels`,
-    `tags`, `value` or `references`) and `answer`; further ones by the kind of task. only: as `--only`; also_test: a
+    Columns: suite, task, model, regime, size, noise, seed, environment; example (its number among those tested),
+    row (where it stands, from 0, in the split of the data that it comes from, which is that of train where `test` is a
+    fraction of it; older records do not say), template, outcome (what the metric makes of it, where it is a mean over
+    examples); what is right (`label`, `labels`, `tags`, `value` or `references`) and `answer`; further ones by the kind
+    of task. only: as `--only`; also_test: a
     further test set in place of the test split. Raises UsageError, StoreError.
     """
     from bench.analysis import answers, frame

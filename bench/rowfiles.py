@@ -202,7 +202,33 @@ def _delimited(path: Path, raw: bytes, dialect: Dialect) -> tuple[Any, list[str]
         ends = [str(value) for value in table.slice(table.num_rows - 1).to_pylist()[0].values()] if len(table) else []
         if any("\n" in value for value in ends):
             remarks.append(f"{path.name}: a quote is opened and not closed, and the last row may hold others")
+    elif swallowed := _swallowed(table, delimiter):
+        remarks.append(
+            f"{path.name}: {_count(swallowed, 'text')} of several lines may hold other rows; is a quote opened there "
+            "that is not meant as one? Double it, and put the text in quotes"
+        )
     return table, remarks
+
+
+def _swallowed(table: Any, delimiter: str) -> int:
+    """How many texts seem to hold the rows that follow them, up to where another row's quote closed theirs: what stands
+    where the next column would be is one of that column's values."""
+    import pyarrow.compute
+    import pyarrow.types
+
+    last, count = table.num_columns - 1, 0
+    for number, column in enumerate(table.columns if last else ()):
+        if not pyarrow.types.is_string(column.type):
+            continue
+        long = column.filter(pyarrow.compute.match_substring(column, "\n")).to_pylist()
+        known = {str(value) for value in table[last if number < last else 0].unique().to_pylist()} if long else set()
+        for text in long:
+            first, *rows = [line.rstrip("\r").split(delimiter) for line in text.split("\n")]
+            if number < last:
+                count += len(first) == last - number + 1 and first[-1] in known
+            else:
+                count += any(len(row) == last + 1 and row[0] in known for row in rows)
+    return count
 
 
 def _counted(table: Any) -> Any:

@@ -149,6 +149,16 @@ def test_scores_are_those_of_the_predictions_kept(home: Path, ran: list[dict[str
         assert table(home, record, "again") == table(home, record)
 
 
+def test_rows_of_predictions_are_those_of_the_data(home: Path, ran: list[dict[str, Any]]) -> None:
+    data = [json.loads(line) for line in (home / "words.jsonl").read_text().splitlines()]
+    for record in of(ran, "tags"):
+        found = table(home, record)
+        assert found["example"] == list(range(len(found["row"])))
+        assert max(found["row"]) > len(found["row"])  # `test` is a fraction of them
+        assert found["tags"] == [data[row]["tags"] for row in found["row"]]
+        assert table(home, record, "other")["row"] == list(range(9))
+
+
 def test_what_stands_in_a_further_set_is_not_trained_on(ran: list[dict[str, Any]]) -> None:
     note = "2 examples that also stand in the test split or a further test set were left out of training"
     assert all(note in r["facts"]["notes"] for r in of(ran, "films"))

@@ -357,6 +357,11 @@ def test_bad_rows_are_told_together(tmp_path: Path) -> None:
     assert files.lock(files.Parameters(files=path))["remarks"] == [
         "c.csv: a quote is opened and not closed, and the last row may hold others"
     ]
+    path = write(tmp_path / "d.csv", 'text,label\n"open,1\nx,1\n"y,0\nz,0\n"Dear Sir,\nno, 1",1\n')
+    (said,) = files.lock(files.Parameters(files=path))["remarks"]
+    assert said.startswith("d.csv: 1 text of several lines may hold other rows; is a quote opened there")
+    path = write(tmp_path / "d.csv", 'label,text\n1,"open\n0,x\n0,"y\n0,z\n')
+    assert "d.csv: 1 text of several lines" in files.lock(files.Parameters(files=path))["remarks"][0]
     path = write(tmp_path / "d.jsonl", '{"text": "a"}\n\n{"text"\n[1]\n{"text": "b"}\n')
     parameters = files.Parameters(files=path, skip_bad_rows=True)
     assert files.lock(parameters)["remarks"] == ["d.jsonl: 2 rows that could not be read left out"]

@@ -183,9 +183,13 @@ def test_the_summary_in_a_few_lines(tmp_path: Path) -> None:
 def test_a_trial_says_how_many_texts_were_cut(tmp_path: Path) -> None:
     tiny_bert("BertModel", tmp_path / "m")
     task, location = text_task(tmp_path)
-    for most, said in ((32, "$"), (6, r"\d\d% of the training texts reach 6 tokens, at which texts are cut$")):
+    cut = r"\d\d% of the training texts reach 6 tokens, at which texts are cut$"
+    tiny_bert("BertModel", tmp_path / "short")
+    settings = tmp_path / "short" / "tokenizer_config.json"
+    settings.write_text(json.dumps({**json.loads(settings.read_text()), "model_max_length": 6}))
+    for model, most, said in (("m", 32, "$"), ("m", 6, cut), ("short", 32, cut)):
         task["parameters"]["max_length"] = most
-        one = job(trial(tmp_path / "m", (task, location), "linear-probe"), tmp_path / "results")
+        one = job(trial(tmp_path / model, (task, location), "linear-probe"), tmp_path / "results")
         assert one.cut() == []  # nothing is known before they are tokenised
         one.encoded("train")
         assert re.match(said, "".join(one.cut()))

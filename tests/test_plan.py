@@ -223,3 +223,10 @@ def test_a_cell_begun_in_another_environment_is_run_whole_in_this_one() -> None:
     assert re.search(r"\(torch 0.1 → [^)]+\); cells complete there that stay: 1; cells begun there .*: 1 ", said)
     same = {key: {**record, "environment": {**environment.here(1), "device": "cpu"}} for key, record in latest.items()}
     assert surroundings.begun_elsewhere(plan, same, Slot("cpu", "cpu", 1)) == (set(), None)
+    on_device = Slot("cuda:0", "cuda:0", 1)
+    assert surroundings.begun_elsewhere(plan, same, on_device)[0]
+    for trial in (trial for cell, _ in cells for trial in cell.reported):
+        trial.model["source"] = "endpoint"  # what it answers is no matter of this machine's device
+    plan = Plan(None, [Cell(c.names, c.size, 0.0, 3, reported=c.reported) for c, _ in cells])  # type: ignore[arg-type]
+    same = {t.id: next(iter(same.values())) for cell, done in cells for t in cell.reported[: len(done)]}
+    assert surroundings.begun_elsewhere(plan, same, on_device) == (set(), None)

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import datasets
 import numpy as np
 import pytest
 import torch
@@ -102,6 +103,19 @@ tuning: null
 budget: {steps: 150}
 training: {batch_size: 8, dropout: 0}
 """
+
+
+def test_tags_stand_in_the_order_of_their_numbers() -> None:
+    tags = datasets.Sequence(datasets.ClassLabel(names=["O", "B-PER", "b-per"]))
+    words = datasets.Sequence(datasets.Value("string"))
+    found = datasets.Dataset.from_dict(
+        {"tokens": [["Anna", "laughs"]], "tags": [[1, 0]]}, datasets.Features({"tokens": words, "tags": tags})
+    )
+    columns = {"tokens": "tokens", "tags": "tags"}
+    kind.examples(found, columns, kind.Parameters(labels=("O", "B-PER", "b-per")), "here")
+    kind.examples(found, columns, kind.Parameters(labels=("O", "B-LOC", "I-LOC")), "here")
+    with pytest.raises(DataError, match=r"labels\[0\] is 'B-PER', which the data calls class 1"):
+        kind.examples(found, columns, kind.Parameters(labels=("B-PER", "O", "x")), "here")
 
 
 def test_from_a_suite_to_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

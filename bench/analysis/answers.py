@@ -49,7 +49,7 @@ def _parts(results: Results, keep: Keep, on: str) -> Iterator[pd.DataFrame]:
 
 def _columns(found: pd.DataFrame) -> list[str]:
     """What was told of each example, the answer beside what is right, the details last."""
-    first = ["example", "template", "outcome", "label", "labels", "tags", "value", "references", "answer"]
+    first = ["example", "row", "template", "outcome", "label", "labels", "tags", "value", "references", "answer"]
     return [c for c in first if c in found] + [c for c in map(str, found.columns) if c not in first]
 
 

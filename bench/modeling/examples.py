@@ -124,7 +124,7 @@ def _numbers(
     numbers = all(isinstance(v, int) and not isinstance(v, bool) for v in values)
     known: dict[Any, int] = {key: number for number, key in enumerate(keys)}
     if numbers and counted and not (names and (known.keys() <= set(names) or known.keys() >= set(names))):
-        _check_order(keys, names, f"{place}, column '{column}'")
+        check_order(keys, names, f"{place}, column '{column}'")
         known = {number: number for number in range(len(keys))}
     elif names and (known.keys() <= set(names) or not all(map(_is_integer, keys))):
         values = [names[v] if 0 <= v < len(names) else v for v in values]
@@ -208,12 +208,13 @@ def _is_integer(text: str) -> bool:
     return text.removeprefix("-").isdecimal()
 
 
-def _check_order(words: Sequence[str], names: Sequence[str], place: str) -> None:
-    """Words for numbered classes stand in the classes' order: one that names another class is in the wrong place."""
-    order = {name.casefold(): number for number, name in enumerate(names)}
+def check_order(words: Sequence[str], names: Sequence[str], place: str) -> None:
+    """Words for numbered classes stand in the classes' order. Raises DataError for one that names another class."""
+    folded = [name.casefold() for name in names]
     for number, word in enumerate(words):
-        if order.get(word.casefold(), number) != number:
+        named = [at for at, name in enumerate(folded) if name == word.casefold()]
+        if named and number not in named:
             raise DataError(
-                f"{place}: labels[{number}] is '{word}', which the data calls class {order[word.casefold()]}; give "
+                f"{place}: labels[{number}] is '{word}', which the data calls class {named[0]}; give "
                 f"labels in the data's order: {', '.join(names)}"
             )

@@ -77,6 +77,8 @@ def positions(config: Mapping[str, Any]) -> int:
 def cut(folder: Path, tokens: Tokens, max_length: int) -> str | None:
     """A sentence on how many texts reach the length at which `tokenise` cuts them; None for hardly any."""
     most = min(max_length, positions(json.loads((folder / "config.json").read_text())))
+    if (tokens.lengths == tokens.lengths.max()).mean() >= FEW:  # so many alike: perhaps the tokenizer cut them before
+        most = longest(folder, tokenizer_for(folder), max_length)
     share = float((tokens.lengths >= most).mean())
     return f"{share:.0%} of the training texts reach {most} tokens, at which texts are cut" if share >= FEW else None
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
+from bench import plugins
 from bench.runner.devices import Slot
 from bench.runner.plan import Plan, settled
-from bench.suite.trial import Json
+from bench.suite.trial import Json, Trial
 from bench.worker import environment
 
 
@@ -32,12 +33,14 @@ def kept(slots: Sequence[Slot], before: Iterable[Json], asked: int | None) -> tu
 def begun_elsewhere(plan: Plan, latest: Mapping[str, Json], slot: Slot) -> tuple[set[str], str | None]:
     """The trials to run again, for their cells are incomplete and these seeds were run in another environment; and a
     sentence where a trial of the plan was run in another one and others are to run."""
-    now = {**environment.here(slot.threads), "device": slot.device}
+    here = environment.here(slot.threads)
     again: set[str] = set()
     begun = complete = 0
     changes: dict[str, None] = {}
     for cell in plan.cells:
         left = [t for t in cell.reported if not settled(t, latest, frozenset())]
+        device = slot.device if all(_is_here(t) for t in cell.reported) else "cpu"
+        now = {**here, "device": device}
         found = {t.id: change for t in cell.reported if (change := _change(latest.get(t.id), now))}
         if found and left:
             again |= found.keys()
@@ -52,6 +55,11 @@ def begun_elsewhere(plan: Plan, latest: Mapping[str, Json], slot: Slot) -> tuple
     if begun:
         said += f"; cells begun there that are run whole here: {begun} (trials to run again: {len(again)})"
     return again, said
+
+
+def _is_here(trial: Trial) -> bool:
+    """Whether its model runs on the device of its slot, and not behind an endpoint: its record then says `cpu`."""
+    return getattr(plugins.load("models", trial.model["source"]), "LOCAL", True)
 
 
 def _change(record: Json | None, now: Json) -> str | None:

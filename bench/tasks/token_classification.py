@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from bench.errors import DataError
-from bench.modeling.examples import Examples, checked, rarest
+from bench.modeling.examples import Examples, check_order, checked, rarest
 from bench.modeling.problems import Problems
 from bench.modeling.table import Fit, Table
 from bench.suite.parameters import TaskParameters
@@ -94,6 +94,9 @@ def examples(dataset: Any, columns: dict[str, str], parameters: Parameters, plac
     """
     words, tags = (_lists(dataset, columns[role], place) for role in ("tokens", "tags"))
     known = {name: number for number, name in enumerate(parameters.labels)}
+    if len(known) == len(parameters.labels):  # a further test set may call several of its tags one
+        names = _names(dataset.features[columns["tags"]]) or []
+        check_order(parameters.labels, names, f"{place}, column '{columns['tags']}'")
     targets = []
     problems = Problems(place)
     for row, (own, found) in enumerate(zip(words, tags, strict=True)):

@@ -92,10 +92,10 @@ class Job:
     task has none; majority: the training pool's most frequent class; examples: a split's name → its texts or images and
     targets, opened when first asked for; shots: (input, answer in words), examples to stand in a prompt. start: a
     folder of the cache with the weights (`bench.training.start`) that models start from instead of the pretrained ones;
-    apart: what it has used of other trials' work too, by stage. prepared: None, but while the time of one answer is
-    taken (`one_answer`). guard: runs what the trial could do without. intact:
-    raises ModelError where the model's files are no more what was locked; called after they are read, and before what
-    was made of them is kept.
+    apart: what it has used of other trials' work too, by stage. rows: by split, where its examples stand in the data
+    set. prepared: None, but while the time of one answer is taken (`one_answer`). guard: runs what the trial could do
+    without. intact: raises ModelError where the model's files are no more what was locked; called after they are read,
+    and before what was made of them is kept.
     """
 
     trial: Trial
@@ -126,6 +126,7 @@ class Job:
     apart: Json = field(default_factory=dict)
     decoding: Json = field(default_factory=dict)
     shots: list[tuple[Any, str]] = field(default_factory=list)
+    rows: dict[str, np.ndarray] = field(default_factory=dict)
     prepared: dict[Any, Any] | None = None
     intact: Callable[[], None] = lambda: None
     _encoded: dict[str, Any] = field(default_factory=dict)
@@ -169,6 +170,11 @@ class Job:
                 folder = cached("encoded", self._key(split), encode)
                 self._encoded[split] = self.task.load(folder)
         return self._encoded[split]
+
+    def rows_of(self, part: Part) -> np.ndarray:
+        """Where a part's examples stand in the split of the data set that they come from, int64 [n]."""
+        found = self.rows.get(part.split)
+        return part.indices if found is None else found[part.indices]
 
     def cut(self) -> list[str]:
         """A remark where the training texts that it took were cut."""

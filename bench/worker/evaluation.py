@@ -65,16 +65,17 @@ def by_template(metrics: list[str], targets: Any, answers: Any) -> dict[str, lis
     return {m: [float(plugins.load("metrics", m).score(targets, one)) for one in answers] for m in metrics}
 
 
-def predictions(task: ModuleType, metric: str, indices: np.ndarray, targets: Any, answers: Any) -> dict[str, Any]:
+def predictions(job: Job, metric: str, part: Part, targets: Any, answers: Any) -> dict[str, Any]:
     """The columns of predictions.parquet: one row per template and test example."""
     plugin = plugins.load("metrics", metric)
-    templates, count = len(answers), len(indices)
+    templates, count = len(answers), len(part.indices)
     outcomes = [plugin.outcomes(targets, one) if plugin.PER_EXAMPLE else np.full(count, np.nan) for one in answers]
     return {
-        "example": np.tile(indices, templates),
+        "example": np.tile(part.indices, templates),
+        "row": np.tile(job.rows_of(part), templates),
         "template": np.repeat(np.arange(templates), count),
         "outcome": np.concatenate(outcomes).astype(np.float32),
-        **plugins.load("objectives", task.GIVES).columns(targets, answers),
+        **job.objective.columns(targets, answers),
     }
 
 

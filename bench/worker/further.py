@@ -110,5 +110,5 @@ def measure(job: Job, adapted: Adapted, metrics: list[str], record: Json, *, enc
         scores.setdefault("also_test", {})[name] = evaluation.scores(job.task, metrics, targets, answers)
         if job.guard("whether all answers are alike", functools.partial(job.objective.constant, answers)):
             job.notes.append(f"every example of {name} got the same answer")
-        found[name] = evaluation.predictions(job.task, metrics[0], part.indices, targets, answers)
+        found[name] = evaluation.predictions(job, metrics[0], part, targets, answers)
     return found

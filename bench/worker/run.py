@@ -147,7 +147,7 @@ def _job(
     return Job(
         trial=trial, facts=Facts.from_files(order["files"]), folder=folder, device=device, task=task,
         parameters=parameters, labels=labels, majority=int(np.bincount(found.labels["train"]).argmax()),
-        examples=found.examples, parts=parts,
+        examples=found.examples, rows=found.rows, parts=parts,
         environment=environment_id, stages=stages, memory=memory,
         micro_batch=micro_batch, evaluation_batch=evaluation_batch,
         checkpoint=None if every is None else Checkpoint(place, key, every, stages, memory, notes, _home(order)),
@@ -195,7 +195,7 @@ def _measure(job: Job, order: Json, record: Json, build: Callable[[Trial], Job])
             scores |= job.guard("the metrics' signatures", lambda: evaluation.signatures(metrics), {})
             if len(answers) > 1:
                 scores["templates"] = evaluation.by_template(metrics, targets, answers)
-            artifact["predictions"] = evaluation.predictions(job.task, metrics[0], part.indices, targets, answers)
+            artifact["predictions"] = evaluation.predictions(job, metrics[0], part, targets, answers)
             inference = adapted.costs.get("inference") or job.guard(
                 "what inference cost", lambda: _inference(job, adapted, part, job.stages)
             )
