@@ -255,7 +255,7 @@ def test_the_report_shows_them_beside_the_tasks_own(home: Path, ran: list[dict[s
         (("      again:", "      A.B:"), "tasks.films.also_test.A.B: must match"),
         (("split: dev", "split: test"), f"{STARS}: no split 'test'; the data has dev; name one under split"),
         (("review", "text"), f"{STARS}, split dev: no column 'text'; it has review, stars"),
-        (("2: bad, ", ""), f"{STARS}, split dev, row 1, column 'stars': label '2' is not among labels"),
+        (("2: bad, ", ""), f"{STARS}, split dev, 4 rows (1, 4, 7, …; "),
         (("{tokens: words}", "{tokens: words}, labels: [O, I-x]"), "split test: label 'I-x' is none of the task's"),
     ],
 )

@@ -204,6 +204,7 @@ def test_what_init_writes_runs_unchanged(tmp_path: Path) -> None:
         "results": "results/reviews-smoke",
         "executed": 6,
         "statuses": {"ok": 5, "not_applicable": 1},
+        "trials": {"trials": 6, "done": 6},
     }
 
 
