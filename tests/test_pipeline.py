@@ -230,7 +230,7 @@ def test_a_task_compared_by_a_metric_where_lower_is_better(
         (("[good, bad]", "[good, awful]"), "label 'bad' is not among labels"),
         (("{folder: bert}", "{folder: brt}"), "brt: is no folder"),
         (("{folder: images}", "{folder: train.csv}"), "train.csv: is no folder"),
-        (("{r: 2,", "{rr: 2,"), "wrong.yaml:18: regimes.lora.rr: PEFT's LoraConfig has no such parameter; did you mean 'r'?"),
+        (("{r: 2,", "{rr: 2,"), "wrong.yaml:18: regimes.lora.rr: PEFT's LoraConfig has no such parameter"),
         (("train: train.csv, test", "train: train.csv, dev"), "no split 'test'; the data has"),
     ],
 )
