@@ -87,6 +87,9 @@ def test_the_tuned_value_is_the_one_with_the_best_score(metric: str, winner: int
     latest = {t.id: record(t, score, metric) for t, score in zip(cell.tuning, (0.5, 0.9, 0.7), strict=True)}
     (tuned,) = (c for c in build(found, lock, latest).cells if (c.names.regime, c.size) == full)
     assert (tuned.tuned, tuned.on_edge) == (cell.tuning[winner].tuned, winner == 0)
+    odd = {**latest, cell.tuning[winner].id: {**latest[cell.tuning[winner].id], "scores": {"metric": metric}}}
+    (other,) = (c for c in build(found, lock, odd).cells if (c.names.regime, c.size) == full)
+    assert other.tuned != tuned.tuned  # what was not validated cannot be chosen
 
 
 def test_a_budget_that_leaves_some_seed_nothing_to_validate_on(tmp_path: Path) -> None:
@@ -205,6 +208,9 @@ def test_the_time_left_rests_on_steps_and_rows(tmp_path: Path) -> None:
     assert said == f"about {(6 * tuning + 3 * test) / 120:.0f} min left, 2 at a time, estimated from 1 smoke trial"
     known.learn({**smoke["full"], "costs": {**smoke["full"]["costs"], "step_seconds": {"median": 0.05}}})
     assert known.seconds(full.tuning[0]) < tuning / 4  # the suite's own comes before its smoke run's
+    for odd in ({"seconds": None}, {"shared": "x"}, {"step_seconds": 1}, {"flops": 1}, {"seconds": {"total": "x"}}):
+        record = {**smoke["full"], "costs": {**smoke["full"]["costs"], **odd}}
+        assert not Estimator(lock, [record], []).known
     other = smoke["full"]["trial"] | {"names": {"model": "x", "task": "y", "regime": "z"}}
     assert Estimator(lock, [{**smoke["full"], "trial": other}], []).seconds(full.tuning[0]) == pytest.approx(tuning)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar, overload
 
@@ -34,9 +35,13 @@ class Guard:
     def __call__(self, what: str, measure: Callable[[], T], otherwise: U) -> T | U: ...
 
     def __call__(self, what: str, measure: Callable[[], T], otherwise: U | None = None) -> T | U | None:
-        """What `measure` gives, or `otherwise` where it fails. what: names it in the remark ("the latency")."""
+        """What `measure` gives, or `otherwise` where it fails or gives no finite number, which no record could hold.
+        what: names it in the remark ("the latency")."""
         try:
-            return measure()
+            found = measure()
+            if isinstance(found, float) and not math.isfinite(found):
+                raise ValueError(f"it is {found}")
+            return found
         except StoreError:
             raise
         except Exception as error:

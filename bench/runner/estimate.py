@@ -103,7 +103,13 @@ class Estimator:
         try:
             pace = _pace(record)
             keys = _keys(record["trial"]["names"], record["trial"]["regime"]["kind"])
-        except (KeyError, TypeError, ValueError, UsageError):  # of another version, or a plugin that is not here
+        except (
+            AttributeError,
+            KeyError,
+            TypeError,
+            ValueError,
+            UsageError,
+        ):  # of another version, or a plugin that is not here
             return
         self._counts[mine] += 1
         for key in keys:

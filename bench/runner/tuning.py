@@ -49,7 +49,7 @@ def winner(values: list[Json], trials: list[Trial], latest: Mapping[str, Json]) 
     ranked = []
     for index in range(len(values)):
         records = [latest.get(t.id) for t in trials[index * per_value : (index + 1) * per_value]]
-        ok = [r for r in records if r is not None and r["status"] == "ok"]
+        ok = [r for r in records if r is not None and r["status"] == "ok" and r["scores"].get("validation")]
         if len(ok) == per_value:
             metric = ok[0]["scores"]["metric"]
             score = sum(r["scores"]["validation"][metric] for r in ok) / per_value

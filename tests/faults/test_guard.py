@@ -326,6 +326,8 @@ def test_a_guard_says_each_thing_once_in_one_short_line() -> None:
 
     guard("much", long)
     assert len(guard.notes[-1]) < MOST + 50
+    assert guard("the loss", lambda: float("nan")) is None  # which no record could hold
+    assert guard.notes[-1] == "the loss could not be measured: ValueError: it is nan"
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, StoreError])
