@@ -14,6 +14,7 @@ from tiny_tasks import adapt, order, text_task, trial
 
 from bench.analysis import frame
 from bench.modeling import answering
+from bench.probes import steps
 from bench.report.section import sections
 from bench.suite.trial import Json
 from bench.training.job import Part
@@ -69,6 +70,14 @@ def test_what_trained_nothing_has_no_training_memory(tmp_path: Path) -> None:
     run(order(asked("cloze", tmp_path), tmp_path / "results"), torch.device("cpu"), 1, lambda *at: None, record)
     assert {"load_host", "inference_host"} == record["costs"]["memory_bytes"].keys()
     assert record["costs"]["inference"]["latency_templates"] == 1
+
+
+def test_training_takes_no_longer_than_it_took(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steps.StepTimes, "total", lambda self: 1e6)
+    tiny_bert("BertModel", tmp_path / "model")
+    job, _ = adapt(trial(tmp_path / "model", text_task(tmp_path), "full"), tmp_path / "results")
+    assert job.stages.seconds["overhead"] == 0
+    assert job.stages.seconds["train"] < 1e3
 
 
 def test_of_older_records_what_is_not_comparable_is_left_out(tmp_path: Path) -> None:

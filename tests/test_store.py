@@ -152,6 +152,9 @@ def test_disagreements_are_between_ok_attempts_in_one_environment() -> None:
         attempt("c", "e", 0.6),
     ]
     assert list(records.disagreements(attempts)) == [("c", "e")]
+    less = [{**one, "scores": {"metric": "a", "test": {"a": 1.0}, **more}, "environment": {"id": "f"}}
+            for one, more in ((attempts[0], {}), (attempts[0], {"tf-idf": {"a": 0.5}}))]  # fmt: skip
+    assert not records.disagreements([{**one, "status": "ok"} for one in less])
 
 
 def test_a_file_of_the_same_name_is_never_appended_to(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -196,9 +196,22 @@ def latest(records: Iterable[Record]) -> dict[str, Record]:
 
 
 def disagreements(records: Iterable[Record]) -> dict[tuple[str, str], list[Record]]:
-    """By trial and environment, the `ok` attempts whose scores are not all the same."""
+    """By trial and environment, the `ok` attempts whose scores are not all the same, of those that all of them have:
+    what could not be measured in one is no disagreement."""
     attempts: dict[tuple[str, str], list[Record]] = {}
     for record in records:
         if record["status"] == "ok":
             attempts.setdefault((record["trial"]["id"], environment(record)), []).append(record)
-    return {key: group for key, group in attempts.items() if len({canonical(r.get("scores")) for r in group}) > 1}
+    return {key: group for key, group in attempts.items() if len(group) > 1 and _differ(group)}
+
+
+def _differ(group: Sequence[Record]) -> bool:
+    scores = [
+        {
+            (part, name): canonical(value)
+            for part, found in (record.get("scores") or {}).items()
+            for name, value in (found.items() if isinstance(found, dict) else [("", found)])
+        }
+        for record in group
+    ]
+    return any(len({one[key] for one in scores}) > 1 for key in set.intersection(*map(set, scores)))

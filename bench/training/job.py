@@ -244,6 +244,7 @@ class Job:
         seconds, joules = self.stages.seconds, self.stages.joules
         seconds["train"] -= sum(seconds[stage] for stage in within)
         if (pure := self.fit.times.total()) is not None:
+            pure = min(pure, seconds["train"])  # a warm step that was slow would stand for the cold ones too
             seconds["overhead"], seconds["train"] = seconds["train"] - pure, pure
         if "train" in joules and all(stage in joules for stage in within):
             joules["train"] -= sum(joules[stage] for stage in within)
