@@ -244,13 +244,21 @@ def check(results: Place) -> list[Checked]:
 
 
 def report(results: Place, out: str | Path | None = None) -> list[Path]:
-    """Write tables and figures; returns the files. Default: a folder `report` in each suite's results."""
+    """Write tables and figures; returns the files. Default: a folder `report` in each suite's results.
+
+    out: where a folder of each suite's name is made instead. Raises UsageError where that one holds results.
+    """
     from bench import report as reports
     from bench.analysis import frame
 
     written: list[Path] = []
     for found in frame.load(place_of(results)):
-        written += reports.write([found], Path(out) / found.folder.name if out else paths.report(found.folder))
+        target = Path(out) / found.folder.name if out else paths.report(found.folder)
+        if paths.holds_results(target):
+            raise UsageError(
+                f"{target}: holds results, and no report is written among them; name another folder as --out"
+            )
+        written += reports.write([found], target)
     return written
 
 
@@ -267,7 +275,7 @@ def _lock(suite: Suite, home: Home, found: Json, server: Server, wanted: Callabl
             say(f"{section[:-1]} {name}: resolving")
         entry = server.call({**order, "threads": cores()})
         if not locked:
-            found[section][name] = {"request": order["request"], **entry}
+            found[section][name] = {"request": order["request"], **order["revisions"], **entry}
             home.check()
             locks.write(home.folder, found)
         if "summary" in entry:

@@ -177,7 +177,7 @@ def test_the_summary_in_a_few_lines(tmp_path: Path) -> None:
         "also stand in a test split left out",
         "task t: remark: sizes 8, 1000: train has 3 examples; nothing runs there",
     ]
-    form.check(form.Lock, {"models": {}, "tasks": {"t": entry}, "regimes": {}})
+    form.check(form.Lock, {"models": {}, "tasks": {"t": {"request": {}, **entry}}, "regimes": {}})
 
 
 def test_a_trial_says_how_many_texts_were_cut(tmp_path: Path) -> None:

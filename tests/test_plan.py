@@ -31,6 +31,7 @@ sizes: [5, 40]
 seeds: 3
 tuning: {trials: 3}
 """
+EMPTY: dict[str, Any] = {"models": {}, "tasks": {}, "regimes": {}}
 CONFIG = json.dumps({"model_type": "bert", "architectures": ["BertForMaskedLM"]})
 
 
@@ -108,6 +109,28 @@ def test_what_is_locked_otherwise_than_asked_is_not_locked(tmp_path: Path) -> No
     assert "unresolved" not in states(build(found, lock, {})).values()
     other = suite(tmp_path, **{"[bad, good]": "[awful, good]"})
     assert set(states(build(other, lock, {})).values()) == {"unresolved"}
+
+
+def test_what_is_locked_at_another_revision_is_not_locked(tmp_path: Path) -> None:
+    """A lock of somebody else's names no other code than the commit that the suite trusts."""
+
+    def unlocked(revision: str, lock: dict[str, Any]) -> set[str]:
+        trust = ", trust_remote_code: true" if revision else ""
+        other = suite(tmp_path, **{"{tiny: org/tiny}": f"{{tiny: {{hub: org/tiny{revision}{trust}}}}}"})
+        request = {"request": next(order["request"] for *_, order in locks.orders(other, {**EMPTY}))}
+        lock["models"]["tiny"] |= request
+        return {section for section, _, is_locked, _ in locks.orders(other, lock) if not is_locked}
+
+    lock = locked(suite(tmp_path), [100, 100])
+    lock["models"]["tiny"]["fingerprint"] = "b" * 40
+    assert unlocked(f", revision: {'b' * 40}", lock) == set()
+    assert unlocked(f", revision: {'a' * 40}", lock) == {"models"}
+    branch = suite(tmp_path, **{"org/mood}": "org/mood, revision: v2}"})
+    tasks = {name for section, name, is_locked, _ in locks.orders(branch, lock) if not is_locked and section == "tasks"}
+    assert tasks == set()  # a lock of before revisions stood in it
+    lock["tasks"]["mood"]["revisions"] = {"": "main"}
+    tasks = {name for section, name, is_locked, _ in locks.orders(branch, lock) if not is_locked and section == "tasks"}
+    assert tasks == {"mood"}
 
 
 def test_zero_shot_is_one_trial_and_templates_repeat_nothing_else(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from pydantic_core import to_jsonable_python
 
 from bench import plugins
 from bench.errors import DataError, StoreError
+from bench.hub import is_commit
 from bench.store import atomic, form, paths, schema
 from bench.suite.schema import Source, Suite, Task
 from bench.suite.trial import SCHEMA, Json
@@ -101,20 +102,22 @@ def orders(suite: Suite, lock: Json) -> Iterator[tuple[str, str, bool, Json]]:
     """For every model, every task and every regime that has something to check: (section, name, whether it is locked as
     the suite asks, the worker's order)."""
     for name, model in suite.models.items():
-        found = _order(lock, "models", name, model.source, model.parameters, _source("models", model))
+        found = _order(lock, "models", name, model, _source("models", model))
         found[3]["uses"] = list(_uses(suite, name))
         yield found
     for name, task in suite.tasks.items():
         spec = {**task_spec(suite, task, ""), **also_spec(task, {})}
         _, location = split(task.data.parameters)
-        found = _order(lock, "tasks", name, task.data.source, task.data.parameters, spec)
+        found = _order(
+            lock, "tasks", name, task.data, spec, {also: entry.data for also, entry in task.also_test.items()}
+        )
         found[3].update(task=spec, location=location, also_test=also_places(task))
         yield found
     for name, regime in suite.regimes.items():
         if not hasattr(plugins.load("regimes", regime.kind), "check"):
             continue
         own = {"kind": regime.kind, "parameters": regime.parameters.model_dump(mode="json")}
-        yield _order(lock, "regimes", name, regime.kind, regime.parameters, own)
+        yield _order(lock, "regimes", name, Source(regime.kind, regime.parameters), own)
 
 
 def _uses(suite: Suite, model: str) -> Iterator[Json]:
@@ -150,20 +153,34 @@ def _locked(suite: Suite, lock: Json) -> Iterator[tuple[str, str, str, Source, s
 
 
 def _order(
-    lock: Json, section: str, name: str, source: str, parameters: BaseModel, request: Json
+    lock: Json, section: str, name: str, source: Source, request: Json, also: Mapping[str, Source] | None = None
 ) -> tuple[str, str, bool, Json]:
     entry = lock[section].get(name)
-    locked = entry is not None and entry["request"] == request
+    named = {"": source, **(also or {})}
+    asked = {key: r for key, one in named.items() if (r := getattr(one.parameters, "revision", None))}
+    locked = entry is not None and entry["request"] == request and _at(entry, asked)
     order: dict[str, Any] = {
         "do": "prepare",
         "kind": section[:-1],
         "name": name,
-        "source": source,
-        "parameters": parameters.model_dump(mode="json"),
+        "source": source.source,
+        "parameters": source.parameters.model_dump(mode="json"),
         "locked": entry if locked else None,
         "request": json.loads(json.dumps(request)),
+        "revisions": {"revisions": asked} if asked else {},
     }
     return section, name, locked, order
+
+
+def _at(entry: Json, asked: Json) -> bool:
+    """Whether an entry is of the revisions that a suite asks for: of that commit, or locked by the name of that branch
+    (which older locks do not hold)."""
+    known = {"": entry.get("fingerprint", ""), **(entry.get("also_test") or {})}
+    before = entry.get("revisions") or {}
+    return all(
+        known.get(key, "").startswith(revision) if is_commit(revision) else before.get(key, revision) == revision
+        for key, revision in asked.items()
+    )
 
 
 def _source(kind: str, source: Source) -> Json:

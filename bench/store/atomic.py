@@ -135,7 +135,7 @@ def _fill_all(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 def _carry_over(old: Path, new: Path, but: Callable[[str], bool], below: str = "") -> None:
-    """Links to all files of a folder in another one, but for some."""
+    """Links to all files of a folder in another one, but for some; who may read it stays as it was."""
     for entry in sorted(os.scandir(old), key=lambda entry: entry.name):
         target, name = new / entry.name, f"{below}{entry.name}"
         if entry.is_dir(follow_symlinks=False):
@@ -144,6 +144,7 @@ def _carry_over(old: Path, new: Path, but: Callable[[str], bool], below: str = "
             _carry_over(Path(entry.path), target, but, f"{name}/")
         elif not but(name):
             disk.link(Path(entry.path), target)
+    disk.copy_mode(old, new)
 
 
 def _swap(new: Path, old: Path) -> None:

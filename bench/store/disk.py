@@ -71,6 +71,11 @@ def mkdir(path: Path) -> None:
     os.mkdir(path)
 
 
+def copy_mode(source: Path, target: Path) -> None:
+    """Who may read and write a folder, as it is for another one."""
+    shutil.copymode(source, target)
+
+
 def unlink(path: Path) -> None:
     """Remove one file."""
     os.unlink(path)

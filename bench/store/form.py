@@ -179,16 +179,36 @@ class _Summary(_Form):
     remarks: list[str]
 
 
-class _Task(_Form):
+class _Locked(_Form):
+    request: dict[str, Any]
+    revisions: dict[str, str] | None = None
+
+
+class _Model(_Locked):
+    fingerprint: str
+    files: dict[str, str]
+
+
+class _Task(_Locked):
+    fingerprint: str
+    labels: list[Any]
+    classes: dict[str, list[Count]]
+    also_test: dict[str, str] | None = None
     summary: _Summary | None = None
+
+    @model_validator(mode="after")
+    def _is_for_training(self) -> _Task:
+        if "train" not in self.classes:
+            raise ValueError("classes counts nothing of train")
+        return self
 
 
 class Lock(_Form):
     """`lock.json`."""
 
-    models: dict[str, dict[str, Any]]
+    models: dict[str, _Model]
     tasks: dict[str, _Task]
-    regimes: dict[str, dict[str, Any]]
+    regimes: dict[str, _Locked]
 
 
 def check(form: type[_Form], value: object) -> None:

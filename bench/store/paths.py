@@ -89,6 +89,12 @@ def suite(results: Path, name: str) -> Path:
     return inside(results, name)
 
 
+def holds_results(folder: Path, *, begun: bool = False) -> bool:
+    """Whether a folder is one suite's results; begun: or a command has begun to work there."""
+    started = begun and (folder / ".run.json").is_file()
+    return started or (folder / "records").is_dir() or (folder / "plan.json").is_file()
+
+
 def suites(results: Path, *, begun: bool = False) -> list[Path]:
     """The folder itself where it holds one suite's results (`records/` or `plan.json`), else those in it that do.
 
@@ -96,13 +102,9 @@ def suites(results: Path, *, begun: bool = False) -> list[Path]:
     Raises UsageError where there is none, StoreError where one of those in it is a link.
     """
 
-    def holds_results(folder: Path) -> bool:
-        started = begun and (folder / ".run.json").is_file()
-        return started or (folder / "records").is_dir() or (folder / "plan.json").is_file()
-
-    if holds_results(results):
+    if holds_results(results, begun=begun):
         return [results]
-    folders = sorted(p for p in results.iterdir() if holds_results(p)) if results.is_dir() else []
+    folders = sorted(p for p in results.iterdir() if holds_results(p, begun=begun)) if results.is_dir() else []
     if not folders:
         raise UsageError(f"{results}: no results here; `bench run SUITE` writes them")
     return [inside(results, folder.name) for folder in folders]

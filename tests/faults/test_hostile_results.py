@@ -220,3 +220,28 @@ def test_deep_documents(name: str, levels: int, results: Path) -> None:
     text = "".join(said(*command) for command in COMMANDS)
     assert name in text
     assert "nested more than 100 deep" in text or "not whole JSON" in text
+
+
+LOCKS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
+    "no files": (lambda lock: lock["models"]["minilm"].pop("files"), "models.minilm.files: field required"),
+    "no fingerprint": (lambda lock: lock["models"]["minilm"].pop("fingerprint"), "models.minilm.fingerprint: field"),
+    "no request": (lambda lock: lock["tasks"]["sst2"].pop("request"), "tasks.sst2.request: field required"),
+    "no labels": (lambda lock: lock["tasks"]["sst2"].pop("labels"), "tasks.sst2.labels: field required"),
+    "counts": (lambda lock: lock["tasks"]["sst2"].update(classes={"train": [-1]}), "tasks.sst2.classes.train.0: input"),
+    "no train": (lambda lock: lock["tasks"]["sst2"].update(classes={}), "tasks.sst2: classes counts nothing of train"),
+}
+
+
+@pytest.mark.fault(Row.HOSTILE)
+@pytest.mark.parametrize("name", LOCKS)
+def test_a_lock_without_its_parts_is_one_line(name: str, results: Path) -> None:
+    change, problem = LOCKS[name]
+    model = {"request": {}, "fingerprint": "m", "files": {}}
+    task = {"request": {}, "fingerprint": "t", "labels": ["a", "b"], "classes": {"train": [9, 9], "test": [1, 1]}}
+    lock: dict[str, Any] = {"schema": 1, "models": {"minilm": model}, "tasks": {"sst2": task}, "regimes": {}}
+    (results / "lock.json").write_text(json.dumps(lock))
+    assert "lock.json" not in said("plan", "r.yaml")
+    change(lock)
+    (results / "lock.json").write_text(json.dumps(lock))
+    assert problem in said("plan", "r.yaml")
+    assert problem in said("check", "results")

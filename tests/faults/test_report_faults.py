@@ -9,10 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from factory import Factory
 from faulty_disk import each, faulty, litter, on_a_small_disk, refusal, tree
 from rows import Row
 
-from bench.errors import StoreError
+from bench import api
+from bench.errors import StoreError, UsageError
 from bench.store import atomic, disk
 
 OLD = {"report.md": b"old", "tables/table-01.tex": b"old 1", "tables/table-02.tex": b"old 2"}
@@ -48,6 +50,23 @@ def test_a_report_is_the_old_or_the_new(kind: str, times: int, swaps: bool, tmp_
         if path.exists():
             atomic.replace_folder(path, NEW, stale)
             assert tree(path) == {**NEW, **OWN}
+
+
+def test_who_may_read_a_report_stays_as_it_was(tmp_path: Path) -> None:
+    path = earlier(tmp_path)
+    for folder in (path, path / "tables", path / "notes"):
+        folder.chmod(0o700)
+    atomic.replace_folder(path, NEW, stale)
+    assert [(path / name).stat().st_mode & 0o777 for name in (".", "tables", "notes")] == [0o700] * 3
+
+
+def test_no_report_is_written_among_results(tmp_path: Path) -> None:
+    factory = Factory(tmp_path / "results/r")
+    factory.cell("full", 64, 0.7)
+    before = tree(factory.finish())
+    with pytest.raises(UsageError, match="results/r: holds results, and no report is written among them"):
+        api.report(tmp_path / "results/r", tmp_path / "results")
+    assert tree(tmp_path / "results/r") == before
 
 
 def test_a_first_report_a_link_and_what_is_no_file(tmp_path: Path) -> None:
