@@ -73,11 +73,12 @@ def folder(tmp_path: Path) -> Path:
     factory.cell("retrain", 64, None)
     lock = {
         "sst2": {
+            **{"request": {}, "fingerprint": "t", "labels": ["bad", "good"]},
             "classes": {"train": [500, 400], "test": [100, 100]},
             "summary": {"rows": {"train": 900}, "remarks": ["3 texts are empty"]},
         }
     }
-    models = {"minilm": {"remarks": ["no tokenizer of its own"]}}
+    models = {"minilm": {"request": {}, "fingerprint": "m", "files": {}, "remarks": ["no tokenizer of its own"]}}
     found = factory.finish()
     atomic.write_json(paths.lock(found), {"schema": 1, "models": models, "tasks": lock, "regimes": {}})
     return found

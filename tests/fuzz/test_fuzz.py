@@ -241,9 +241,14 @@ def test_records_that_are_torn_or_hold_anything(whole: Path) -> None:
     target.unlink()
 
 
+LOCK = b"""{"schema": 1, "models": {"a": {"request": {}, "fingerprint": "m", "files": {"config.json": "{}"}}}, "regimes": {},
+"tasks": {"t": {"request": {}, "fingerprint": "t", "labels": ["x"], "classes": {"train": [1]}, "summary": {"rows": {"train": 1},
+"remarks": []}}}}"""
+
+
 def test_plans_and_locks_that_are_torn_or_hold_anything(whole: Path) -> None:
     plan = paths.plan(whole).read_bytes()
-    names = {"plan.json": plan, "lock.json": b'{"schema":1,"models":{"a":{}},"tasks":{},"regimes":{}}'}
+    names = {"plan.json": plan, "lock.json": LOCK}
 
     def one(data: st.DataObject) -> None:
         name = data.draw(st.sampled_from(sorted(names)))
