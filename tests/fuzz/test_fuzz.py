@@ -241,9 +241,10 @@ def test_records_that_are_torn_or_hold_anything(whole: Path) -> None:
     target.unlink()
 
 
-LOCK = b"""{"schema": 1, "models": {"a": {"request": {}, "fingerprint": "m", "files": {"config.json": "{}"}}}, "regimes": {},
-"tasks": {"t": {"request": {}, "fingerprint": "t", "labels": ["x"], "classes": {"train": [1]}, "summary": {"rows": {"train": 1},
-"remarks": []}}}}"""
+LOCK = b"""{"schema": 1, "regimes": {},
+"models": {"a": {"request": {}, "fingerprint": "m", "files": {"config.json": "{}"}}},
+"tasks": {"t": {"request": {}, "fingerprint": "t", "labels": ["x"], "classes": {"train": [1]},
+"summary": {"rows": {"train": 1}, "remarks": []}}}}"""
 
 
 def test_plans_and_locks_that_are_torn_or_hold_anything(whole: Path) -> None:
