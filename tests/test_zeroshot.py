@@ -11,7 +11,18 @@ import pytest
 import tokenizers
 import torch
 import transformers
-from tiny_models import LABELS, TEMPLATES, TEXTS, bytes_bpe, images, tiny_bert, tiny_causal, tiny_image_text, wordpiece
+from tiny_models import (
+    LABELS,
+    TEMPLATES,
+    TEXTS,
+    bytes_bpe,
+    images,
+    tiny_bert,
+    tiny_causal,
+    tiny_image_text,
+    tiny_roberta,
+    wordpiece,
+)
 
 from bench import plugins
 from bench.errors import ModelError, NotApplicable, UsageError
@@ -282,6 +293,11 @@ def test_long_texts_keep_their_question(way: Any, tmp_path: Path) -> None:
     texts = [" ".join(TEXTS[:3]) * 5, TEXTS[1]]
     found = answer(way, tmp_path, texts, LABELS, ["{text} It was {label}."], max_length=1000)
     assert np.ptp(found[0, 0]) > 1e-3
+
+
+def test_a_roberta_is_asked_no_more_than_it_has_positions_for(tmp_path: Path) -> None:
+    tiny_roberta(tmp_path)  # 65 positions, of which the padding token's number takes one; its tokenizer knows no limit
+    answer(cloze, tmp_path, [" ".join(TEXTS) * 5, TEXTS[1]], LABELS, ["{text} It was {label}."], max_length=1000)
 
 
 @pytest.mark.parametrize("template", ["{text} It was.", "{label} or {label}", "{text} {text} {label}"])

@@ -17,7 +17,7 @@ from bench.modeling.encoded import Tokens
 from bench.modeling.images import processor_for
 from bench.modeling.inference import batched
 from bench.modeling.loading import from_files, require
-from bench.modeling.text import tokenizer_for
+from bench.modeling.text import positions, tokenizer_for
 
 Tick = Callable[[int, int | None], None]
 
@@ -89,8 +89,7 @@ class Loaded:
 
     def length(self, max_length: int) -> int:
         """`max_length`, or what the model can take if that is less."""
-        positions = getattr(self.model.config, "max_position_embeddings", None) or max_length
-        return int(min(max_length, self.tokenizer.model_max_length, positions))
+        return int(min(max_length, self.tokenizer.model_max_length, positions(self.model.config.to_dict())))
 
 
 def load(
