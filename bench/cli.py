@@ -90,6 +90,8 @@ def _output_failed(error: OSError, gone: int) -> int:
     if isinstance(error, BrokenPipeError):
         return gone
     place = f"{error.filename}: " if error.filename else ""
+    if isinstance(error, FileNotFoundError) and not place:
+        place = "the current folder has gone: "  # what else has no name: os.getcwd
     click.echo(printable(redact(f"bench: {place}{error.strerror or error}; put that right, run again")), err=True)
     return EXIT_STORE
 

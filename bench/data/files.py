@@ -74,6 +74,8 @@ def fingerprint(parameters: Parameters) -> str:
     digests = {}
     for split, path in sorted(_splits(parameters).items()):
         try:
+            if path.exists() and not path.is_file():
+                raise DataError(f"{path}: is no file, but a folder, pipe or device; check `files` in the suite")
             with path.open("rb") as file:
                 digests[split] = [rowfiles.suffix(path, packed=True), hashlib.file_digest(file, "sha256").hexdigest()]
         except OSError as error:

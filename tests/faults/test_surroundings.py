@@ -138,3 +138,22 @@ def test_closed_streams_do_no_harm(ground: Ground, closed: tuple[int, ...]) -> N
     assert (done.returncode, done.stderr) == (0, "")
     assert [record["status"] for record in ground.records("s")] == ["ok"]
     ground.nobody_left(5)
+
+
+@pytest.mark.fault(Row.SURROUNDINGS)
+def test_a_current_folder_that_has_gone_is_told_in_one_line(ground: Ground) -> None:
+    suite = ground.folder / ground.suite("f", 1)
+    (away := ground.folder / "away").mkdir()
+    code = f"import os; os.chdir({str(away)!r}); os.rmdir({str(away)!r})\n{ground.source}"
+    _, err = Ground(ground.folder, code).run("run", str(suite), code=3)
+    assert err == "bench: the current folder has gone: No such file or directory; put that right, run again\n"
+
+
+@pytest.mark.fault(Row.ODD_FILE)
+def test_a_pipe_in_the_place_of_locked_data_is_never_waited_for(ground: Ground) -> None:
+    suite = ground.suite("f", 1)
+    ground.run("run", suite)
+    (ground.folder / "a.csv").unlink()
+    os.mkfifo(ground.folder / "a.csv")
+    _, err = ground.run("run", suite, code=2)
+    assert "a.csv: is no file, but a folder, pipe or device" in err
