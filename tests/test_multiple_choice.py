@@ -227,6 +227,13 @@ def test_a_label_names_a_choice(data: Any, columns: dict[str, str], right: int) 
     assert found.targets == found.labels.tolist() == [right]
 
 
+def test_all_labels_are_read_alike() -> None:
+    data: Any = {"context": ["2 + 2", "one"], "choices": [["3", "4", "1"], ["two", "three", "one"]]}
+    for labels, right in ((["1", "1"], [1, 1]), (["1", "one"], [2, 2]), (["B", "C"], [1, 2])):
+        found = kind.examples(Columns(**data, label=labels), LISTED, kind.Parameters(), "here")
+        assert found.targets == right
+
+
 def test_a_question_follows_its_context() -> None:
     data = Columns(context=["c", None], question=["q", "q"], choices=[["x", "y"]] * 2, label=[0, 0])
     found = kind.examples(data, {**LISTED, "question": "question"}, kind.Parameters(), "here")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -93,6 +93,7 @@ def examples(dataset: Any, columns: dict[str, str], parameters: Parameters, plac
     names = [name.strip() for name in columns["choices"].split(",")]
     found = list(zip(*(dataset[name] for name in names), strict=True)) if several else dataset[columns["choices"]]
     inputs, targets = [], []
+    rows: list[tuple[int, str, list[str], Sequence[str], Any]] = []
     problems = Problems(place)
     for row, (own, label) in enumerate(zip(found, dataset[columns["label"]], strict=True)):
         context = " ".join(str(part[row]) for part in contexts if part[row])
@@ -101,7 +102,10 @@ def examples(dataset: Any, columns: dict[str, str], parameters: Parameters, plac
         if len(choices) < 2 or not all(isinstance(choice, str) and choice.strip() for choice in choices):
             problems.add(row, columns["choices"], f"expected two texts or more, found {_short(own)}", "texts")
             continue
-        position = _position(label, choices, called)
+        rows.append((row, context, choices, called, label))
+    reading = _reading((label, choices, called) for *_, choices, called, label in rows)
+    for row, context, choices, called, label in rows:
+        position = _position(label, choices, called, reading)
         if position is None:
             hidden = " (labels that the Hub hides look like this)" if label in (-1, "-1", "", None) else ""
             said = f"{_short(label)} names none of the {len(choices)} choices{hidden}"
@@ -127,10 +131,23 @@ def load(target: Path) -> Choices:
     return choosing.load(target)
 
 
-def _position(label: Any, choices: Sequence[str], names: Sequence[str]) -> int | None:
-    """Which choice the label means."""
+def _readings(choices: Sequence[str], names: Sequence[str]) -> list[Sequence[str]]:
+    """What a label may be: a choice's name, the choice itself, a letter or a position."""
     letters = [chr(ord("A") + number) for number in range(min(len(choices), 26))]
-    for known in (names, choices, letters, [str(number) for number in range(len(choices))]):
+    return [names, choices, letters, [str(number) for number in range(len(choices))]]
+
+
+def _reading(rows: Iterable[tuple[Any, Sequence[str], Sequence[str]]]) -> int | None:
+    """The first reading that all labels fit, of (label, choices, their names): "1" must not mean the choice "1" in one
+    row and the second choice in the others."""
+    told = [(label.strip(), _readings(choices, names)) for label, choices, names in rows if isinstance(label, str)]
+    return next((k for k in range(4) if told and all(label in known[k] for label, known in told)), None)
+
+
+def _position(label: Any, choices: Sequence[str], names: Sequence[str], reading: int | None = None) -> int | None:
+    """Which choice the label means."""
+    readings = _readings(choices, names)
+    for known in readings if reading is None else [readings[reading]]:
         if isinstance(label, str) and label.strip() in known:
             return list(known).index(label.strip())
     return label if isinstance(label, int) and not isinstance(label, bool) and 0 <= label < len(choices) else None

@@ -14,7 +14,7 @@ from bench.modeling.examples import Examples
 from bench.modeling.scripts import unspaced
 from bench.suite.trial import Json
 
-VERSION = 2
+VERSION = 3
 """Of what is kept in the cache."""
 LOOK = 1000
 """Texts that are looked at to tell whether they are written with spaces."""
