@@ -42,7 +42,7 @@ def chat_model(folder: Path, family: str = "qwen2", template: str | None = CHATM
     tokenizer.save_pretrained(folder)
     torch.manual_seed(0)
     config: Any = {"qwen2": transformers.Qwen2Config, "llama": transformers.LlamaConfig}[family](
-        vocab_size=len(tokenizer), hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
+        vocab_size=len(tokenizer) + 4, hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
         num_key_value_heads=1, max_position_embeddings=400, initializer_range=0.5, bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id, pad_token_id=None,
     )  # fmt: skip

@@ -312,7 +312,9 @@ def test_the_language_to_write_is_marked(tmp_path: Path) -> None:
     assert data.start == {"decoder_start_token_id": code}
     assert target(data, 0)[-2:] == [tokenizer.eos_token_id, code]
     assert source(data, 0)[-1] == tokenizer.convert_tokens_to_ids("en_XX")
-    transformers.NllbTokenizer().save_pretrained(tmp_path)
+    nllb = transformers.NllbTokenizer()
+    nllb.add_tokens(["joy", "dull"])
+    nllb.save_pretrained(tmp_path)
     data = paired(tmp_path, languages=("eng_Latn", "fra_Latn"))
     code = tokenizer_for(tmp_path).convert_tokens_to_ids("fra_Latn")
     assert data.start == {"forced_bos_token_id": code}

@@ -193,7 +193,10 @@ def asked(way: Any, folder: Path, inputs: list[Any], labels: list[str], paramete
     loaded = way.load(folder, torch.device("cpu"), torch.float32)
     how = Settings(getattr(parameters, "label_map", {}), torch.device("cpu"), batch_size=3, max_length=60)
     here: Any = SimpleNamespace(
-        labels=labels, parameters=parameters, unlearnt=lambda answer: answer(loaded, inputs, how)
+        labels=labels,
+        parameters=parameters,
+        unlearnt=lambda answer: answer(loaded, inputs, how),
+        templates=lambda task, default: task.templates or default,
     )
     found: np.ndarray = way.adapt(here)
     return found

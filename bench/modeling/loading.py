@@ -79,7 +79,8 @@ def from_files(auto: Any, folder: Path, *, dtype: str, **options: Any) -> tuple[
             folder, dtype=getattr(torch, dtype), local_files_only=True, weights_only=True, output_loading_info=True,
             ignore_mismatched_sizes=True, **options,
         )  # fmt: skip
-    gaps = dict.fromkeys(found["missing_keys"], "")
+    unread = "encoder.pooler." if kind is transformers.AutoModelForSeq2SeqLM else None  # of two BERTs made one writer
+    gaps = {name: "" for name in found["missing_keys"] if unread is None or not name.startswith(unread)}
     for name, there, wanted in found["mismatched_keys"]:
         gaps[name] = f"{list(there)} in the files, {list(wanted)} by config.json"
     return model, gaps
