@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 MANY = 10_000
 """Suites of more trials than this are planned and run only when asked twice: a slip of a list is easily made."""
 Say = Callable[[str], None]
+Given: TypeAlias = Suite | str | Path | Mapping[str, Any]
+"""A suite, its file, or a dict of the same keys."""
 Place: TypeAlias = str | Path | Suite
 """Results: of a suite, or of its file, below `results`; or a folder, of one suite or of several."""
 
@@ -49,12 +51,14 @@ def schemas() -> Schemas:
     return Schemas(**kinds, gives=gives, metrics=takes, modalities=modalities)
 
 
-def load_suite(suite: str | Path | Mapping[str, Any]) -> Suite:
+def load_suite(suite: Given) -> Suite:
     """Read and check a suite's file, or a dict of the same keys. Raises SuiteError with every problem at once.
 
     In a dict a task's `data` may also be a pandas frame, or `{split: frame}`; relative paths are taken from the current
     folder.
     """
+    if isinstance(suite, Suite):
+        return suite
     if isinstance(suite, Mapping):
         return given.load(suite, schemas())
     return load(suite, schemas())
@@ -80,12 +84,13 @@ def place_of(place: Place, results: str | Path = "results", *, smoke: bool = Fal
 
 
 def plan(
-    suite: Suite, results: str | Path = "results", *, smoke: bool = False, only: Sequence[str] = (), yes: bool = False
+    suite: Given, results: str | Path = "results", *, smoke: bool = False, only: Sequence[str] = (), yes: bool = False
 ) -> Plan:
     """What would run, from the suite, its lock and the records so far; no network, no torch.
 
     Raises UsageError for a grid of more than MANY trials, unless `yes`.
     """
+    suite = load_suite(suite)
     _refuse_many(suite, smoke, yes)
     folder = folder_of(suite, results, smoke=smoke)
     latest = records.latest(records.read(folder).records)
@@ -93,7 +98,7 @@ def plan(
 
 
 def lock(
-    suite: Suite, results: str | Path = "results", *, update: bool = False, smoke: bool = False, say: Say = print
+    suite: Given, results: str | Path = "results", *, update: bool = False, smoke: bool = False, say: Say = print
 ) -> Json:
     """Resolve every name of the suite that is not locked yet (all of them with `update`), and bring it here.
 
@@ -103,6 +108,7 @@ def lock(
     from bench.runner.server import Server
 
     installed.require()
+    suite = load_suite(suite)
     folder = folder_of(suite, results, smoke=smoke)
     _refuse_odd_names(suite, folder)
     with alone(folder) as home, Server() as server:
@@ -111,7 +117,7 @@ def lock(
 
 
 def run(
-    suite: Suite,
+    suite: Given,
     results: str | Path = "results",
     *,
     smoke: bool = False,
@@ -146,6 +152,7 @@ def run(
 
     if rerun not in RERUN:
         raise UsageError(f"rerun: '{rerun}' is none of {', '.join(RERUN)}")
+    suite = load_suite(suite)
     _refuse_many(suite, smoke, yes)
     installed.require()
     places = slots(devices, jobs)

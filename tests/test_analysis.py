@@ -288,6 +288,8 @@ def test_load_takes_one_folder_or_a_folder_of_them(tmp_path: Path) -> None:
     assert [r.name for r in frame.load(tmp_path)] == ["a", "b"]
     assert frame.cells(frame.load(tmp_path))["suite"].tolist() == ["a", "b"]
     assert [r.name for r in frame.load(tmp_path / "a")] == ["a"]
+    with pytest.raises(UsageError, match=r"nlp\.yaml: no such file"):
+        paths.suites(Path("nlp.yaml"))
     with pytest.raises(UsageError, match="no results here"):
         frame.load(tmp_path / "nothing")
 

@@ -105,6 +105,14 @@ def test_every_mistake_in_a_dict_is_named_by_its_place() -> None:
         api.load_suite({})
 
 
+def test_a_suite_may_be_named_and_only_may_be_one_text() -> None:
+    asked = given({"builtin": "python-docs"}) | {"regimes": {"zero-shot": None, "full": {"learning_rate": 1e-4}}}
+    Path("s.yaml").write_text(json.dumps(asked))
+    wanted = [cell for cell in api.plan(api.load_suite("s.yaml")).cells if cell.names.regime == "full"]
+    for suite in ("s.yaml", Path("s.yaml"), asked):
+        assert api.plan(suite, only="regime=full").cells == wanted
+
+
 def test_what_is_printed_is_short(tmp_path: Path) -> None:
     found = plan(tmp_path)
     outcome = Outcome(Path("results/plan"), 3, {"ok": 2, "failed": 1}, found, {"failed": 1})

@@ -27,6 +27,7 @@ from bench.modeling.language import language_model
 from bench.modeling.text import tokenizer_for
 from bench.objectives import likelihoods
 from bench.store import records
+from bench.tasks import language_modeling
 from bench.training.job import Part
 from bench.training.loop import Step
 from bench.worker import evaluation
@@ -309,3 +310,8 @@ def test_from_a_suite_to_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert "language-modeling is not answered from one feature vector" in planned
     assert CliRunner().invoke(main, ["report", "results"]).exit_code == 0
     assert "unigram frequencies" in Path("results/l/report/report.md").read_text()
+
+
+def test_a_window_shorter_than_the_default_stride_is_told_what_to_give() -> None:
+    with pytest.raises(ValueError, match=r"stride \(512\) must be below max_length \(64\).*give `stride: 32`"):
+        language_modeling.Parameters(max_length=64)

@@ -68,6 +68,15 @@ def printed(results: list[frame.Results], width: int = 200, **options: object) -
     return console.file.getvalue()
 
 
+def test_equal_without_an_interval_is_not_said_to_have_one(tmp_path: Path) -> None:
+    factory = Factory(tmp_path / "r")
+    for regime, seeds in (("lora", 1), ("full", 1), ("lora", 3), ("full", 3)):
+        factory.cell(regime, 64 * seeds, 0.8, seeds=seeds, artifacts=False, task=f"seeds-{seeds}")
+    said = re.findall(r"not distinguishable from it: ([^.]*)", printed(frame.load(factory.finish()), 4000))
+    included = "the 95 % interval of the paired difference includes 0"
+    assert said == [f"{included}, or needs more seeds to be known", included]
+
+
 def texts(folder: Path) -> dict[str, str]:
     return {str(p.relative_to(folder)): p.read_text() for p in folder.rglob("*") if p.suffix in (".md", ".tex")}
 

@@ -93,8 +93,10 @@ def _notes(group: pd.DataFrame, rows: list[list[Cell]]) -> list[str]:
         best = "lowest" if group["lower_is_better"].any() else "highest"
         notes.append(f"Bold: the {best} mean of its column, of those over the same seeds.")
     if NOT_DISTINGUISHABLE in marks:
+        unknown = ", or needs more seeds to be known" if group[group["not_distinguishable"]]["low"].isna().any() else ""
         notes.append(
-            f"{NOT_DISTINGUISHABLE} not distinguishable from it: the 95 % interval of the paired difference includes 0."
+            f"{NOT_DISTINGUISHABLE} not distinguishable from it: the 95 % interval of the paired difference includes 0"
+            f"{unknown}."
         )
     if ON_EDGE in marks:
         notes.append(f"{ON_EDGE} the tuning optimum lies on the edge of its range.")

@@ -40,7 +40,7 @@ def narrow(plan: Plan, only: Sequence[str]) -> Plan:
 def parse(only: Sequence[str]) -> dict[str, list[str]]:
     """{axis: its patterns}. Raises UsageError."""
     filters: dict[str, list[str]] = {}
-    for item in only:
+    for item in [only] if isinstance(only, str) else only:
         axis, equals, patterns = item.partition("=")
         if axis not in AXES or not equals:
             raise UsageError(

@@ -106,5 +106,7 @@ def suites(results: Path, *, begun: bool = False) -> list[Path]:
         return [results]
     folders = sorted(p for p in results.iterdir() if holds_results(p, begun=begun)) if results.is_dir() else []
     if not folders:
+        if results.suffix.lower() in (".yaml", ".yml") and not results.exists():
+            raise UsageError(f"{results}: no such file")
         raise UsageError(f"{results}: no results here; `bench run SUITE` writes them")
     return [inside(results, folder.name) for folder in folders]

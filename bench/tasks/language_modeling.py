@@ -38,7 +38,10 @@ class Parameters(TaskParameters):
     @model_validator(mode="after")
     def _overlapping(self) -> Parameters:
         if self.stride >= self.max_length:
-            raise ValueError("stride must be below max_length: each token needs something before it")
+            raise ValueError(
+                f"stride ({self.stride}) must be below max_length ({self.max_length}): each token needs something "
+                f"before it; give `stride: {self.max_length // 2}`"
+            )
         return self
 
 
