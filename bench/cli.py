@@ -119,6 +119,8 @@ def main() -> None:
     Shell completion: eval "$(_BENCH_COMPLETE=bash_source bench)" (or zsh_source, fish_source).
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cluster's way of saying Ctrl-C
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # a terminal's that is closed; nohup has it ignored
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # names may hold what the terminal's encoding does not

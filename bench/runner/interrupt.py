@@ -1,4 +1,4 @@
-"""What Ctrl-C and SIGTERM mean while trials run: the first lets them finish, a second stops them."""
+"""What Ctrl-C, SIGTERM and a lost terminal mean while trials run: the first lets them finish, a second stops them."""
 
 from __future__ import annotations
 
@@ -40,10 +40,16 @@ class Interrupt:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        numbers = (signal.SIGINT, signal.SIGTERM)
-        before = [signal.signal(number, lambda *_: self._times.append(time.monotonic())) for number in numbers]
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup has it
+            numbers.append(signal.SIGHUP)
+        before = [signal.signal(number, self._note) for number in numbers]
         try:
             yield
         finally:
             for number, handler in zip(numbers, before, strict=True):
                 signal.signal(number, handler)
+
+    def _note(self, number: int, _: object) -> None:
+        if number != signal.SIGHUP or not self._times:  # the shell and the kernel both tell of a lost terminal
+            self._times.append(time.monotonic())
