@@ -255,7 +255,7 @@ def test_the_overview_counts_every_planned_trial_once_and_every_attempt_s_time(t
     assert found.statuses == {"ok": 4, "diverged": 1}
     assert found.trials == {"trials": 11, "done": 4, "failed": 1, "missing": 2, "waiting": 4}
     assert (found.seconds, found.tuning_seconds) == (105, 40)
-    assert found.remarks == {"odd": 2}
+    assert found.remarks == {"odd": {("sst2", "minilm"): 2}}
 
 
 def test_environments_are_never_pooled(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 from bench.analysis import costs
@@ -14,13 +14,13 @@ from bench.store import records
 @dataclass(frozen=True)
 class Overview:
     """`statuses` counts the planned trials that have a record, `trials` all of them by `account.STATES`; seconds cover
-    every attempt at them."""
+    every attempt at them; remarks: what records note, and of how many trials of which (task, model)."""
 
     statuses: Counter[str]
     trials: Counter[str]
     seconds: float
     tuning_seconds: float
-    remarks: Counter[str]
+    remarks: dict[str, Counter[tuple[str, str]]]
 
     @property
     def open(self) -> int:
@@ -35,6 +35,9 @@ def overview(results: Results) -> Overview:
     latest = records.latest(attempts)
     statuses = Counter(str(r["status"]) for r in latest.values())
     trials = account.total(results.plan["cells"], latest)
-    remarks = Counter(str(note) for r in latest.values() for note in (r.get("facts") or {}).get("notes") or [])
+    remarks: dict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
+    for trial, record in latest.items():
+        for note in (record.get("facts") or {}).get("notes") or []:
+            remarks[str(note)][planned[trial]["task"], planned[trial]["model"]] += 1
     tuning = [r for r in attempts if planned[r["trial"]["id"]]["purpose"] == "tuning"]
-    return Overview(statuses, trials, costs.total_seconds(attempts), costs.total_seconds(tuning), remarks)
+    return Overview(statuses, trials, costs.total_seconds(attempts), costs.total_seconds(tuning), dict(remarks))

@@ -23,6 +23,9 @@ from bench.report.table import Table
 from bench.runner import account
 from bench.store import records
 
+MOST_PLACES = 3
+"""Tasks and models that a remark names."""
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -181,6 +184,15 @@ def _figures(
             )
 
 
+def _remarks(suite: Overview) -> Iterator[str]:
+    """What the records note, the most frequent first: of how many trials, and of which task and model."""
+    for note, places in sorted(suite.remarks.items(), key=lambda one: -one[1].total()):
+        count = places.total()
+        named = [f"{task} with {model}" for task, model in places]
+        more = f" and {len(named) - MOST_PLACES} more" if len(named) > MOST_PLACES else ""
+        yield f"Of {count} trial{'s' * (count > 1)} ({', '.join(named[:MOST_PLACES])}{more}): {note}."
+
+
 def sections(results: Sequence[Results]) -> list[Section]:
     """One section per suite."""
     frame, built = tidy(results), []
@@ -195,7 +207,6 @@ def sections(results: Sequence[Results]) -> list[Section]:
         settings = how.setup(one, lock)
         states = own["state"].ne("not_applicable").groupby([own["task"], own["model"]])
         possible = own[states.transform("any")]
-        remarks = (f"Of {count} trial{'s' * (count > 1)}: {note}." for note, count in suite.remarks.most_common())
         built.append(
             Section(
                 name=one.name,
@@ -210,7 +221,7 @@ def sections(results: Sequence[Results]) -> list[Section]:
                 sequences=list(_largest(tables.sequence, "after", sequence(one), letters)),
                 setup=setup.tables(one, settings, _environments(one, letters)),
                 failures=tables.rendered([tables.failures(failures(one)), tables.not_applicable(own)]),
-                notes=[*left_out(one), *unread, *how.remarks(lock), *remarks, *_untimed(one)],
+                notes=[*left_out(one), *unread, *how.remarks(lock), *_remarks(suite), *_untimed(one)],
                 figures=list(_figures(possible, letters, f"-{index}" if len(results) > 1 else "", regimes)),
             )
         )
