@@ -73,3 +73,15 @@ def test_without_its_model_nothing_is_trained(tmp_path: Path, monkeypatch: pytes
     (order,) = (order for section, _, _, order in orders if section == "tasks")
     with pytest.raises(ModelError, match="metric bertscore: its model"):
         prepare(order)
+
+
+def test_a_model_that_lacks_weights_is_refused(model: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    bertscore._model.cache_clear()
+    weights = load_file(model / "model.safetensors")
+    save_file(
+        {k: v for k, v in weights.items() if "layer.1.output" not in k}, model / "model.safetensors", {"format": "pt"}
+    )
+    with pytest.raises(ModelError, match=r"bertscore: the files of its model .* lack encoder\.layer\.1\.output"):
+        bertscore.check()

@@ -70,14 +70,17 @@ def _model(name: str) -> tuple[Any, Any, int]:
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(name)
-        model = AutoModel.from_pretrained(name, weights_only=True).eval()
+        model, found = AutoModel.from_pretrained(name, weights_only=True, output_loading_info=True)
     except (OSError, ValueError, ImportError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ModelError(
             f"metric bertscore: its model '{name}' is not at hand ({reason}); name one that is, a folder or a Hub id, "
             f"in the environment variable {VARIABLE}, or take bertscore out of metrics"
         ) from error
-    return model, tokenizer, LAYERS.get(name, model.config.num_hidden_layers)
+    random = sorted(key for key in found["missing_keys"] if not key.startswith("pooler.") and "position_ids" not in key)
+    if random:
+        raise ModelError(f"metric bertscore: the files of its model '{name}' lack {', '.join(random[:3])}; get it anew")
+    return model.eval(), tokenizer, LAYERS.get(name, model.config.num_hidden_layers)
 
 
 def _embedded(texts: list[str]) -> dict[str, Any]:
