@@ -103,19 +103,26 @@ class Soak:
         time.sleep(self.chance.random() * (0.8 if self.lines(name) else 4))
 
     def kill(self, process: subprocess.Popen[str]) -> bool:
-        """Kill someone; returns whether the runner lives. One that had ended by itself is taken for killed."""
-        servers, jobs = self.ground.servers(), [job.pid for job in self.ground.jobs()]
-        targets = {"runner": [process.pid], "server": servers, "trial": jobs}
-        who = self.chance.choice([name for name, pids in targets.items() if pids])
-        with contextlib.suppress(ProcessLookupError):
-            if process.poll() is None:
-                os.kill(self.chance.choice(targets[who]), 9)
+        """Kill someone, the runner where there is nobody else; returns whether the runner lives."""
+        who, until = self.chance.choice(("runner", "server", "trial")), time.monotonic() + 30
+        while not (pids := self.pids(who, process)) and process.poll() is None and time.monotonic() < until:
+            time.sleep(0.02)
+        if process.poll() is None:
+            who, pids = (who, pids) if pids else ("runner", [process.pid])
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.chance.choice(pids), 9)
                 self.killed[who] += 1
         if who != "runner" and process.poll() is None:
             return True
         process.communicate(timeout=600)
         self.ground.nobody_left(100)  # a server that still imports sees it late
         return False
+
+    def pids(self, who: str, process: subprocess.Popen[str]) -> list[int]:
+        """The processes that are one of these now."""
+        if who == "runner":
+            return [process.pid]
+        return self.ground.servers() if who == "server" else [job.pid for job in self.ground.jobs()]
 
     def damage(self) -> None:
         """Do something to a few files of the cache, while nobody reads it."""
