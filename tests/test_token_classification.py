@@ -59,7 +59,7 @@ def test_every_words_tag_stands_at_its_first_token(family: str, length: int, tmp
 
 
 class Columns(dict[str, Any]):
-    features: dict[str, Any] = {}  # noqa: RUF012
+    features: dict[str, Any] = {"tokens": None, "tags": None}  # noqa: RUF012
 
 
 def test_subsets_hold_the_rarest_entities() -> None:

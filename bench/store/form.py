@@ -191,7 +191,7 @@ class _Model(_Locked):
 
 class _Task(_Locked):
     fingerprint: str
-    labels: list[Any]
+    labels: list[Any] | dict[str, Any]
     classes: dict[str, list[Count]]
     also_test: dict[str, str] | None = None
     summary: _Summary | None = None
