@@ -172,7 +172,7 @@ def run(
     """
     from bench import api
     from bench.runner import account
-    from bench.runner.progress import Lines, Live
+    from bench.runner.progress import Lines, Live, tell
 
     console = _console(stderr=as_json)
     views: list[Lines] = []
@@ -185,7 +185,7 @@ def run(
         outcome = api.run(
             api.load_suite(suite), results, smoke=smoke, only=only, yes=yes, jobs=jobs, threads=threads, rerun=rerun,
             grace=max(0.0, grace), devices=[d for d in devices.split(",") if d], progress=progress,
-            say=lambda text: console.print(text, markup=False, emoji=False),
+            say=lambda text: tell(console, text),
         )  # fmt: skip
     finally:
         for view in views:

@@ -41,22 +41,16 @@ class Lines:
         seconds = record.get("costs", {}).get("seconds", {}).get("total", 0.0)
         left = f", about {span(self.left)} left" if self.left else ""
         line = f"[{self.finished}/{self.total}] {describe(trial)}: {outcome(record)} ({seconds:.1f} s){left}"
-        self._print(self.console, line)
+        tell(self.console, line)
 
     def complete(self, cell: Cell, records: Sequence[Json]) -> None:
         """Its score, where no trial's line has said it."""
         if len(records) != 1:
-            self._print(self.console, score(cell, records))
+            tell(self.console, score(cell, records))
 
     def note(self, text: str) -> None:
         """A line of its own."""
-        self._print(self.console, printable(text))
-
-    @staticmethod
-    def _print(console: Console, line: str) -> None:
-        """Whether it can be read must not decide over the run: a full disk, a closed pipe (rich exits for that)."""
-        with contextlib.suppress(OSError, SystemExit):
-            console.print(Text(line), soft_wrap=True)
+        tell(self.console, printable(text))
 
     def close(self) -> None:
         """Nothing to put away."""
@@ -96,15 +90,15 @@ class Live(Lines):
         """Only what did not go well is worth a lasting line."""
         self.statuses[record["status"]] += 1
         if record["status"] != "ok":
-            self._print(self._progress.console, f"{describe(trial)}: {outcome(record)}")
+            tell(self._progress.console, f"{describe(trial)}: {outcome(record)}")
 
     def complete(self, cell: Cell, records: Sequence[Json]) -> None:
         """Its score, above the bars, where it stays."""
-        self._print(self._progress.console, score(cell, records))
+        tell(self._progress.console, score(cell, records))
 
     def note(self, text: str) -> None:
         """A line above the bars, which stays."""
-        self._print(self._progress.console, printable(text))
+        tell(self._progress.console, printable(text))
 
     def close(self) -> None:
         """Take the live lines away."""
@@ -129,6 +123,12 @@ def score(cell: Cell, records: Sequence[Json]) -> str:
     mean = sum(scores["test"][metric] for scores in ok) / len(ok)
     seeds = f"{len(ok)} seed{'s' * (len(ok) > 1)}" if len(ok) == len(records) else f"{len(ok)} of {len(records)} seeds"
     return f"{place}: {metric} {mean:.3f}" + (f" (mean of {seeds})" if len(records) > 1 else "")
+
+
+def tell(console: Console, line: str) -> None:
+    """Whether it can be read must not decide over the run: a full disk, a closed pipe (rich exits for that)."""
+    with contextlib.suppress(OSError, SystemExit):
+        console.print(Text(line), soft_wrap=True)
 
 
 def describe(trial: Trial) -> str:

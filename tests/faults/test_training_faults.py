@@ -199,7 +199,7 @@ def test_a_remark_of_many_trials_is_one_line_of_the_report(tmp_path: Path) -> No
         factory.cell("lora", size, 0.5, seeds=30, facts={"notes": ["every test example got the same answer"]})
     (section,) = sections(load(factory.finish()))
     remarks = [note for note in section.notes if "same answer" in note]
-    assert remarks == ["Of 60 trials: every test example got the same answer."]
+    assert remarks == ["Of 60 trials (sst2 with minilm): every test example got the same answer."]
 
 
 # --- memory that runs out ---
