@@ -222,6 +222,8 @@ def test_the_time_left_rests_on_steps_and_rows(tmp_path: Path) -> None:
         "costs": {"seconds": {"total": 3.0, "train": 1.0, "test": 0.8, "validation": 0.2}, "steps": 2,
                   "step_seconds": {"median": 0.5}},
     } for t in tried}  # fmt: skip
+    asked = Estimator(lock, [], [smoke["zero-shot"]])  # which says nothing of training
+    assert forecast(Plan(found, [full]), {}, asked).startswith("nothing is known yet of how long some of them take")
     known = Estimator(lock, [], [smoke["full"]])
     steps, validation, test = 100 * 0.5, 8 * 0.05, 1000 * 0.05
     tuning = 0.2 + 1.0 + steps + validation

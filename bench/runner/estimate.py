@@ -14,7 +14,7 @@ from bench import plugins
 from bench.errors import UsageError
 from bench.runner.plan import Cell, Plan, settled
 from bench.suite.parameters import Budget
-from bench.suite.trial import Json, Trial
+from bench.suite.trial import Json, Names, Trial
 from bench.worker.environment import processor
 
 EPOCHS = 10
@@ -143,8 +143,17 @@ class Estimator:
         once = sum(map(self._once, pairs.values()))
         return once + sum(map(self.seconds, missing)) + sum(map(self.waiting, waiting))
 
+    def covers(self, missing: Iterable[Trial], waiting: Iterable[Cell]) -> bool:
+        """Whether something like each of these trials was measured: what trains says nothing of what does not."""
+        trials = [*missing, *(trial for cell in waiting for trial in cell.tuning[:1])]
+        kinds = {trial.names: trial.regime["kind"] for trial in trials}
+        return all(self._nearest(names, kind) is not NOMINAL for names, kind in kinds.items())
+
     def _one(self, trial: Trial) -> float:
-        pace, rows = self._nearest(trial), Rows.of(self._lock, trial.names.task, trial.limits)
+        pace, rows = (
+            self._nearest(trial.names, trial.regime["kind"]),
+            Rows.of(self._lock, trial.names.task, trial.limits),
+        )
         held_out = trial.validation if isinstance(trial.validation, float) else 0.0
         labels = rows.train if trial.size == "all" else min(trial.size, rows.train)
         scored = labels * held_out + (rows.test if trial.purpose == "reported" else 0)
@@ -157,13 +166,16 @@ class Estimator:
         key = _keys(vars(trial.names), trial.regime["kind"])[0]
         if self._paces[key][True]:
             return 0.0
-        pace, rows = self._nearest(trial), Rows.of(self._lock, trial.names.task, trial.limits)
+        pace, rows = (
+            self._nearest(trial.names, trial.regime["kind"]),
+            Rows.of(self._lock, trial.names.task, trial.limits),
+        )
         if _pooled(trial.regime["kind"]):
             return pace.row * (rows.train + rows.test)
         return pace.further * _further_steps(trial, rows.train)
 
-    def _nearest(self, trial: Trial) -> Pace:
-        for key in _keys(vars(trial.names), trial.regime["kind"]):
+    def _nearest(self, names: Names, kind: str) -> Pace:
+        for key in _keys(vars(names), kind):
             if key not in self._means:
                 found = self._paces[key]
                 paces = found[True] or found[False]
@@ -180,8 +192,9 @@ def forecast(plan: Plan, latest: Mapping[str, Json], estimator: Estimator, slots
     waiting = [cell for cell in plan.cells if cell.state == "waiting"]
     if not missing and not waiting:
         return "nothing is missing"
-    if not estimator.known:
-        return "nothing is known yet of how long they take; `bench run --smoke` finds out in minutes"
+    if not estimator.covers(missing, waiting):
+        whose = "some of them" if estimator.known else "they"
+        return f"nothing is known yet of how long {whose} take; `bench run --smoke` finds out in minutes"
     left = estimator.left(missing, waiting) / (slots or 1)
     shared = "shared by as many as run at a time, " if slots is None else f"{slots} at a time, " if slots > 1 else ""
     return f"about {span(left)} left, {shared}estimated {estimator.basis}"

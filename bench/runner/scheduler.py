@@ -151,7 +151,8 @@ class Scheduler:
     def _count(self) -> None:
         finished = self._known - len(self._missing) - len(self.running)
         waiting = sum(cell.seeds for cell in self._waiting)
-        if self.estimator.known:
+        self._left = None
+        if self.estimator.covers(self._missing, self._waiting):
             now = time.monotonic()
             expected = ((r, self.estimator.seconds(r.trial)) for r in self.running.values())
             under_way = sum(max(0.0, seconds - (now - running.begun)) for running, seconds in expected)
