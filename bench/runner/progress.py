@@ -107,13 +107,7 @@ class Live(Lines):
 
 def score(cell: Cell, records: Sequence[Json]) -> str:
     """A cell in a few words, with the mean of its seeds, when all of them have ended."""
-    names = cell.names
-    parts = [names.task, names.model, names.regime]
-    if cell.size:
-        parts.append(f"size {cell.size}")
-    if cell.noise:
-        parts.append(f"noise {cell.noise:g}")
-    place = " · ".join(parts)
+    place = " · ".join(_place(cell))
     if cell.state == "failed":
         return f"{place}: failed: {printable(cell.reason)}"
     ok = [record["scores"] for record in records if record["status"] == "ok"]
@@ -131,14 +125,16 @@ def tell(console: Console, line: str) -> None:
         console.print(Text(line), soft_wrap=True)
 
 
+def _place(one: Cell | Trial) -> list[str]:
+    """Where in the suite's tables a cell or a trial stands."""
+    size = [f"size {one.size}"] if one.size else []
+    noise = [f"noise {one.noise:g}"] if one.noise else []
+    return [one.names.task, one.names.model, one.names.regime, *size, *noise]
+
+
 def describe(trial: Trial) -> str:
     """A trial in a few words."""
-    names = trial.names
-    parts = [names.task, names.model, names.regime]
-    if trial.size:
-        parts.append(f"size {trial.size}")
-    if trial.noise:
-        parts.append(f"noise {trial.noise:g}")
+    parts = _place(trial)
     tuned = ", ".join(f"{k} {v:g}" for k, v in trial.tuned.items())
     if trial.size:
         parts.append(f"tuning {tuned}" if trial.purpose == "tuning" else f"seed {trial.seed}")

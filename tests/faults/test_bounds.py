@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -111,14 +111,6 @@ def test_a_trial_removes_nothing_behind_a_link(precious: Path, tmp_path: Path) -
         assert f"{place}: is a link" in found["cause"]
         place.unlink()
     assert everything(precious) == before
-
-
-@pytest.fixture
-def ground(tmp_path: Path) -> Iterator[Ground]:
-    found = Ground(tmp_path).fill()
-    yield found
-    for process in found.living():
-        process.kill()
 
 
 def replaced(folder: Path) -> None:

@@ -24,14 +24,6 @@ from rows import Row
 KILLS = 100
 
 
-@pytest.fixture
-def ground(tmp_path: Path) -> Iterator[Ground]:
-    found = Ground(tmp_path).fill()
-    yield found
-    for process in found.living():
-        process.kill()
-
-
 def scores(ground: Ground, name: str) -> dict[str, float]:
     found = {r["trial"]["id"]: r["scores"]["test"]["accuracy"] for r in ground.records(name)}
     assert len(found) == len(ground.records(name)), "a trial ran twice"

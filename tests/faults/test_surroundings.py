@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,14 +19,6 @@ from bench.store import cache
 from bench.worker.prepare import prepare
 
 ODD = os.fsdecode(b"caf\xe9")
-
-
-@pytest.fixture
-def ground(tmp_path: Path) -> Iterator[Ground]:
-    found = Ground(tmp_path).fill()
-    yield found
-    for process in found.living():
-        process.kill()
 
 
 @pytest.mark.fault(Row.DEVICES)
