@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib.util
 import os
 import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import hypothesis
 import pytest
+from hub_mirror import mirror
 from rows import Row
 
 hypothesis.settings.register_profile("shared-machine", deadline=None)
 hypothesis.settings.load_profile("shared-machine")
 ROOT = Path(__file__).parents[1]
-MIRROR = ROOT.parent / "shared" / "hub"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -48,32 +45,6 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees what an earlier one, or the user, has cached."""
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
-
-
-@contextlib.contextmanager
-def mirror(adjust: Callable[[ModuleType], None] = lambda module: None) -> Iterator[Callable[..., str]]:
-    """Serves the local Hub mirror or another folder, with faults where given; yields what starts it at an address.
-
-    adjust: changes the mirror's module, loaded for this alone, before anything is served.
-    """
-    if not MIRROR.is_dir():
-        pytest.skip("there is no Hub mirror here")
-    spec = importlib.util.spec_from_file_location("serve", MIRROR / "serve.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    adjust(module)
-    servers = []
-
-    def serve(*faults: str, root: Path = MIRROR) -> str:
-        servers.append(module.start(root, faults=list(faults)))
-        return f"http://127.0.0.1:{servers[-1].server_address[1]}"
-
-    yield serve
-    for server in servers:
-        server.shutdown()
-        server.server_close()
 
 
 @pytest.fixture(scope="session")

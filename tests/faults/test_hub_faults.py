@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import mirror
+from hub_mirror import mirror
 from rows import Row
 
 from bench import checksums
