@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 ALL = .[run,nvidia,dev]
-PYTEST = OMP_NUM_THREADS=1 $(1)/bin/pytest -m "not fault" -n 2 --ignore tests/fuzz
+PYTEST = OMP_NUM_THREADS=1 $(1)/bin/pytest -n 2
 
 # An environment: $(1) its folder, $(2) what pip is told beside what to install (a constraints file, or nothing), $(3) what to install
 define environment
@@ -47,14 +47,14 @@ test-light:  # what `pip install .` alone gives
 	.venv-light/bin/bench lock suites/quickstart.yaml --results build/light; test $$? -eq 2
 
 faults: setup
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m fault -n 2 --dist worksteal --ignore tests/fuzz
-	OMP_NUM_THREADS=1 $(BIN)/pytest tests/fuzz  # apart: what it draws depends on what its process has imported
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m fault -n 2 --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "" tests/fuzz
 
 soak: setup  # 60 random kills over 20 sweeps, the cache damaged in between: some minutes
 	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python tests/faults/soak.py --sweeps 20 --kills 60
 
 fuzz: setup
-	OMP_NUM_THREADS=1 FUZZ_SECONDS=120 $(BIN)/pytest tests/fuzz
+	OMP_NUM_THREADS=1 FUZZ_SECONDS=120 $(BIN)/pytest -m "" tests/fuzz
 
 check: setup
 	$(BIN)/ruff check .

@@ -18,6 +18,7 @@ from rows import Row
 hypothesis.settings.register_profile("shared-machine", deadline=None)
 hypothesis.settings.load_profile("shared-machine")
 ROOT = Path(__file__).parents[1]
+collect_ignore = ["fuzz"]  # unless it is named: what it draws depends on what its process has imported
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -28,7 +29,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """A line per row of the table."""
+    """With `-m fault` a line per row of the table; without, how many tests of faults were left out."""
+    left = [item for item in terminalreporter.stats.get("deselected", ()) if item.get_closest_marker("fault")]
+    if left:
+        terminalreporter.write_line(f"{len(left)} tests of faults left out; `-m fault` runs them")
     if config.option.markexpr != "fault":
         return
     reports = [report for reports in terminalreporter.stats.values() for report in reports]
