@@ -35,7 +35,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         terminalreporter.write_line(f"{len(left)} tests of faults left out; `-m fault` runs them")
     if config.option.markexpr != "fault":
         return
-    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    reports = [r for rs in terminalreporter.stats.values() for r in rs if isinstance(r, pytest.TestReport)]
     for row in Row:
         found = [r for r in reports if ("row", row.name) in getattr(r, "user_properties", ())]
         found = [r for r in found if r.when == "call" or not r.passed]
