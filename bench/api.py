@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from bench import plugins
 from bench.errors import UsageError
-from bench.runner import given
-from bench.runner import lock as locks
-from bench.runner.hold import alone
-from bench.runner.only import narrow
-from bench.runner.plan import RERUN, Plan, build, counted, settled
+from bench.planning import from_python as given
+from bench.planning import lock as locks
+from bench.planning.only import narrow
+from bench.planning.plan import RERUN, Plan, build, counted, settled
 from bench.store import cache, paths, records
+from bench.store.hold import alone
 from bench.suite.load import grid_size, load
 from bench.suite.schema import Schemas, Suite
 from bench.suite.trial import SCHEMA, Json, Trial
@@ -23,15 +23,17 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bench.analysis.check import Checked
-    from bench.runner.devices import Slot
-    from bench.runner.scheduler import Progress
-    from bench.runner.server import Server
-    from bench.runner.sweep import Outcome
-    from bench.store.bounds import Home
+    from bench.execution.devices import Slot
+    from bench.execution.local.client import Server
+    from bench.execution.run_suite import Outcome
+    from bench.execution.scheduler import Progress
+    from bench.store.results_folder import Home
 
 MANY = 10_000
 """Suites of more trials than this are planned and run only when asked twice: a slip of a list is easily made."""
 Say = Callable[[str], None]
+SECTIONS = {"models": "model_sources", "tasks": "tasks", "regimes": "regimes", "data": "data_sources"}
+"""Where the plugins are whose parameters stand in a section of a suite."""
 Given: TypeAlias = Suite | str | Path | Mapping[str, Any]
 """A suite, its file, or a dict of the same keys."""
 Place: TypeAlias = str | Path | Suite
@@ -41,8 +43,8 @@ Place: TypeAlias = str | Path | Suite
 def schemas() -> Schemas:
     """What all installed plugins accept."""
     kinds = {
-        kind: {name: plugins.load(kind, name).Parameters for name in plugins.names(kind)}
-        for kind in ("models", "tasks", "regimes", "data")
+        section: {name: plugins.load(folder, name).Parameters for name in plugins.names(folder)}
+        for section, folder in SECTIONS.items()
     }
     given = {name: plugins.load("tasks", name).GIVES for name in plugins.names("tasks")}
     gives = {name: plugins.load("objectives", objective).ANSWERS for name, objective in given.items()}
@@ -104,8 +106,8 @@ def lock(
 
     Raises ModelError, DataError, HubError, StoreError.
     """
-    from bench.runner import installed
-    from bench.runner.server import Server
+    from bench.execution.local.client import Server
+    from bench.planning import installed
 
     installed.require()
     suite = load_suite(suite)
@@ -140,15 +142,16 @@ def run(
     """
     from rich.console import Console
 
-    from bench.runner import account, installed, surroundings
-    from bench.runner.devices import order as device_order
-    from bench.runner.devices import slots
-    from bench.runner.estimate import forecast
-    from bench.runner.interrupt import Interrupt
-    from bench.runner.progress import Lines
-    from bench.runner.server import Server
-    from bench.runner.summary import estimator
-    from bench.runner.sweep import Sweep
+    from bench.execution import same_environment
+    from bench.execution.devices import order as device_order
+    from bench.execution.devices import slots
+    from bench.execution.interrupt import Interrupt
+    from bench.execution.local.client import Server
+    from bench.execution.progress import Lines
+    from bench.execution.run_suite import Sweep
+    from bench.planning import installed, trial_counts
+    from bench.planning.estimate import forecast
+    from bench.planning.summary import estimator
 
     if rerun not in RERUN:
         raise UsageError(f"rerun: '{rerun}' is none of {', '.join(RERUN)}")
@@ -183,8 +186,8 @@ def run(
         whole = build(suite, found, latest, smoke=smoke)
         first = narrow(whole, only)
         _refuse_nothing(first)
-        places, said = surroundings.kept(places, before.values(), threads)
-        again, changed = surroundings.begun_elsewhere(first, latest, places[0])
+        places, said = same_environment.kept(places, before.values(), threads)
+        again, changed = same_environment.begun_elsewhere(first, latest, places[0])
         latest = {trial: record for trial, record in latest.items() if trial not in again}
         known = estimator(suite.name, Path(results), before.values(), smoke=smoke)
         sweep = Sweep(suite, home, found, before, asked, smoke, known)
@@ -193,8 +196,8 @@ def run(
             return sweep.nothing(first)
         for sentence in filter(None, (said, changed)):
             say(sentence)
-        counts = account.total(first.to_json()["cells"], latest)
-        say(f"{account.said(counts)}; {forecast(first, latest, known, len(places))}")
+        counts = trial_counts.total(first.to_json()["cells"], latest)
+        say(f"{trial_counts.said(counts)}; {forecast(first, latest, known, len(places))}")
         server = server or start()
         waiting = {("tasks", cell.names.task) for cell in first.cells if cell.state == "waiting"}
         used = (_used(missing) | waiting) - new  # what is not at hand comes here now, not while a trial's clock runs
@@ -229,8 +232,9 @@ def predictions(results: Place, only: Sequence[str] = (), *, also_test: str = ""
     of task. only: as `--only`; also_test: a
     further test set in place of the test split. Raises UsageError, StoreError.
     """
-    from bench.analysis import answers, frame
-    from bench.runner.only import matches, parse
+    from bench.analysis import frame
+    from bench.analysis import predictions as answers
+    from bench.planning.only import matches, parse
 
     filters = parse(only)
 
@@ -271,9 +275,9 @@ def report(results: Place, out: str | Path | None = None) -> list[Path]:
 
 def _lock(suite: Suite, home: Home, found: Json, server: Server, wanted: Callable[[str, str], bool], say: Say) -> Json:
     """Have the server prepare what is not locked, and what is wanted here although it is."""
-    from bench.runner import described
-    from bench.runner.devices import cores
-    from bench.runner.progress import printable
+    from bench.execution.devices import cores
+    from bench.planning import data_lines
+    from bench.printable import printable
 
     for section, name, locked, order in list(locks.orders(suite, found)):
         if locked and not wanted(section, name):
@@ -286,7 +290,7 @@ def _lock(suite: Suite, home: Home, found: Json, server: Server, wanted: Callabl
             home.check()
             locks.write(home.folder, found)
         if "summary" in entry:
-            for line in described.lines(name, suite.tasks[name], entry["summary"]):
+            for line in data_lines.lines(name, suite.tasks[name], entry["summary"]):
                 say(printable(line))
     return found
 
@@ -300,7 +304,7 @@ def _used(trials: Sequence[Trial]) -> set[tuple[str, str]]:
 
 def _refuse_nothing(plan: Plan) -> None:
     """Raise UsageError with the reasons where no cell applies."""
-    from bench.runner.summary import reasons
+    from bench.planning.summary import reasons
 
     if all(cell.state == "not_applicable" for cell in plan.cells):
         why = "\n".join(f"  {reason}" for reason in reasons(plan.cells))

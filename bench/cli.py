@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bench import plugins
 from bench.errors import EXIT_INTERRUPTED, EXIT_STORE, EXIT_TRIALS_FAILED, BenchError, SuiteError
 from bench.redact import redact
 
@@ -68,7 +69,7 @@ class Commands(click.Group):
                 click.echo(f"… and {more} more problems", err=True)
             ctx.exit(error.exit_code)
         except BenchError as error:
-            from bench.runner.progress import printable
+            from bench.printable import printable
 
             click.echo("\n".join(map(printable, redact(f"bench: {error}").splitlines())), err=True)
             ctx.exit(error.exit_code)
@@ -83,7 +84,7 @@ class Commands(click.Group):
 def _output_failed(error: OSError, gone: int) -> int:
     """Say what could not be read or written; the exit code: `gone` where the reader of our output went away, as
     `bench plan … | head` does."""
-    from bench.runner.progress import printable
+    from bench.printable import printable
 
     with contextlib.suppress(io.UnsupportedOperation):  # else its rest fails once more at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -171,8 +172,8 @@ def run(
     130 interrupted.
     """
     from bench import api
-    from bench.runner import account
-    from bench.runner.progress import Lines, Live, tell
+    from bench.execution.progress import Lines, Live, tell
+    from bench.planning import trial_counts
 
     console = _console(stderr=as_json)
     views: list[Lines] = []
@@ -199,7 +200,7 @@ def run(
         found = {"results": str(outcome.folder), "executed": outcome.executed, "statuses": outcome.statuses}
         click.echo(json.dumps({**found, "trials": outcome.trials}))
     again = "; --rerun failed tries again what has failed" if outcome.trials.get("failed") else ""
-    console.print(f"{account.said(outcome.trials)}{again}", markup=False)
+    console.print(f"{trial_counts.said(outcome.trials)}{again}", markup=False)
     sys.exit(EXIT_TRIALS_FAILED if outcome.failed else 0)
 
 
@@ -222,8 +223,8 @@ def report(place: str, results: str, smoke: bool, out: str | None) -> None:
 
     from bench import api
     from bench.analysis import frame
-    from bench.report.terminal import print_report
-    from bench.runner.progress import printable
+    from bench.printable import printable
+    from bench.report.formats.terminal import print_report
 
     folder = api.place_of(place, results, smoke=smoke)
     files = api.report(folder, out)
@@ -267,8 +268,8 @@ def plan(suite: str, results: str, smoke: bool, only: tuple[str, ...], yes: bool
     bench plan suites/nlp.yaml --only task=sst2 --json
     """
     from bench import api
-    from bench.runner.account import STATES
-    from bench.runner.summary import summarise
+    from bench.planning.summary import summarise
+    from bench.planning.trial_counts import STATES
 
     found = api.plan(api.load_suite(suite), results, smoke=smoke, only=only, yes=yes)
     summary = summarise(found, Path(results), smoke)
@@ -277,8 +278,8 @@ def plan(suite: str, results: str, smoke: bool, only: tuple[str, ...], yes: bool
         return
     from rich.text import Text
 
-    from bench.report.grid import grids
     from bench.report.table import Table, cells
+    from bench.report.terminal_table import grids
 
     console = _console()
     console.print(Text(f"suite {summary['suite']}"))
@@ -304,9 +305,9 @@ def status(place: str, results: str, smoke: bool, as_json: bool) -> None:
     bench status suites/nlp.yaml
     """
     from bench import api
-    from bench.runner.account import said
-    from bench.runner.progress import printable
-    from bench.runner.summary import doing, status_of
+    from bench.planning.summary import doing, status_of
+    from bench.planning.trial_counts import said
+    from bench.printable import printable
 
     found = status_of(api.place_of(place, results, smoke=smoke))
     if as_json:
@@ -334,7 +335,7 @@ def check(place: str, results: str, smoke: bool, as_json: bool) -> None:
     Leftovers of killed runs are named and do no harm.
     """
     from bench import api
-    from bench.runner.progress import printable
+    from bench.printable import printable
 
     found = api.check(api.place_of(place, results, smoke=smoke))
     if as_json:
@@ -348,9 +349,7 @@ def check(place: str, results: str, smoke: bool, as_json: bool) -> None:
 
 
 @main.command(name="list")
-@click.argument(
-    "kind", required=False, type=click.Choice(["regimes", "tasks", "zeroshot", "metrics", "models", "data"])
-)
+@click.argument("kind", required=False, type=click.Choice([folder.replace("_", "-") for folder in plugins.FOLDERS]))
 @JSON
 def list_(kind: str | None, as_json: bool) -> None:
     """List regimes, task kinds, ways of zero-shot, metrics, model and data sources, with their parameters.
@@ -359,15 +358,18 @@ def list_(kind: str | None, as_json: bool) -> None:
     bench list
     bench list regimes --json
     """
-    from bench import plugins
-    from bench.runner.summary import describe
+    from bench.planning.summary import describe
 
-    found = {k: [describe(k, name) for name in plugins.names(k)] for k in plugins.FOLDERS if kind in (None, k)}
+    found = {
+        k: [describe(k, name) for name in plugins.names(k)]
+        for k in plugins.FOLDERS
+        if kind in (None, k.replace("_", "-"))
+    }
     if as_json:
         click.echo(json.dumps(found, indent=2))
         return
     for folder, entries in found.items():
-        click.secho(folder, bold=True)
+        click.secho(folder.replace("_", "-"), bold=True)
         for entry in entries:
             click.echo(f"  {entry['name']:28}{entry['summary']}")
             if tuned := entry.get("tuned"):
@@ -402,7 +404,7 @@ def init(
     bench init train.jsonl test.jsonl --kind translation --text en --label de > translation.yaml
     bench init stanfordnlp/sst2 --model distilbert/distilbert-base-uncased > sst2.yaml
     """
-    from bench.runner.template import suite_for
+    from bench.planning.init import suite_for
 
     found = suite_for(source, test, kind=kind, text=text, label=label, models=models, config=config)
     click.echo(found, nl=False)

@@ -15,7 +15,7 @@ from types import ModuleType
 
 from bench.errors import UsageError, did_you_mean
 
-FOLDERS = ("regimes", "objectives", "tasks", "zeroshot", "metrics", "models", "data")
+FOLDERS = ("regimes", "objectives", "tasks", "zeroshot", "metrics", "model_sources", "data_sources")
 GROUP = "bench.plugins"
 
 

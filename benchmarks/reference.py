@@ -24,10 +24,10 @@ from torch.nn.functional import cross_entropy
 from transformers import AutoModel, AutoTokenizer, DataCollatorWithPadding, Trainer, TrainingArguments, set_seed
 
 from bench import api, plugins
+from bench.data.subsets import draw
 from bench.store import atomic, records
 from bench.suite.trial import Trial
-from bench.training.subsets import draw
-from bench.worker import material
+from bench.trial import task_data
 
 
 class MeanPooled(nn.Module):
@@ -51,7 +51,7 @@ class MeanPooled(nn.Module):
 
 def examples(trial: Trial) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The training and test examples of a trial, tokenised here."""
-    found = material.load(trial.task, trial.locations["data"], {})
+    found = task_data.load(trial.task, trial.locations["data"], {})
     assert isinstance(trial.validation, float)
     chosen = draw(found.labels["train"], trial.size, trial.validation, trial.seed).train
     tokenizer = AutoTokenizer.from_pretrained(folder(trial))
@@ -67,7 +67,7 @@ def examples(trial: Trial) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
 
 def folder(trial: Trial) -> Path:
     """The model's files."""
-    source = plugins.load("models", trial.model["source"])
+    source = plugins.load("model_sources", trial.model["source"])
     parameters = source.Parameters.model_validate(trial.model["parameters"] | trial.locations["model"])
     found: Path = source.fetch(parameters, trial.model["fingerprint"])
     return found

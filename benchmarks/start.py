@@ -18,7 +18,7 @@ from pathlib import Path
 from bench import api
 
 SUITE = Path(__file__).parents[1] / "suites" / "quickstart.yaml"
-FRESH = "from bench.worker.server import _import_everything; _import_everything()"
+FRESH = "from bench.execution.local.server import _import_everything; _import_everything()"
 REPEATS = 3
 
 

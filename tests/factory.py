@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.store import atomic, paths, records
 from bench.suite.trial import Names, Trial
-from bench.worker import evaluation
+from bench.trial import evaluation
 
 ENVIRONMENT = {
     **{"id": "aaaa", "device": "cpu", "processor": "Test CPU", "threads": 1, "precision": "fp32", "python": "3.11.0"},

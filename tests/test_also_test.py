@@ -23,12 +23,12 @@ from bench import api
 from bench.cli import main
 from bench.errors import DataError
 from bench.objectives import classes
+from bench.planning import lock
 from bench.probes.memory import PeakMemory
-from bench.runner import lock
 from bench.store import paths, records
 from bench.tasks import multi_label_classification, token_classification
-from bench.worker import further
-from bench.worker.run import run
+from bench.trial import also_test
+from bench.trial.run import run
 
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")
 
@@ -292,18 +292,18 @@ def test_numbered_tags_are_read_by_their_names() -> None:
 
     columns = {"tokens": "tokens", "tags": "tags"}
     parameters = token_classification.Parameters(labels=("O", "B-x"))
-    found = further.examples(token_classification, tags("B-x", "O", "B-y"), columns, parameters, None, "here")
+    found = also_test.examples(token_classification, tags("B-x", "O", "B-y"), columns, parameters, None, "here")
     assert [target.tolist() for target in found.targets or ()] == [[1, 0]]
     with pytest.raises(DataError, match="here, row 0: label 'B-y' is none of the task's"):
-        further.examples(token_classification, tags("O", "B-y"), columns, parameters, None, "here")
+        also_test.examples(token_classification, tags("O", "B-y"), columns, parameters, None, "here")
     named = {"one": "B-x", "none": "O"}
-    found = further.examples(token_classification, tags("none", "one"), columns, parameters, named, "here")
+    found = also_test.examples(token_classification, tags("none", "one"), columns, parameters, named, "here")
     assert [target.tolist() for target in found.targets or ()] == [[0, 1]]
     plain = datasets.Dataset.from_dict({"tokens": [["a", "b"], ["c"]], "tags": [[3, 1], [3]]})
-    found = further.examples(token_classification, plain, columns, parameters, {"1": "O", "3": "B-x"}, "here")
+    found = also_test.examples(token_classification, plain, columns, parameters, {"1": "O", "3": "B-x"}, "here")
     assert [target.tolist() for target in found.targets or ()] == [[1, 0], [1]]
     with pytest.raises(DataError, match="here, row 0: label '3' is none of the task's"):
-        further.examples(token_classification, plain, columns, parameters, {"1": "O", "4": "B-x"}, "here")
+        also_test.examples(token_classification, plain, columns, parameters, {"1": "O", "4": "B-x"}, "here")
 
 
 @pytest.mark.parametrize(
@@ -314,7 +314,7 @@ def test_sets_of_labels_are_read_as_the_tasks_own(labels: Any, given: Any) -> No
     data = datasets.Dataset.from_dict({"text": ["x", "y", "z"], "labels": labels})
     parameters = multi_label_classification.Parameters(labels=("blue", "green", "red"))
     columns = {"text": "text", "labels": "labels"}
-    found = further.examples(multi_label_classification, data, columns, parameters, given, "here")
+    found = also_test.examples(multi_label_classification, data, columns, parameters, given, "here")
     assert [target.tolist() for target in found.targets or ()] == [[1, 0, 1], [0, 0, 0], [0, 0, 1]]
 
 

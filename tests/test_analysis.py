@@ -17,8 +17,8 @@ from bench.analysis import frame
 from bench.analysis.failures import failures, left_out
 from bench.analysis.forgetting import forgetting
 from bench.analysis.overview import overview
-from bench.analysis.sequence import sequence
 from bench.analysis.statistics import crossed_interval, paired_difference, seed_interval
+from bench.analysis.task_sequence import sequence
 from bench.errors import StoreError, UsageError
 from bench.report.section import sections
 from bench.store import paths

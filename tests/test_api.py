@@ -13,12 +13,12 @@ import pytest
 from test_only import plan
 
 from bench import api
-from bench.analysis import answers
+from bench.analysis import predictions
 from bench.errors import DataError, SuiteError
-from bench.runner import lock as locks
-from bench.runner.sweep import Outcome
+from bench.execution.run_suite import Outcome
+from bench.planning import lock as locks
 from bench.suite.schema import Suite
-from bench.worker.prepare import prepare
+from bench.trial.prepare import prepare
 
 
 def rows(count: int = 40) -> pd.DataFrame:
@@ -148,6 +148,9 @@ def test_answers_are_a_tidy_frame(tmp_path: Path) -> None:
 def test_classes_and_labels_are_called_by_their_words() -> None:
     record: Any = {"trial": {"task": {"parameters": {"labels": {"0": "bad", "1": "good"}}}}}
     classes = pd.DataFrame({"label": [0, 1], "log_probabilities": [[-1.0, -2.0], [-1.0, -2.0]]})
-    assert answers._worded(classes, record)[["label", "answer"]].to_numpy().tolist() == [["bad"] * 2, ["good", "bad"]]
+    assert predictions._worded(classes, record)[["label", "answer"]].to_numpy().tolist() == [
+        ["bad"] * 2,
+        ["good", "bad"],
+    ]
     sets = pd.DataFrame({"labels": [[0, 1], []], "probabilities": [[0.1, 0.9], [0.2, 0.3]]})
-    assert answers._worded(sets, record)["answer"].tolist() == [["good"], []]
+    assert predictions._worded(sets, record)["answer"].tolist() == [["good"], []]

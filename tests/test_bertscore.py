@@ -10,8 +10,8 @@ from tiny_models import tiny_bert
 from bench import api
 from bench.errors import ModelError
 from bench.metrics import bertscore
-from bench.runner import lock
-from bench.worker.prepare import prepare
+from bench.planning import lock
+from bench.trial.prepare import prepare
 
 ANSWERS = ["the film was a joy from start to end", "dull", "a good end of it", "the plot is long"]
 REFERENCES = [["a joy"], ["dull", "good"], ["not good at all", "it has a good end"], ["the film is a long plot"]]

@@ -18,10 +18,10 @@ from rich.console import Console
 
 from bench import plugins
 from bench.cli import main
-from bench.runner import summary
-from bench.runner.devices import Slot
-from bench.runner.plan import Cell
-from bench.runner.progress import Lines, Live
+from bench.execution.devices import Slot
+from bench.execution.progress import Lines, Live
+from bench.planning import summary
+from bench.planning.plan import Cell
 from bench.store import atomic, paths
 from bench.suite.trial import Names
 

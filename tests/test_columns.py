@@ -7,8 +7,8 @@ from typing import Any
 import datasets
 import pytest
 
+from bench.data.nested_columns import opened
 from bench.errors import DataError
-from bench.worker.columns import opened
 
 
 def table() -> Any:

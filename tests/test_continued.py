@@ -13,13 +13,14 @@ from tiny_tasks import adapt, job, order, text_task, trial
 
 from bench import plugins
 from bench.errors import NotApplicable
-from bench.modeling.dialogue import Turn
-from bench.modeling.facts import Facts
-from bench.modeling.files import configs
-from bench.runner.plan import Question
+from bench.modeling.models.facts import Facts
+from bench.modeling.models.files import configs
+from bench.modeling.prompts.conversations import Turn
+from bench.planning.plan import Question
 from bench.suite.trial import Trial
-from bench.training import continued, start
-from bench.worker.run import run
+from bench.training import starting_weights
+from bench.training.pretraining import continued
+from bench.trial.run import run
 
 CPU = torch.device("cpu")
 REGIME = plugins.load("regimes", "continued-pretraining")
@@ -71,7 +72,7 @@ def test_its_loss_goes_down_and_training_starts_where_it_ended(family: str, tmp_
     first, last = found.apart["pretraining"]["loss"]
     assert last < 0.8 * first
     assert found.apart["pretraining"]["steps"] == 40
-    kept = start.read(found.start)
+    kept = starting_weights.read(found.start)
     core = {name.removeprefix(kept["prefix"]): value for name, value in kept["weights"].items()}
     moved = 0
     for name, value in adapted.backbone.state_dict().items():
@@ -129,7 +130,7 @@ def test_a_model_that_writes_starts_from_it_too(family: str, tmp_path: Path) -> 
     task |= {"kind": "translation", "columns": {"source": "text", "target": "label"}, "parameters": {"max_target": 8}}
     spec = continuing(model_of(family, tmp_path / "model"), (task, location), tuned={"learning_rate": 1e-12})
     found, adapted = adapt(spec, tmp_path / "results")
-    kept = start.read(found.start)
+    kept = starting_weights.read(found.start)
     state = adapted.backbone.state_dict()
     if family == "gpt2":
         assert all(torch.allclose(state[name], value, atol=1e-6) for name, value in kept["weights"].items())
@@ -154,11 +155,11 @@ def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
         for family in ("BertModel", "gpt2")
     )
     with pytest.raises(NotApplicable, match="other parts"):
-        start.place(bert, start.state_of(gpt2))
-    small = start.state_of(bert)
+        starting_weights.place(bert, starting_weights.state_of(gpt2))
+    small = starting_weights.state_of(bert)
     small["weights"] = {name: value[:1] for name, value in small["weights"].items()}
     with pytest.raises(NotApplicable, match="of another model"):
-        start.place(bert, small)
+        starting_weights.place(bert, small)
 
 
 def test_a_job_that_starts_elsewhere_has_features_of_its_own(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from bench.corpora import digits, python_docs, python_docs_next
-from bench.data import builtin
+from bench.data.corpora import digits, python_docs, python_docs_next
+from bench.data_sources import builtin
 from bench.errors import DataError
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from bench.data import files, folder, hub
+from bench.data_sources import files, folder, hub
 from bench.errors import DataError
 
 Run = Callable[[str, dict[str, str]], str]
@@ -186,7 +186,7 @@ def test_what_is_no_hub_id(name: str) -> None:
 
 FETCH = """
 import sys
-from bench.data import hub
+from bench.data_sources import hub
 from bench.errors import BenchError
 for name, config, revision in {cases!r}:
     try:
@@ -246,11 +246,11 @@ def test_another_commit_in_the_cache_is_never_taken(
 ) -> None:
     """`datasets` alone would here, offline, silently return the other commit's rows. The dataset has no card."""
     lock = """
-    from bench.data import hub
+    from bench.data_sources import hub
     print(hub.lock(hub.Parameters(hub="me/tiny"))["fingerprint"])
     """
     fetch = """
-    from bench.data import hub
+    from bench.data_sources import hub
     from bench.errors import BenchError
     try:
         print(hub.fetch(hub.Parameters(hub="me/tiny"), {!r})["train"]["text"][:])
@@ -281,7 +281,7 @@ def test_a_hub_that_stumbles_and_one_that_is_down(
     found = python(FETCH.format(cases=cases), {**hub_env, "HF_ENDPOINT": stumbling})
     assert found == "40 {'train': 6920, 'validation': 872, 'test': 1821} True\n"
     cases = [("fancyzhx/ag_news", None, "main")]
-    quick = FETCH.replace("import sys", "import bench.hub; bench.hub.WAITS = ()").format(cases=cases)
+    quick = FETCH.replace("import sys", "import bench.hub.client; bench.hub.client.WAITS = ()").format(cases=cases)
     down = python(quick, {**hub_env, "HF_ENDPOINT": serve_hub("*=503")})
     assert down.startswith(
         "HubError the Hub cannot be reached for dataset 'fancyzhx/ag_news' at main (it answered 503)"

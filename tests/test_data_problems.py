@@ -13,11 +13,11 @@ from tiny_tasks import job, text_task, trial
 
 from bench import api
 from bench.errors import DataError
-from bench.runner import described
-from bench.runner import lock as locks
-from bench.store import form
+from bench.planning import data_lines
+from bench.planning import lock as locks
+from bench.store import validation
 from bench.suite.trial import Json
-from bench.worker.prepare import prepare
+from bench.trial.prepare import prepare
 
 SUITE = """\
 name: d
@@ -172,12 +172,12 @@ def test_tags_are_counted_in_words_whatever_their_script(tmp_path: Path) -> None
 def test_the_summary_in_a_few_lines(tmp_path: Path) -> None:
     entry = prepared(tmp_path, {"train.csv": GOOD, "test.csv": csv("x,1", "a,0")})
     task = api.load_suite(tmp_path / "d.yaml").tasks["t"]
-    assert list(described.lines("t", task, entry["summary"])) == [
+    assert list(data_lines.lines("t", task, entry["summary"])) == [
         "task t: 3 train, 2 test; 2 classes ('0': 2 + 1, '1': 1 + 1); 1 words (median), 1 (95 %), 1 at most; 1 that "
         "also stand in a test split left out",
         "task t: remark: sizes 8, 1000: train has 3 examples; nothing runs there",
     ]
-    form.check(form.Lock, {"models": {}, "tasks": {"t": {"request": {}, **entry}}, "regimes": {}})
+    validation.check(validation.Lock, {"models": {}, "tasks": {"t": {"request": {}, **entry}}, "regimes": {}})
 
 
 def test_a_trial_says_how_many_texts_were_cut(tmp_path: Path) -> None:

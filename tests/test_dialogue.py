@@ -15,14 +15,14 @@ from test_texts import built, paired, source, target
 from tiny_models import tiny_causal, tiny_seq2seq
 
 from bench.errors import DataError, NotApplicable
-from bench.modeling import dialogue
-from bench.modeling.dialogue import Source, Turn
-from bench.modeling.facts import Facts
-from bench.modeling.pairs import NOTHING, loss
-from bench.modeling.prompting import ends_at_a_blank_line
-from bench.modeling.text import tokenizer_for
+from bench.modeling.encoding.source_target_arrays import NOTHING, loss
+from bench.modeling.encoding.text import tokenizer_for
+from bench.modeling.models.facts import Facts
+from bench.modeling.prompts import conversations
+from bench.modeling.prompts.conversations import Source, Turn
+from bench.modeling.prompts.generation_prompt import ends_at_a_blank_line
 from bench.tasks import text_generation
-from bench.worker.material import _key
+from bench.trial.task_data import _key
 
 CPU = torch.device("cpu")
 CHATML = (
@@ -207,4 +207,4 @@ def test_a_conversation_has_a_key_of_its_own() -> None:
     keys = {_key(value) for value in (TALK, TALK[1:], TALK[:2], ("a", "b"), "a", (Turn("a", "b"),))}
     assert len(keys) == 6
     assert _key(TALK) == _key(tuple(Turn(*turn) for turn in json.loads(json.dumps(TALK))))
-    assert dialogue.asked(TALK) == "the end?"
+    assert conversations.asked(TALK) == "the end?"

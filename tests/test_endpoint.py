@@ -30,20 +30,20 @@ from tiny_tasks import _task, text_task, trial, write_texts
 from bench import api, plugins, redact
 from bench.cli import main
 from bench.errors import ModelError, SuiteError
+from bench.execution.local.client import Server
 from bench.metrics import accuracy
-from bench.modeling.dialogue import Turn
-from bench.modeling.endpoint import SENT, Client, turns
-from bench.modeling.facts import Facts
-from bench.models import endpoint
-from bench.models.endpoint import Parameters
+from bench.model_sources import endpoint
+from bench.model_sources.endpoint import Parameters
+from bench.modeling.inference.endpoint import SENT, Client, turns
+from bench.modeling.models.facts import Facts
+from bench.modeling.prompts.conversations import Turn
 from bench.objectives import classes
+from bench.planning.lock import split
 from bench.probes.clock import Stages
 from bench.probes.memory import PeakMemory
-from bench.runner.lock import split
-from bench.runner.server import Server
 from bench.store import paths, records
 from bench.suite.trial import Json, Trial
-from bench.worker.run import _job, run
+from bench.trial.run import _job, run
 from bench.zeroshot import choose
 from bench.zeroshot import endpoint as way
 
@@ -219,7 +219,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     with Server() as server:
-        monkeypatch.setattr("bench.runner.server.Server", lambda: contextlib.nullcontext(server))
+        monkeypatch.setattr("bench.execution.local.client.Server", lambda: contextlib.nullcontext(server))
         yield lambda *arguments: CliRunner().invoke(main, list(arguments))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bench.errors import ModelError
-from bench.modeling.facts import Facts
+from bench.modeling.models.facts import Facts
 
 
 def facts(config: dict[str, Any], **files: object) -> Facts:
@@ -175,7 +175,7 @@ def test_config_files_of_the_wrong_shape_are_refused(config: dict[str, Any], mod
 
 def test_facts_and_plans_import_nothing_heavy() -> None:
     program = (
-        "import sys; from bench.modeling.facts import Facts; from bench.zeroshot import choose;"
+        "import sys; from bench.modeling.models.facts import Facts; from bench.zeroshot import choose;"
         "choose(Facts.from_files({}), 'text', ['a'], {}); from bench import plugins;"
         "[plugins.load('metrics', n) for n in plugins.names('metrics')];"
         "print(*{'torch', 'transformers', 'sklearn', 'pandas', 'PIL'} & set(sys.modules))"

@@ -17,12 +17,13 @@ from tiny_tasks import adapt, order, text_task, trial
 
 from bench import zeroshot
 from bench.errors import NotApplicable
-from bench.modeling import prompts, shots
-from bench.modeling.facts import Facts
+from bench.modeling.models.facts import Facts
+from bench.modeling.prompts import few_shot_examples as shots
+from bench.modeling.prompts import fill_template
+from bench.planning.plan import Question
 from bench.regimes.few_shot import Parameters, chosen, resolve
-from bench.runner.plan import Question
 from bench.suite.trial import Json
-from bench.worker.run import run
+from bench.trial.run import run
 from bench.zeroshot import cloze, likelihood
 
 SHOTS = [("dull", "bad"), ("a good joy", "good"), ("the end", "very good")]
@@ -82,7 +83,7 @@ def test_cloze_reads_the_shots_first(tmp_path: Path) -> None:
 def test_the_shots_are_cut_before_the_asked_text(tmp_path: Path) -> None:
     tokenizer = wordpiece(tmp_path)
     examples, template = [("dull " * 30, "bad"), ("joy", "good")], "{text} is {label}"
-    wrap = partial(prompts.fill, template, label="good")
+    wrap = partial(fill_template.fill, template, label="good")
     asked = ["the film " * 6, "a joy", "the film " * 30]
     found = shots.ask(tokenizer, examples, template, asked, wrap, 30, 40)
     lengths = [len(tokenizer(before + wrap(text))["input_ids"]) for before, text in found]

@@ -11,11 +11,11 @@ import torch
 from tiny_models import tiny_bert
 
 from bench import api
-from bench.runner import lock as locks
-from bench.runner.plan import build
+from bench.planning import lock as locks
+from bench.planning.plan import build
 from bench.suite.trial import SCHEMA
-from bench.worker.prepare import prepare
-from bench.worker.run import run
+from bench.trial.prepare import prepare
+from bench.trial.run import run
 
 WORDS = {"good": ["good", "great"], "bad": ["bad", "awful"]}
 SUITE = """

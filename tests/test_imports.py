@@ -10,9 +10,9 @@ import bench
 
 ROOT = Path(bench.__file__).parent
 ORDER = (
-    "cli", "api", "report", "analysis", "runner", "worker", "regimes", "objectives", "zeroshot", "tasks", "models",
-    "data", "metrics", "training", "modeling", "corpora", "probes", "hub", "rowfiles", "checksums", "expansion",
-    "store", "suite", "plugins", "private_api", "errors", "redact",
+    "cli", "api", "report", "analysis", "execution", "planning", "trial", "regimes", "objectives", "zeroshot", "tasks",
+    "model_sources", "data_sources", "metrics", "training", "modeling", "data", "probes", "hub", "store", "suite",
+    "plugins", "private_api", "errors", "redact", "printable",
 )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from bench import api
 from bench.errors import DataError, UsageError
-from bench.runner.template import suite_for
+from bench.planning.init import suite_for
 from bench.suite.schema import Suite
 from bench.suite.yaml import scalar
 
@@ -101,8 +101,8 @@ def test_no_name_is_mistaken_for_yaml(column: str, words: tuple[str, str], tmp_p
 @settings(deadline=None, max_examples=200)
 @given(st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), min_size=1))
 def test_any_string_is_quoted_so_that_it_is_read_back(text: str) -> None:
-    from bench.runner.flow import word as _word
     from bench.suite.yaml import Document, _Walk
+    from bench.suite.yaml_flow import word as _word
 
     document = Document("x")
     _Walk(f"[{_word(text)}, {{{_word(text)}: 1}}]", document).documents()
@@ -214,7 +214,7 @@ def test_a_hub_id_becomes_a_suite(hub_env: dict[str, str], tmp_path: Path, pytho
         ("stanfordnlp/sst2", {"text": "sentence", "label": "label"}, {"train": "train", "test": "validation"}),
         ("fancyzhx/ag_news", {"text": "text", "label": "label"}, {"train": "train", "test": "test"}),
     ):
-        text = python(f"from bench.runner.template import suite_for; print(suite_for({name!r}))", hub_env)
+        text = python(f"from bench.planning.init import suite_for; print(suite_for({name!r}))", hub_env)
         task = only_task(loaded(text, tmp_path))
         assert task.columns == columns
         assert task.splits == splits

@@ -14,10 +14,10 @@ from tiny_models import TEXTS, tiny_bert
 
 from bench import api, plugins
 from bench.errors import DataError
-from bench.runner import lock as locks
-from bench.runner.template import suite_for
+from bench.planning import lock as locks
+from bench.planning.init import suite_for
 from bench.suite.schema import Suite
-from bench.worker.prepare import prepare
+from bench.trial.prepare import prepare
 
 LONG = "the film was a joy from start to end and the plot of the film is long"
 

@@ -8,10 +8,10 @@ import datasets
 import PIL.Image
 import pytest
 
+from bench.data.examples import Labelled, class_words, labels_of
 from bench.errors import DataError
-from bench.modeling.examples import Labelled, class_words, labels_of
 from bench.tasks import text_classification
-from bench.worker.material import _key
+from bench.trial.task_data import _key
 
 CLASSES = datasets.ClassLabel(names=["neg", "pos"])
 

@@ -23,14 +23,14 @@ from bench import plugins
 from bench.cli import main
 from bench.errors import Diverged, ModelError, TrialError
 from bench.metrics import bits_per_byte, perplexity
-from bench.modeling.language import language_model
-from bench.modeling.text import tokenizer_for
+from bench.modeling.encoding.text import tokenizer_for
+from bench.modeling.models.language_model import language_model
 from bench.objectives import likelihoods
 from bench.store import records
 from bench.tasks import language_modeling
 from bench.training.job import Part
 from bench.training.loop import Step
-from bench.worker import evaluation
+from bench.trial import evaluation
 
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")  # PEFT asks transformers so
 CPU = torch.device("cpu")

@@ -13,12 +13,12 @@ from tiny_models import tiny_bert, tiny_causal
 from tiny_tasks import adapt, order, text_task, trial
 
 from bench.analysis import frame
-from bench.modeling import answering
+from bench.modeling.inference import zero_shot
 from bench.probes import steps
 from bench.report.section import sections
 from bench.suite.trial import Json
 from bench.training.job import Part
-from bench.worker.run import run
+from bench.trial.run import run
 
 MODULES = [{"path": "", "type": "x.Transformer"}, {"path": "pool", "type": "x.Pooling"}]
 
@@ -45,13 +45,13 @@ def test_the_time_of_one_answer_is_that_of_one_template_and_of_no_tokenising(
     way: str, tested: int, timed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job, adapted = adapt(asked(way, tmp_path), tmp_path / "results")
-    part, rows, run_all = job.parts["test"], [], answering.run
+    part, rows, run_all = job.parts["test"], [], zero_shot.run
 
     def counted(encoded: Any, *rest: Any, **options: Any) -> Any:
         rows.append(len(encoded.lengths))
         return run_all(encoded, *rest, **options)
 
-    monkeypatch.setattr(answering, "run", counted)
+    monkeypatch.setattr(zero_shot, "run", counted)
     one = Part(part.split, part.indices[:1], part.labels[:1])
     whole = adapted.predict(one)
     assert sum(rows) == tested

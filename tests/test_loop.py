@@ -17,15 +17,15 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from bench.errors import Diverged
-from bench.modeling.classifier import Classifier
-from bench.modeling.encoded import Pixels, Tokens
-from bench.modeling.loading import classifier
+from bench.modeling.encoding.arrays import Pixels, Tokens
+from bench.modeling.heads.classifier import Classifier
+from bench.modeling.models.loading import classifier
 from bench.probes import flops
 from bench.suite.parameters import Budget, Training
-from bench.training.batching import endless, epoch
-from bench.training.goal import cross_entropy
 from bench.training.loop import optimizer_for, train
-from bench.training.standing import Best, Fit
+from bench.training.loss import cross_entropy
+from bench.training.sampler import endless, epoch
+from bench.training.state import Best, Fit
 
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")  # PEFT asks transformers so
 CPU = torch.device("cpu")

@@ -17,7 +17,7 @@ from bench import plugins
 from bench.regimes import lora
 from bench.suite.trial import Json
 from bench.training.job import Job
-from bench.worker.forgetting import merged
+from bench.trial.forgetting import merged
 
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")
 SMALL = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}

@@ -10,8 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from bench.errors import ModelError
-from bench.models import folder, hub
-from bench.runner.lock import split
+from bench.model_sources import folder, hub
+from bench.planning.lock import split
 
 Run = Callable[[str, dict[str, str]], str]
 
@@ -74,8 +74,8 @@ def test_trust_is_part_of_the_trial_and_ends_at_the_repository() -> None:
 
 
 FETCH = """
-import bench.hub; bench.hub.WAITS = bench.hub.WAITS[:{waits}]
-from bench.models import hub
+import bench.hub.client; bench.hub.client.WAITS = bench.hub.client.WAITS[:{waits}]
+from bench.model_sources import hub
 from bench.errors import BenchError
 for name, revision in {cases!r}:
     try:
@@ -106,7 +106,7 @@ def test_a_real_model_online_and_then_offline(
 @pytest.mark.hub
 def test_a_lock_alone_is_not_a_download(hub_env: dict[str, str], python: Run) -> None:
     source = """
-    from bench.models import hub
+    from bench.model_sources import hub
     from bench.errors import HubError
     parameters = hub.Parameters(hub="mirror/stories260k-llama")
     fingerprint = hub.lock(parameters)["fingerprint"]

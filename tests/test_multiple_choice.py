@@ -17,10 +17,10 @@ from tiny_models import pad_on, tiny_bert, tiny_causal
 from tiny_tasks import _task, adapt, trial
 
 from bench.cli import main
-from bench.corpora import python_docs, python_docs_next
+from bench.data.corpora import python_docs, python_docs_next
 from bench.errors import DataError, NotApplicable
 from bench.metrics import accuracy
-from bench.modeling.facts import Facts
+from bench.modeling.models.facts import Facts
 from bench.objectives import choices as objective
 from bench.store import records
 from bench.tasks import multiple_choice as kind

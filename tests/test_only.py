@@ -14,8 +14,8 @@ from test_plan import locked, suite
 from bench import api
 from bench.cli import main
 from bench.errors import UsageError
-from bench.runner.only import narrow
-from bench.runner.plan import Plan, build
+from bench.planning.only import narrow
+from bench.planning.plan import Plan, build
 
 
 def plan(folder: Path, **changes: str) -> Plan:

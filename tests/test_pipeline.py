@@ -20,12 +20,12 @@ from tiny_models import tiny_bert, tiny_image
 from tiny_tasks import order, text_task, trial, write_images, write_texts
 
 from bench.cli import main
-from bench.modeling.encoded import Tokens
-from bench.runner.server import Server
+from bench.execution.local.client import Server
+from bench.modeling.encoding.arrays import Tokens
 from bench.store import records
 from bench.suite.trial import Json
 from bench.training import loop
-from bench.worker.run import run, status_of
+from bench.trial.run import run, status_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")  # PEFT asks transformers so
 
@@ -87,7 +87,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def bench(server: Server, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Runs a command here, its trials in the shared server's children."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.setattr("bench.runner.server.Server", lambda: contextlib.nullcontext(server))
+    monkeypatch.setattr("bench.execution.local.client.Server", lambda: contextlib.nullcontext(server))
     return lambda *arguments: CliRunner().invoke(main, [str(a) for a in arguments])
 
 

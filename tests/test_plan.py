@@ -13,14 +13,14 @@ import pytest
 
 from bench import api
 from bench.errors import SuiteError
-from bench.runner import lock as locks
-from bench.runner import surroundings
-from bench.runner.devices import Slot
-from bench.runner.estimate import Estimator, forecast
-from bench.runner.plan import Cell, Plan, build, replan
+from bench.execution import same_environment
+from bench.execution.devices import Slot
+from bench.planning import lock as locks
+from bench.planning.estimate import Estimator, forecast
+from bench.planning.plan import Cell, Plan, build, replan
+from bench.probes import environment
 from bench.suite.schema import Suite
 from bench.suite.trial import SCHEMA
-from bench.worker import environment
 
 SUITE = """
 name: plan
@@ -248,16 +248,16 @@ def test_a_cell_begun_in_another_environment_is_run_whole_in_this_one() -> None:
         cells.append((Cell(trials[0].names, size, 0.0, 3, reported=trials), trials[:done]))
     latest = {t.id: {"status": "ok", "trial": {}, "environment": here} for _, done in cells for t in done}
     plan = Plan(None, [cell for cell, _ in cells])  # type: ignore[arg-type]
-    again, said = surroundings.begun_elsewhere(plan, latest, Slot("cpu", "cpu", 1))
+    again, said = same_environment.begun_elsewhere(plan, latest, Slot("cpu", "cpu", 1))
     assert again == {t.id for t in cells[0][1]}
     assert said is not None
     assert re.search(r"\(torch 0.1 → [^)]+\); cells complete there that stay: 1; cells begun there .*: 1 ", said)
     same = {key: {**record, "environment": {**environment.here(1), "device": "cpu"}} for key, record in latest.items()}
-    assert surroundings.begun_elsewhere(plan, same, Slot("cpu", "cpu", 1)) == (set(), None)
+    assert same_environment.begun_elsewhere(plan, same, Slot("cpu", "cpu", 1)) == (set(), None)
     on_device = Slot("cuda:0", "cuda:0", 1)
-    assert surroundings.begun_elsewhere(plan, same, on_device)[0]
+    assert same_environment.begun_elsewhere(plan, same, on_device)[0]
     for trial in (trial for cell, _ in cells for trial in cell.reported):
         trial.model["source"] = "endpoint"  # what it answers is no matter of this machine's device
     plan = Plan(None, [Cell(c.names, c.size, 0.0, 3, reported=c.reported) for c, _ in cells])  # type: ignore[arg-type]
     same = {t.id: next(iter(same.values())) for cell, done in cells for t in cell.reported[: len(done)]}
-    assert surroundings.begun_elsewhere(plan, same, on_device) == (set(), None)
+    assert same_environment.begun_elsewhere(plan, same, on_device) == (set(), None)

@@ -12,13 +12,13 @@ import torch
 import transformers
 from pydantic import ValidationError
 
-from bench.data import builtin
+from bench.data_sources import builtin
 from bench.errors import DataError, ModelError
-from bench.modeling.facts import Facts
-from bench.models import pretrain
-from bench.models.pretrain import Parameters
-from bench.training import pretraining
-from bench.training.recipes import MaskedLM
+from bench.model_sources import pretrain
+from bench.model_sources.pretrain import Parameters
+from bench.modeling.models.facts import Facts
+from bench.training.pretraining import small_model
+from bench.training.pretraining.recipes import MaskedLM
 
 SMALL = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
 DIGITS = {"builtin": "digits", "classes": [0, 1]}
@@ -67,7 +67,7 @@ def test_the_same_recipe_gives_the_same_text_model(tmp_path: Path, embeddings: s
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         (tmp_path / name).mkdir()
         recipe = text_recipe(epochs=1, seed=seed, embeddings=embeddings)
-        pretraining.masked_lm(recipe, passages(), tmp_path / name)
+        small_model.masked_lm(recipe, passages(), tmp_path / name)
     assert weights(tmp_path / "a") == weights(tmp_path / "b") != weights(tmp_path / "c")
     for file in ("config.json", "tokenizer.json"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
@@ -75,7 +75,7 @@ def test_the_same_recipe_gives_the_same_text_model(tmp_path: Path, embeddings: s
 
 def test_masked_words_are_told_better_than_by_their_frequency(tmp_path: Path) -> None:
     texts = passages()
-    pretraining.masked_lm(text_recipe(epochs=40, config={**SMALL, "hidden_dropout_prob": 0.0}), texts, tmp_path)
+    small_model.masked_lm(text_recipe(epochs=40, config={**SMALL, "hidden_dropout_prob": 0.0}), texts, tmp_path)
     tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path)
     model = transformers.AutoModelForMaskedLM.from_pretrained(tmp_path).eval()
     ids = np.concatenate([tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts])
@@ -85,7 +85,7 @@ def test_masked_words_are_told_better_than_by_their_frequency(tmp_path: Path) ->
 
 
 def test_the_tokenizer_fills_a_cloze(tmp_path: Path) -> None:
-    pretraining.masked_lm(text_recipe(epochs=1), passages(), tmp_path)
+    small_model.masked_lm(text_recipe(epochs=1), passages(), tmp_path)
     tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path)
     whole, hidden = tokenizer("red1 Red2 red3")["input_ids"], tokenizer("red1 [MASK] red3")["input_ids"]
     assert whole[0] == tokenizer.cls_token_id
@@ -103,7 +103,7 @@ def test_weights_do_not_depend_on_the_number_of_threads(tmp_path: Path) -> None:
         for threads in (1, 2):
             (tmp_path / str(threads)).mkdir()
             torch.set_num_threads(threads)
-            pretraining.masked_lm(text_recipe(epochs=1), passages(), tmp_path / str(threads))
+            small_model.masked_lm(text_recipe(epochs=1), passages(), tmp_path / str(threads))
             assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)
@@ -156,7 +156,7 @@ def test_another_corpus_than_was_locked_is_refused() -> None:
 
 def test_it_learns_from_no_test_example(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     seen: list[str] = []
-    monkeypatch.setattr(pretraining, "masked_lm", lambda recipe, texts, folder: seen.extend(texts))
+    monkeypatch.setattr(small_model, "masked_lm", lambda recipe, texts, folder: seen.extend(texts))
     recipe = {**text_recipe().model_dump(), "data": {"builtin": "python-docs"}}
     parameters = Parameters.model_validate({"pretrain": recipe}).pretrain
     assert isinstance(parameters, pretrain.Text)

@@ -23,13 +23,13 @@ from tiny_models import TEXTS, tiny_bert, tiny_causal, tiny_roberta, tiny_seq2se
 
 from bench import api, plugins
 from bench.cli import main
+from bench.data.examples import Examples
 from bench.errors import DataError, ModelError, NotApplicable
-from bench.modeling import extraction
-from bench.modeling.examples import Examples
-from bench.modeling.extraction import Windows, best
-from bench.modeling.facts import Facts
-from bench.modeling.text import tokenizer_for
-from bench.modeling.writers import extracts
+from bench.modeling.encoding.text import tokenizer_for
+from bench.modeling.heads import span_extraction
+from bench.modeling.heads.span_extraction import Windows, best
+from bench.modeling.models.facts import Facts
+from bench.modeling.models.generation_models import extracts
 from bench.objectives import spans
 from bench.store import paths, records
 from bench.tasks import question_answering as kind
@@ -52,8 +52,8 @@ NONE: dict[str, list[Any]] = {"text": [], "answer_start": []}
 def encoded(folder: Path, inputs: Any, found: Any, length: int = LENGTH, stride: int = STRIDE) -> Windows:
     target = folder / f"encoded{len(list(folder.iterdir()))}"
     target.mkdir()
-    extraction.encode(folder, inputs, found, max_length=length, stride=stride, target=target)
-    return extraction.load(target)
+    span_extraction.encode(folder, inputs, found, max_length=length, stride=stride, target=target)
+    return span_extraction.load(target)
 
 
 @pytest.fixture(scope="module", params=["bert", "roberta", "gpt2"])
@@ -142,7 +142,7 @@ def test_a_model_that_takes_too_little_or_cannot_tell_places_says_so(tmp_path: P
         is_fast = False
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(extraction, "tokenizer_for", lambda folder: Slow())
+        patch.setattr(span_extraction, "tokenizer_for", lambda folder: Slow())
         with pytest.raises(ModelError, match="no answer can be read from a context; it needs a fast one"):
             encoded(tmp_path, [("the", "film")], [NONE])
 
@@ -322,7 +322,10 @@ def qa_task(folder: Path, **own: Any) -> tuple[Any, Any]:
     """The task as a trial holds it, and where its data lies."""
     path = write(folder, unanswerable=own.get("unanswerable", False))
     location = {"files": {"train": str(path)}}
-    data, parameters = plugins.load("data", "files"), kind.Parameters.model_validate(own).model_dump(mode="json")
+    data, parameters = (
+        plugins.load("data_sources", "files"),
+        kind.Parameters.model_validate(own).model_dump(mode="json"),
+    )
     task = {
         "kind": "question-answering", "version": 1, "parameters": parameters,
         "data": {"source": "files", "version": data.VERSION, "parameters": {},

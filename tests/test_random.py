@@ -14,14 +14,14 @@ from tiny_models import bytes_bpe, wordpiece
 
 from bench import zeroshot
 from bench.errors import ModelError, NotApplicable
-from bench.modeling.facts import Facts
-from bench.modeling.text import tokenizer_for
-from bench.modeling.writing import generator
-from bench.models import hub, random
-from bench.models.random import Parameters
+from bench.model_sources import hub, random
+from bench.model_sources.random import Parameters
+from bench.modeling.encoding.text import tokenizer_for
+from bench.modeling.models.facts import Facts
+from bench.modeling.models.generator import generator
+from bench.planning.lock import split
+from bench.planning.plan import Question
 from bench.regimes import zero_shot
-from bench.runner.lock import split
-from bench.runner.plan import Question
 
 COMMITS = {"a/wordpiece": "a" * 40, "a/bpe": "b" * 40}
 BERT = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
@@ -137,7 +137,7 @@ def test_a_real_tokenizer_online_and_then_offline(
     hub_env: dict[str, str], python: Callable[[str, dict[str, str]], str]
 ) -> None:
     source = f"""
-    from bench.models import hub, random
+    from bench.model_sources import hub, random
     recipe = {{"architecture": "bert", "tokenizer": "mirror/bert-base-chinese-tokenizer", "config": {BERT!r}}}
     parameters = random.Parameters.model_validate({{"random": recipe}})
     fingerprint = random.lock(parameters)["fingerprint"]

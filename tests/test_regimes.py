@@ -17,10 +17,10 @@ from tiny_tasks import adapt, image_task, job, text_task, trial
 
 from bench import plugins
 from bench.errors import NotApplicable, UsageError
-from bench.modeling import loading
-from bench.modeling.classifier import Classifier
-from bench.modeling.facts import Facts
-from bench.modeling.files import configs
+from bench.modeling.heads.classifier import Classifier
+from bench.modeling.models import loading
+from bench.modeling.models.facts import Facts
+from bench.modeling.models.files import configs
 from bench.suite.trial import Json
 from bench.training.job import Job
 
@@ -246,7 +246,9 @@ def test_features_are_computed_once_for_all_trials(
 ) -> None:
     built = []
     original = loading.classifier
-    monkeypatch.setattr("bench.modeling.loading.classifier", lambda *a, **k: built.append(1) or original(*a, **k))
+    monkeypatch.setattr(
+        "bench.modeling.models.loading.classifier", lambda *a, **k: built.append(1) or original(*a, **k)
+    )
     first = trial(models["bert"], tasks["bert"], "linear-probe", seed=0)
     second = trial(models["bert"], tasks["bert"], "linear-probe", seed=1, tuned={"C": 3.0})
     found, adapted = adapt(first, tmp_path)
@@ -328,7 +330,7 @@ def test_token_types_are_kept_from_models_that_know_none(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("model", ["bert", "gpt2"])
 def test_texts_longer_than_the_model_can_take_are_cut(model: str, models: Any) -> None:
-    from bench.modeling.text import tokenise
+    from bench.modeling.encoding.text import tokenise
 
     assert tokenise(models[model], ["film " * 500], 128).lengths.tolist() == [64]
 

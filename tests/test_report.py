@@ -19,10 +19,11 @@ from rich.console import Console
 
 from bench import report
 from bench.analysis import frame
-from bench.report import csv, environment, figures, latex, layout, markdown, numbers, terminal
+from bench.printable import printable
+from bench.report import column_widths, environment, figures, numbers
+from bench.report.formats import csv, latex, markdown, terminal
 from bench.report.section import sections
 from bench.report.table import Table, cells
-from bench.report.text import clean
 from bench.store import paths
 
 WIDE = ("linear-probe", "partial", "lora", "lora-r64", "dora", "full", "retrain", "continued-pretraining")
@@ -184,9 +185,9 @@ def test_what_some_cannot_do_is_said_with_its_sizes(tmp_path: Path) -> None:
 
 
 def test_lines_break_between_words_and_after_hyphens() -> None:
-    assert layout.lines("continued-pretraining on it", 12) == ["continued-", "pretraining", "on it"]
-    assert layout.lines("abcdefgh 中文字", 4) == ["abcd", "efgh", "中文", "字"]
-    assert layout.lines("", 5) == [""]
+    assert column_widths.lines("continued-pretraining on it", 12) == ["continued-", "pretraining", "on it"]
+    assert column_widths.lines("abcdefgh 中文字", 4) == ["abcd", "efgh", "中文", "字"]
+    assert column_widths.lines("", 5) == [""]
 
 
 def test_on_a_narrow_terminal_names_and_texts_are_whole(wide: list[frame.Results]) -> None:
@@ -209,13 +210,13 @@ def test_on_a_terminal_nothing_is_cut(wide: list[frame.Results], width: int) -> 
 def test_a_table_is_split_evenly_and_each_part_has_the_first_column() -> None:
     head = ["quantity", "two words", *"abcd"]
     table = Table("", head, "lrrrrr", [cells("time", *"12345")], [cells(*"fooooo")])
-    assert layout.widths(table) == [8, 5, 1, 1, 1, 1]
-    assert layout.parts(table, 8 + 3 + 5 + 4 * (3 + 1)) == [table]
-    parts = layout.parts(table, 8 + 3 + 5 + 3 * (3 + 1))
+    assert column_widths.widths(table) == [8, 5, 1, 1, 1, 1]
+    assert column_widths.parts(table, 8 + 3 + 5 + 4 * (3 + 1)) == [table]
+    parts = column_widths.parts(table, 8 + 3 + 5 + 3 * (3 + 1))
     assert [part.head for part in parts] == [["quantity", "two words", "a", "b"], ["quantity", "c", "d"]]
     assert [[cell.text for cell in part.rows[0]] for part in parts] == [["time", "1", "2", "3"], ["time", "4", "5"]]
     assert [len(part.foot[0]) for part in parts] == [4, 3]
-    assert len(layout.parts(table, 1)) == 5
+    assert len(column_widths.parts(table, 1)) == 5
 
 
 def test_bands_stay_within_the_metric_and_numbers_do_not(tmp_path: Path) -> None:
@@ -403,7 +404,7 @@ def test_escapes() -> None:
     assert csv.escape(" =1") == "' =1"
     assert csv.escape("\x00\u200b=cmd()") == "'  =cmd()"
     assert csv.escape(-1.5) == -1.5
-    assert clean("a\nb\x1b\ud800\u202e") == "a b   "
+    assert printable("a\nb\x1b\ud800\u202e") == "a b   "
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import UsageError
-from bench.runner import installed
+from bench.planning import installed
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

@@ -20,14 +20,15 @@ from bench import api, plugins
 from bench.analysis import frame
 from bench.cli import main
 from bench.errors import BenchError, StoreError
+from bench.execution.devices import Slot
+from bench.execution.local import client
+from bench.execution.progress import Lines, score
+from bench.planning import lock as locks
+from bench.planning import trial_counts
+from bench.planning.plan import Cell
+from bench.planning.summary import doing, status_of, summarise
 from bench.report.section import sections
-from bench.runner import account, hold, server
-from bench.runner import lock as locks
-from bench.runner.devices import Slot
-from bench.runner.plan import Cell
-from bench.runner.progress import Lines, score
-from bench.runner.summary import doing, status_of, summarise
-from bench.store import atomic, paths, records
+from bench.store import atomic, hold, paths, records
 from bench.suite.schema import Suite
 from bench.suite.trial import Trial
 
@@ -90,7 +91,7 @@ def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     python = Path("python")
     python.write_text(SERVER.format(python=sys.executable))
     python.chmod(stat.S_IRWXU)
-    monkeypatch.setattr(server, "COMMAND", [str(python.absolute())])
+    monkeypatch.setattr(client, "COMMAND", [str(python.absolute())])
     Path("model").mkdir()
     Path("model/config.json").write_text(json.dumps({"model_type": "bert", "architectures": ["BertForMaskedLM"]}))
     Path("model/model.safetensors").touch()
@@ -102,7 +103,7 @@ def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         if section == "models":
             entry = {"files": {"config.json": Path("model/config.json").read_text()}}
         source = suite.models[name] if section == "models" else suite.tasks[name].data
-        plugin = plugins.load("models" if section == "models" else "data", source.source)
+        plugin = plugins.load("model_sources" if section == "models" else "data", source.source)
         found[section][name] = {
             "request": order["request"],
             **entry,
@@ -159,7 +160,7 @@ def test_a_dead_server_is_replaced() -> None:
 
 
 def test_a_server_that_does_not_start_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "COMMAND", [sys.executable, "-c", "raise SystemExit('no torch here')"])
+    monkeypatch.setattr(client, "COMMAND", [sys.executable, "-c", "raise SystemExit('no torch here')"])
     with pytest.raises(BenchError, match="ended with exit code 1; what had finished is kept") as caught:
         run(suite_of([0]))
     assert str(caught.value).endswith("no torch here")
@@ -243,7 +244,7 @@ def test_one_account_everywhere() -> None:
     (found,) = status_of(Path("results"))
     assert (found["trials"], found["now"]) == (counts, None)
     (section,) = sections(frame.load(Path("results")))
-    said = account.said(counts)
+    said = trial_counts.said(counts)
     assert said == "3 trials: 1 done, 1 failed, 1 to run again"
     assert section.headline.startswith(f"{said} (1 killed). ")
 

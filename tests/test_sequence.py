@@ -15,13 +15,13 @@ from tiny_tasks import adapt, image_task, job, order, text_task, trial
 
 from bench import api, plugins
 from bench.errors import NotApplicable, SuiteError
-from bench.runner import lock as locks
-from bench.runner.plan import Cell, Plan, build
+from bench.planning import lock as locks
+from bench.planning.plan import Cell, Plan, build
 from bench.suite.trial import SCHEMA, Json, Trial
 from bench.training import job as jobs
-from bench.training import start
-from bench.worker import sequence
-from bench.worker.run import run
+from bench.training import starting_weights
+from bench.trial import task_sequence
+from bench.trial.run import run
 
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")  # PEFT asks transformers so
 CPU = torch.device("cpu")
@@ -92,13 +92,13 @@ def test_what_is_left_of_a_task_that_nothing_followed_is_all_of_it(regime: str, 
 def test_the_second_task_starts_from_the_bits_that_the_first_left(bert: Path, tmp_path: Path) -> None:
     first = of(bert, texts(tmp_path / "a", 44), "lora", tuned=MOVED)
     second = after(of(bert, texts(tmp_path / "b", 50), "lora", seed=4), first)
-    assert sequence.first_of(second).id == dataclasses.replace(first, seed=4).id
-    assert "after" not in sequence.alone_of(second).regime
+    assert task_sequence.first_of(second).id == dataclasses.replace(first, seed=4).id
+    assert "after" not in task_sequence.alone_of(second).regime
     found = job(second, tmp_path / "results")
-    sequence.begin(found, lambda other: job(other, tmp_path / "results"))
+    task_sequence.begin(found, lambda other: job(other, tmp_path / "results"))
     started = found.model(pretrained=True).backbone.state_dict()
-    _, adapted = adapt(sequence.first_of(second), tmp_path / "results")
-    learnt = start.merged(adapted.backbone).state_dict()
+    _, adapted = adapt(task_sequence.first_of(second), tmp_path / "results")
+    learnt = starting_weights.merged(adapted.backbone).state_dict()
     assert started.keys() == learnt.keys()
     assert all(torch.equal(started[name], learnt[name]) for name in learnt)
     untouched = job(second, tmp_path / "results").model(pretrained=True).backbone.state_dict()
@@ -140,7 +140,7 @@ def test_what_an_encoder_read_it_can_classify_and_the_other_way_round(kind: str,
         files = {name: str(tmp_path / "qa.jsonl") for name in ("train", "test")}
         columns = {role: role for role in ("question", "context", "answers")}
         own = {"columns": columns, "splits": {"train": "train", "test": 0.3}, "parameters": {"max_length": 32}}
-        source = plugins.load("data", "files")
+        source = plugins.load("data_sources", "files")
         locked = source.lock(source.Parameters.model_validate({"files": files}))
         other = {**classes[0], "kind": kind, **own, "data": classes[0]["data"] | locked}, {"files": files}
     first, second = (of(bert, task, "full") for task in (classes, other))
@@ -241,7 +241,7 @@ def test_a_task_waits_for_the_tuning_of_the_one_before(tmp_path: Path) -> None:
     assert ready.reported[1].regime["after"]["tuned"] == before.tuned == first.tuning[1].tuned
     clean = dataclasses.replace(before.reported[1], noise=0.0)
     unforgetful = {key: value for key, value in clean.regime.items() if key != "forgetting"}
-    assert sequence.first_of(ready.reported[1]).id == dataclasses.replace(clean, regime=unforgetful).id
+    assert task_sequence.first_of(ready.reported[1]).id == dataclasses.replace(clean, regime=unforgetful).id
     assert ("tasks", "first") in api._used(ready.reported)
 
 
@@ -250,8 +250,8 @@ def test_no_other_trial_changes_by_it(tmp_path: Path) -> None:
     ids = {t.id for t in changed.trials().values() if "after" not in t.regime}
     assert {t.id for t in plain.trials().values() if t.names.task == "first"} <= ids
     following = cell(changed, "second", "fixed").reported
-    assert {sequence.alone_of(t).id for t in following} == {
-        sequence.alone_of(t).id for t in cell(plain, "second", "fixed").reported
+    assert {task_sequence.alone_of(t).id for t in following} == {
+        task_sequence.alone_of(t).id for t in cell(plain, "second", "fixed").reported
     }
 
 
@@ -286,7 +286,7 @@ def test_further_test_sets_of_the_first_task_are_where_they_were(tmp_path: Path)
     more = "label_noise: [0.2], also_test: {more: {data: {files: {test: more.csv}}}}"
     plan = planned(tmp_path, {**AFTER, "label_noise: [0.2]": more})
     before, second = cell(plan, "first", "fixed").reported[0], cell(plan, "second", "fixed").reported[0]
-    found = sequence.first_of(second)
+    found = task_sequence.first_of(second)
     assert found.task == before.task
     for place in ("data", "also_test"):
         assert found.locations[place] == before.locations[place] != {}

@@ -14,9 +14,9 @@ from factory import Factory, trial
 from bench import api, report
 from bench.analysis import frame
 from bench.analysis.setup import setup
+from bench.planning.tuning import searched
 from bench.report.section import Section, sections
 from bench.report.table import Table
-from bench.runner.tuning import searched
 from bench.store import atomic, paths
 from bench.suite.trial import Json, Trial
 

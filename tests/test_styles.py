@@ -10,9 +10,9 @@ from matplotlib.colors import to_hex
 
 from bench import plugins
 from bench.analysis import frame
-from bench.report import figures
+from bench.report.figure_styles import KINDS, styles
+from bench.report.formats import figures
 from bench.report.section import sections
-from bench.report.styles import KINDS, styles
 
 OWN = [("lora", "lora"), ("lora", "lora-r64"), ("lora", "a"), ("zero-shot", "zero-shot"), ("mine", "m"), ("yours", "y")]
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.data.label_noise import corrupt
+from bench.data.subsets import draw
 from bench.suite.trial import Names, Trial
-from bench.training.noise import corrupt
-from bench.training.subsets import draw
-from bench.worker.material import Material
-from bench.worker.parts import parts_of
+from bench.trial.parts import parts_of
+from bench.trial.task_data import Material
 
 counts = st.lists(st.integers(1, 60), min_size=2, max_size=8)
 few = st.lists(st.integers(1, 80), min_size=2, max_size=3)

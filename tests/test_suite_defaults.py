@@ -12,7 +12,7 @@ import pytest
 
 from bench import api
 from bench.errors import SuiteError
-from bench.modeling import adapters
+from bench.modeling.models import peft_parameters
 from bench.suite.schema import Suite
 
 TWO = """\
@@ -109,11 +109,11 @@ def test_what_peft_takes_passes(tmp_path: Path) -> None:
 def test_the_parameters_read_from_the_source_are_those_of_the_installed_peft() -> None:
     import peft
 
-    known: dict[str, Any] = {name: getattr(peft, name) for name in adapters.known() if hasattr(peft, name)}
+    known: dict[str, Any] = {name: getattr(peft, name) for name in peft_parameters.known() if hasattr(peft, name)}
     assert len(known) > 20
     assert set(known) >= {name for name in dir(peft) if _is_configuration(getattr(peft, name))}
     for name, kind in known.items():
-        assert set(adapters.parameters(name)) == {field.name for field in dataclasses.fields(kind)}, name
+        assert set(peft_parameters.parameters(name)) == {field.name for field in dataclasses.fields(kind)}, name
 
 
 def _is_configuration(found: Any) -> bool:
@@ -123,7 +123,7 @@ def _is_configuration(found: Any) -> bool:
 
 
 def test_no_suite_is_refused_where_peft_is_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(adapters, "known", dict)
+    monkeypatch.setattr(peft_parameters, "known", dict)
     assert load(tmp_path, TWO.replace("  zero-shot:", "  lora: {rank: 8}")).regimes
 
 

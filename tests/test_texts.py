@@ -15,13 +15,13 @@ import transformers
 from tiny_models import TEXTS, tiny_bert, tiny_causal, tiny_image, tiny_roberta, tiny_seq2seq
 
 from bench.errors import ModelError, NotApplicable
-from bench.modeling.facts import Facts
-from bench.modeling.generation import generate
-from bench.modeling.pairing import encode
-from bench.modeling.pairs import NOTHING, Pairs, load, loss
-from bench.modeling.text import tokenizer_for
-from bench.modeling.writers import Decoding, writer
-from bench.modeling.writing import decoder_blocks, generator
+from bench.modeling.encoding.source_target import encode
+from bench.modeling.encoding.source_target_arrays import NOTHING, Pairs, load, loss
+from bench.modeling.encoding.text import tokenizer_for
+from bench.modeling.inference.generation import generate
+from bench.modeling.models.facts import Facts
+from bench.modeling.models.generation_models import Decoding, writer
+from bench.modeling.models.generator import decoder_blocks, generator
 
 CPU = torch.device("cpu")
 SEQ2SEQ = ("t5", "marian", "bart", "mbart")

@@ -15,9 +15,9 @@ from tiny_models import tiny_bert
 from bench import api, plugins
 from bench.cli import main
 from bench.errors import NotApplicable
-from bench.modeling.facts import Facts
+from bench.modeling.models.facts import Facts
+from bench.planning.plan import Question
 from bench.regimes import zero_shot
-from bench.runner.plan import Question
 from bench.store import paths, records
 from bench.suite.trial import Json
 

@@ -20,12 +20,12 @@ from tiny_models import TEXTS, tiny_bert
 from tiny_tasks import adapt, job, text_task, trial
 
 from bench import plugins
-from bench.corpora import python_functions, python_pairs
-from bench.corpora.python_docs import Docstring
+from bench.data.corpora import python_functions, python_pairs
+from bench.data.corpora.python_docs import Docstring
+from bench.data.scripts import unspaced
 from bench.errors import DataError
-from bench.modeling.answering import Settings
-from bench.modeling.facts import Facts
-from bench.modeling.scripts import unspaced
+from bench.modeling.inference.zero_shot import Settings
+from bench.modeling.models.facts import Facts
 from bench.objectives import label_sets, values
 from bench.tasks import multi_label_classification as sets
 from bench.tasks import text_classification, text_regression

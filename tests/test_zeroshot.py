@@ -26,9 +26,10 @@ from tiny_models import (
 
 from bench import plugins
 from bench.errors import ModelError, NotApplicable, UsageError
-from bench.modeling import answering, prompts
-from bench.modeling.answering import Settings
-from bench.modeling.facts import Facts
+from bench.modeling.inference import zero_shot
+from bench.modeling.inference.zero_shot import Settings
+from bench.modeling.models.facts import Facts
+from bench.modeling.prompts import fill_template
 from bench.zeroshot import choose, cloze, entailment, label_prompts, likelihood, own_head, similarity
 
 CPU = torch.device("cpu")
@@ -271,13 +272,15 @@ def test_a_gpt2_classifier_without_padding_token_runs_in_batches(tmp_path: Path)
 def test_only_the_text_is_cut(tmp_path: Path) -> None:
     for tokenizer in (wordpiece(tmp_path), bytes_bpe(tmp_path)):
         for text in (*(" ".join(TEXTS[:i]) for i in range(1, 5)), "🤖" * 30, ""):
-            (short,) = prompts.cut(tokenizer, [text], lambda t: prompts.fill("{text} It was {label}.", t, "bad"), 18)
+            (short,) = fill_template.cut(
+                tokenizer, [text], lambda t: fill_template.fill("{text} It was {label}.", t, "bad"), 18
+            )
             length = len(tokenizer(f"{short} It was bad.".strip())["input_ids"])
             assert text.startswith(short)
             assert length <= 18
             assert short == text or length >= 14
     with pytest.raises(NotApplicable, match="max_length is 4"):
-        prompts.cut(tokenizer, [TEXTS[0]], lambda t: f"{t} It was not very good.", 4)
+        fill_template.cut(tokenizer, [TEXTS[0]], lambda t: f"{t} It was not very good.", 4)
 
 
 @pytest.mark.parametrize("way", [cloze, likelihood, entailment, similarity])
@@ -303,13 +306,13 @@ def test_a_roberta_is_asked_no_more_than_it_has_positions_for(tmp_path: Path) ->
 @pytest.mark.parametrize("template", ["{text} It was.", "{label} or {label}", "{text} {text} {label}"])
 def test_a_template_without_its_one_label_is_refused(template: str) -> None:
     with pytest.raises(UsageError, match="label"):
-        prompts.with_text(template)
+        fill_template.with_text(template)
 
 
 def test_weights_that_are_not_there_never_answer(tmp_path: Path) -> None:
     tiny_bert("BertModel", tmp_path)
     with pytest.raises(ModelError, match=r"classifier.*random"):
-        answering.load("AutoModelForSequenceClassification", tmp_path, CPU, torch.float32)
+        zero_shot.load("AutoModelForSequenceClassification", tmp_path, CPU, torch.float32)
 
 
 def test_weights_in_half_precision_take_images(tmp_path: Path) -> None:
@@ -364,7 +367,10 @@ def test_a_sentence_encoder_is_never_asked_through_a_leftover_language_model_hea
 def test_contract(name: str) -> None:
     way = plugins.load("zeroshot", name)
     assert way.VERSION >= 1
-    assert way.TEMPLATES in ((), ("",)) or len({prompts.with_text(template) for template in way.TEMPLATES}) in (3, 4)
+    assert way.TEMPLATES in ((), ("",)) or len({fill_template.with_text(template) for template in way.TEMPLATES}) in (
+        3,
+        4,
+    )
 
 
 @pytest.mark.hub

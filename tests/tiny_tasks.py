@@ -11,13 +11,13 @@ import PIL.Image
 import torch
 
 from bench import plugins
-from bench.modeling.files import configs
+from bench.modeling.models.files import configs
 from bench.probes.clock import Stages
 from bench.probes.memory import PeakMemory
 from bench.suite.parameters import Training
 from bench.suite.trial import Json, Names, Trial
 from bench.training.job import Job
-from bench.worker.run import _job
+from bench.trial.run import _job
 
 GOOD, BAD = ["joy", "good", "it was good"], ["dull", "bad", "not good at all"]
 
@@ -66,7 +66,7 @@ def image_task(folder: Path, count: int = 40) -> tuple[Json, Json]:
 
 
 def _task(kind: str, source: str, location: Json, labels: list[str], own: Json) -> tuple[Json, Json]:
-    data = plugins.load("data", source)
+    data = plugins.load("data_sources", source)
     plugin = plugins.load("tasks", kind)
     task = {
         "kind": kind,
@@ -86,7 +86,7 @@ def _task(kind: str, source: str, location: Json, labels: list[str], own: Json) 
 
 def trial(model: Path, task: tuple[Json, Json], regime: str, parameters: Json | None = None, **changes: Any) -> Trial:
     """One trial of a model folder on a task; three steps, no dropout."""
-    source, module = plugins.load("models", "folder"), plugins.load("regimes", regime)
+    source, module = plugins.load("model_sources", "folder"), plugins.load("regimes", regime)
     spec, location = task
     fields: Json = {
         "model": {

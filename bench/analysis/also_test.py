@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from bench.analysis.cell_scores import collect, scores_on
 from bench.analysis.frame import Results, baseline_means, lower_is_better, places, spread
-from bench.analysis.sample import collect, scores_on
 
 CELL = ["task", "model", "regime", "size", "noise"]
 COLUMNS = ["suite", *CELL, "environment", "on", "metric", "lower_is_better", "mean", "low", "high", "seed_sd",

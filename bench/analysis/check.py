@@ -7,12 +7,12 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.analysis import predictions
+from bench.analysis import outcomes
 from bench.errors import StoreError
-from bench.runner import lock
-from bench.store import atomic, form, paths, reading, records, schema
-from bench.store.bounds import refuse_links
+from bench.planning import lock
+from bench.store import atomic, paths, records, safe_reading, schema_version, validation
 from bench.store.records import Record
+from bench.store.results_folder import refuse_links
 from bench.suite.trial import Json
 
 
@@ -34,7 +34,7 @@ def check(folder: Path) -> Checked:
     """Read all of a suite's results. Raises StoreError where that is impossible, or a newer version wrote them."""
     refuse_links(folder)
     for path in (paths.lock(folder), paths.plan(folder)):
-        schema.guard(path)
+        schema_version.guard(path)
     read = records.read(folder)
     problems = [*read.damaged, *_documents(folder)]
     for record in read.records:
@@ -54,7 +54,7 @@ def _documents(folder: Path) -> Iterator[str]:
     path = paths.plan(folder)
     if path.exists():
         try:
-            form.check(form.Plan, schema.read(path))
+            validation.check(validation.Plan, schema_version.read(path))
         except (OSError, ValueError, TypeError) as error:
             yield f"{path}: cannot be read ({error}); `bench run` writes it anew"
 
@@ -67,7 +67,7 @@ def _artifacts(folder: Path, record: Record) -> Iterator[str]:
         yield f"trial {trial}: {error}"
         return
     try:
-        json.loads(reading.whole(curve))
+        json.loads(safe_reading.whole(curve))
     except (OSError, ValueError, RecursionError) as error:
         yield f"{curve}: {_why(error)}, and its record is ok"
     if record["trial"].get("purpose") == "reported":
@@ -85,7 +85,7 @@ def _predictions(path: Path, record: Record, found: Json) -> Iterator[str]:
     """The mean outcome is the score, where the metric is a mean over examples; elsewhere there are no outcomes."""
     metric = str(record["scores"].get("metric"))
     try:
-        predictions.read(path, metric, found.get(metric))
+        outcomes.read(path, metric, found.get(metric))
     except FileNotFoundError:
         yield f"{path}: is missing, and its record is ok"
     except ValueError as error:

@@ -13,11 +13,11 @@ import pandas as pd
 
 from bench import plugins
 from bench.analysis import costs
-from bench.analysis.sample import Sample, collect
+from bench.analysis.cell_scores import Sample, collect
 from bench.errors import StoreError, UsageError
-from bench.store import form, paths, records, schema
-from bench.store.bounds import refuse_links
+from bench.store import paths, records, schema_version, validation
 from bench.store.records import Record
+from bench.store.results_folder import refuse_links
 from bench.suite.trial import SCHEMA
 
 KEYS = ["suite", "task", "model", "size", "noise", "environment"]
@@ -54,8 +54,8 @@ def _read(folder: Path) -> Results:
     refuse_links(folder)
     path = paths.plan(folder)
     try:
-        plan = schema.read(path)
-        form.check(form.Plan, plan)
+        plan = schema_version.read(path)
+        validation.check(validation.Plan, plan)
         version, usable = plan["schema"], plan["trials"] and plan["cells"]
     except OSError as error:
         raise StoreError(f"{path}: cannot be read: {error.strerror}; `bench run` writes it") from error
@@ -163,7 +163,7 @@ def baselines(frame: pd.DataFrame) -> list[tuple[str, str]]:
 
 def baseline_means(scores: Sequence[dict[str, Any]], metric: str) -> dict[str, float]:
     """The mean score of each baseline. scores: of each record, {baseline: {metric: value}}, and what is no baseline."""
-    names = {name: None for one in scores for name in one if name not in form.SCORES}
+    names = {name: None for one in scores for name in one if name not in validation.SCORES}
     return {name: _mean([(one.get(name) or {}).get(metric) for one in scores]) for name in names}
 
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from bench.analysis import costs
 from bench.analysis.frame import Results
-from bench.runner import account
+from bench.planning import trial_counts
 from bench.store import records
 
 
 @dataclass(frozen=True)
 class Overview:
-    """`statuses` counts the planned trials that have a record, `trials` all of them by `account.STATES`; seconds cover
-    every attempt at them; remarks: what records note, and of how many trials of which (task, model)."""
+    """`statuses` counts the planned trials that have a record, `trials` all of them by `trial_counts.STATES`; seconds
+    cover every attempt at them; remarks: what records note, and of how many trials of which (task, model)."""
 
     statuses: Counter[str]
     trials: Counter[str]
@@ -34,7 +34,7 @@ def overview(results: Results) -> Overview:
     attempts = [r for r in results.records if r["trial"]["id"] in planned]
     latest = records.latest(attempts)
     statuses = Counter(str(r["status"]) for r in latest.values())
-    trials = account.total(results.plan["cells"], latest)
+    trials = trial_counts.total(results.plan["cells"], latest)
     remarks: dict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
     for trial, record in latest.items():
         for note in (record.get("facts") or {}).get("notes") or []:

@@ -1,103 +1,73 @@
-"""Reads the outcome of every test example from what may be anybody's file, in bounded memory."""
+"""What models answered to every test example, as one tidy frame."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
-from numpy.typing import NDArray
+import pandas as pd
 
-from bench.store import reading
+from bench.analysis import frame, outcomes
+from bench.analysis.frame import Results
+from bench.errors import StoreError
+from bench.store import paths
+from bench.store.records import Record
 
-MOST_BYTES = 1 << 32
-MOST_ROWS = 20_000_000
-"""Rows of one file; a few kilobytes of parquet can stand for any number of equal ones."""
-MOST_EXAMPLE = 10**9
-AGREE = 1e-3
-"""Outcomes whose mean is farther than this from the recorded score, or than this part of it where it is above 1, are
-not that score's outcomes."""
+Keep = Callable[[dict[str, str]], bool]
+"""Whether the trials of an axis each, as text, are wanted."""
 
 
-class Outcomes(NamedTuple):
-    """Test examples in order, [n], and each one's outcome, averaged over templates, [n]."""
+def collect(results: Sequence[Results], keep: Keep, on: str = "") -> pd.DataFrame:
+    """A row for every example, template and seed of the trials that were scored, in the order of the plans.
 
-    examples: NDArray[np.int64]
-    values: NDArray[np.float64]
-
-
-def read(path: Path, metric: str, score: float | None) -> Outcomes | None:
-    """The outcomes whose mean a score is; None where the metric is no mean over examples.
-
-    Raises FileNotFoundError, and ValueError saying what is wrong with the file or why the score is not theirs.
+    on: a further test set's name; empty: the test split. Raises StoreError where a file of predictions is damaged.
     """
-    try:
-        with reading.plain(path, MOST_BYTES) as file:
-            table = _table(pq.ParquetFile(file))
-    except FileNotFoundError:
-        raise
-    except (OSError, pa.ArrowException, KeyError) as error:
-        said = str(error).splitlines()
-        raise ValueError(f"cannot be read ({said[0] if said else type(error).__name__})") from error
-    outcome, example = table["outcome"], table["example"]
-    if not len(outcome):
-        raise ValueError("holds no row")
-    if outcome.null_count == len(outcome):
-        return None
-    if outcome.null_count or example.null_count:
-        raise ValueError("has rows without an outcome or an example")
-    found = outcome.to_numpy().astype(np.float64)
-    numbers = example.to_numpy()
-    if not np.isfinite(found).all():
-        raise ValueError("has outcomes that are no finite numbers")
-    if int(numbers.min()) < 0 or int(numbers.max()) > MOST_EXAMPLE:
-        raise ValueError("has example numbers that are none")
-    examples, index, counts = np.unique(numbers.astype(np.int64), return_inverse=True, return_counts=True)
-    if (counts != counts[0]).any():
-        raise ValueError("has some examples more often than others")
-    values = np.bincount(index, found) / counts
-    if score is None or not agree(float(values.mean()), score):
-        raise ValueError(f"gives {metric} {values.mean():.6g}, its record says {score}")
-    return Outcomes(examples, values)
+    parts = [part for one in results for part in _parts(one, keep, on)]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
-def table(path: Path) -> pa.Table:
-    """Everything that a file of predictions holds. Raises FileNotFoundError, and ValueError saying what is wrong."""
-    try:
-        with reading.plain(path, MOST_BYTES) as file:
-            found = pq.ParquetFile(file)
-            _check(found)
-            return found.read(use_threads=False)
-    except FileNotFoundError:
-        raise
-    except (OSError, pa.ArrowException, KeyError) as error:
-        said = str(error).splitlines()
-        raise ValueError(f"cannot be read ({said[0] if said else type(error).__name__})") from error
+def _parts(results: Results, keep: Keep, on: str) -> Iterator[pd.DataFrame]:
+    for place in frame.places(results):
+        cell = place.cell
+        names = {axis: cell[axis] for axis in ("task", "model", "regime", "size", "noise")}
+        for record in place.attempts:
+            seed = int(record["trial"]["seed"])
+            said = {**{axis: str(value) for axis, value in names.items()}, "noise": f"{cell['noise']:g}"}
+            if record["status"] != "ok" or not keep({**said, "seed": str(seed)}):
+                continue
+            path = paths.predictions(results.folder, record["trial"]["id"], str(record.get("attempt")), on)
+            try:
+                found = outcomes.table(path).to_pandas()
+            except FileNotFoundError:
+                continue
+            except ValueError as error:
+                raise StoreError(f"{path}: {error}; `bench check` lists what is damaged") from error
+            given = {"suite": results.name, **names, "seed": seed, "environment": place.environment}
+            yield _worded(found, record).assign(**given)[[*given, *_columns(found)]]
 
 
-def agree(mean: float, score: float) -> bool:
-    """Whether outcomes of this mean are the score's."""
-    return abs(mean - score) < AGREE * max(1.0, abs(score))
+def _columns(found: pd.DataFrame) -> list[str]:
+    """What was told of each example, the answer beside what is right, the details last."""
+    first = ["example", "row", "template", "outcome", "label", "labels", "tags", "value", "references", "answer"]
+    return [c for c in first if c in found] + [c for c in map(str, found.columns) if c not in first]
 
 
-def _table(file: pq.ParquetFile) -> Any:
-    """The two columns. Raises ValueError before it reads what would not fit or is not of numbers."""
-    _check(file)
-    return file.read(columns=["example", "outcome"], use_threads=False)
+def _worded(found: pd.DataFrame, record: Record) -> pd.DataFrame:
+    """With an answer where there are but probabilities, and classes by their labels."""
+    if "log_probabilities" in found and "answer" not in found:
+        found["answer"] = [int(np.argmax(row)) for row in found["log_probabilities"]]
+    if "probabilities" in found and "answer" not in found:
+        found["answer"] = [np.flatnonzero(np.asarray(row) >= 0.5).tolist() for row in found["probabilities"]]
+    labels: Any = ((record["trial"].get("task") or {}).get("parameters") or {}).get("labels") or ()
+    words = list(labels.values() if isinstance(labels, dict) else labels)
+    for column in ("label", "labels", "answer"):
+        if column in found and words and column != "tags" and ("label" in found or "labels" in found):
+            found[column] = [_word(value, words) for value in found[column]]
+    return found
 
 
-def _check(file: pq.ParquetFile) -> None:
-    about, names = file.metadata, file.schema_arrow.names
-    groups = sum(about.row_group(i).num_rows for i in range(about.num_row_groups))
-    rows = max(about.num_rows, groups)
-    if rows > MOST_ROWS:
-        raise ValueError(f"cannot be read (its {rows:,} rows are more than {MOST_ROWS:,})")
-    for name, kind, holds in (("example", "integers", pa.types.is_integer), ("outcome", "numbers", _is_number)):
-        if names.count(name) != 1 or not holds(file.schema_arrow.field(name).type):
-            raise ValueError(f"has no column '{name}' of {kind}")
-
-
-def _is_number(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_null(kind))
+def _word(value: Any, words: Sequence[str]) -> Any:
+    if isinstance(value, list | np.ndarray):
+        return [_word(part, words) for part in value]
+    return words[int(value)] if 0 <= int(value) < len(words) else value

@@ -11,7 +11,7 @@ import pandas as pd
 from bench import plugins
 from bench.analysis.frame import Results
 from bench.errors import StoreError, UsageError
-from bench.runner import lock as locks
+from bench.planning import lock as locks
 from bench.store import records
 from bench.store.records import Record
 from bench.suite.trial import Json

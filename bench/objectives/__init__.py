@@ -8,7 +8,7 @@ on a `bench.training.job.Job`:
 
     build(job, pretrained, frozen)   a new model; its `backbone` is what regimes freeze or wrap
     blocks(model)                    the stack of blocks that `partial` freezes from below, or None
-    goal(job, part)                  what training minimises (`bench.training.goal.Goal`)
+    goal(job, part)                  what training minimises (`bench.training.loss.Goal`)
     answer(job, model, part)         [templates][n] answers of the trained model
     targets(job, part)               [n] what they are judged by
     baselines(job, part)             {name: a function that gives [1][n] answers that take no model, None where there

@@ -15,10 +15,10 @@ from bench.objectives import classes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.modeling.classifier import Classifier
-    from bench.modeling.facts import Facts
-    from bench.training.goal import Goal
+    from bench.modeling.heads.classifier import Classifier
+    from bench.modeling.models.facts import Facts
     from bench.training.job import Baseline, Job, Part
+    from bench.training.loss import Goal
 
 VERSION = 1
 ANSWERS = "classes"
@@ -43,8 +43,8 @@ def goal(job: Job, part: Part) -> Goal:
     import torch
     from torch.nn.functional import cross_entropy
 
-    from bench.modeling.encoded import send
-    from bench.training.goal import Goal
+    from bench.modeling.encoding.arrays import send
+    from bench.training.loss import Goal
 
     right, lengths = targets(job, part), job.encoded(part.split).lengths[part.indices]
 

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from bench.modeling.classifier import Classifier
-    from bench.modeling.facts import Facts
-    from bench.training.goal import Goal
+    from bench.modeling.heads.classifier import Classifier
+    from bench.modeling.models.facts import Facts
     from bench.training.job import Baseline, Job, Part, Solved
+    from bench.training.loss import Goal
 
 VERSION = 1
 ANSWERS = "classes"
@@ -35,7 +35,7 @@ def build(job: Job, pretrained: bool, frozen: bool, outputs: int = 0) -> Classif
     frozen: the pretrained weights will not train, and are held in the model's `dtype`; else in fp32.
     outputs: how many numbers the head answers with; 0: one for each of the task's labels.
     """
-    from bench.modeling.loading import classifier
+    from bench.modeling.models.loading import classifier
 
     return classifier(
         job.folder,
@@ -49,14 +49,14 @@ def build(job: Job, pretrained: bool, frozen: bool, outputs: int = 0) -> Classif
 
 def blocks(model: Classifier) -> Any:
     """The backbone's outermost stack of blocks, or None."""
-    from bench.modeling.classifier import blocks
+    from bench.modeling.heads.classifier import blocks
 
     return blocks(model.backbone)
 
 
 def goal(job: Job, part: Part) -> Goal:
     """Mean cross-entropy over examples."""
-    from bench.training.goal import cross_entropy
+    from bench.training.loss import cross_entropy
 
     encoded = job.encoded(part.split)
     lengths = np.asarray(encoded.lengths)[part.indices]
@@ -117,7 +117,7 @@ def targets(job: Job, part: Part) -> np.ndarray:
 
 def baselines(job: Job, part: Part) -> dict[str, Baseline]:
     """majority: always the training pool's most frequent class; tf-idf: a logistic regression on words."""
-    from bench.training.bag_of_words import tf_idf
+    from bench.training.tf_idf import tf_idf
 
     return {"majority": lambda: _majority(job, part), **tf_idf(job, part)}
 

@@ -10,8 +10,8 @@ from bench.metrics import given
 from bench.objectives import classes
 
 if TYPE_CHECKING:
-    from bench.training.goal import Goal
     from bench.training.job import Baseline, Job, Part, Solved
+    from bench.training.loss import Goal
 
 VERSION = 1
 ANSWERS = "label-sets"
@@ -25,8 +25,8 @@ def goal(job: Job, part: Part) -> Goal:
     """Mean over examples and labels of the binary cross-entropy, in nats."""
     import torch
 
-    from bench.modeling.encoded import send
-    from bench.training.goal import Goal
+    from bench.modeling.encoding.arrays import send
+    from bench.training.loss import Goal
 
     encoded = job.encoded(part.split)
     wanted = torch.from_numpy(targets(job, part)).float()
@@ -75,7 +75,7 @@ def targets(job: Job, part: Part) -> np.ndarray:
 def baselines(job: Job, part: Part) -> dict[str, Baseline]:
     """majority: a label is given where more than half of the training pool have it; tf-idf: logistic regressions on
     words."""
-    from bench.training.bag_of_words import tf_idf
+    from bench.training.tf_idf import tf_idf
 
     return {"majority": lambda: _majority(job, part), **tf_idf(job, part)}
 

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.errors import TrialError
-from bench.modeling.readers import reader, refusal
+from bench.modeling.models.likelihood_models import reader, refusal
 from bench.objectives import classes
 
 if TYPE_CHECKING:
-    from bench.modeling.facts import Facts
-    from bench.modeling.stream import Stream
-    from bench.modeling.writing import Backbone
-    from bench.training.goal import Goal
+    from bench.modeling.encoding.token_stream import Stream
+    from bench.modeling.models.facts import Facts
+    from bench.modeling.models.generator import Backbone
     from bench.training.job import Baseline, Job, Part
-    from bench.training.reading import Reading
+    from bench.training.loss import Goal
+    from bench.training.pretraining.scored_tokens import Reading
 
 VERSION = 1
 ANSWERS = "likelihoods"
@@ -39,7 +39,7 @@ def applies(facts: Facts) -> str | None:
 
 def build(job: Job, pretrained: bool, frozen: bool) -> Backbone:
     """The model and its language-modelling head under `backbone`. Raises NotApplicable for a head without weights."""
-    from bench.modeling.language import language_model
+    from bench.modeling.models.language_model import language_model
 
     return language_model(
         job.folder,
@@ -51,7 +51,7 @@ def build(job: Job, pretrained: bool, frozen: bool) -> Backbone:
 
 def goal(job: Job, part: Part) -> Goal:
     """Mean cross-entropy over what is told in windows without overlap. Raises TrialError where there is nothing."""
-    from bench.training.goal import Goal
+    from bench.training.loss import Goal
 
     reading = _reading(job, part, train=True)
     if len(part.indices) and not reading.weights.sum():
@@ -67,7 +67,7 @@ def answer(job: Job, model: Any, part: Part) -> np.ndarray:
     """float64 [1, n, 3]: nats, tokens told and bytes they add, of each row; bytes are NaN where a model is masked."""
     import torch
 
-    from bench.modeling.inference import batched
+    from bench.modeling.inference.batched import batched
 
     reading = _reading(job, part)
     if not len(reading.weights):
@@ -141,7 +141,7 @@ def _stream(job: Job, part: Part) -> Stream:
 
 
 def _reading(job: Job, part: Part, train: bool = False) -> Reading:
-    from bench.training import reading
+    from bench.training.pretraining import scored_tokens as reading
 
     stream = _stream(job, part)
     if reader(job.facts) == "masked":

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.metrics import token_f1_char
-from bench.modeling.writers import extracts
+from bench.modeling.models.generation_models import extracts
 from bench.objectives import classes, texts
 
 if TYPE_CHECKING:
-    from bench.modeling.facts import Facts
-    from bench.training.goal import Goal
+    from bench.modeling.models.facts import Facts
     from bench.training.job import Job, Part
+    from bench.training.loss import Goal
 
 VERSION = 1
 ANSWERS = "texts"
@@ -36,7 +36,7 @@ def build(job: Job, pretrained: bool, frozen: bool) -> Any:
     """A tagger of two outputs on the same backbone as a classifier's, or a model that writes."""
     if not extracts(job.facts):
         return texts.build(job, pretrained, frozen)
-    from bench.modeling.tagging import Tagger
+    from bench.modeling.heads.tagger import Tagger
 
     found = classes.build(job, pretrained, frozen, outputs=2)
     return Tagger(found.backbone, 2, found.dropout.p)
@@ -44,7 +44,7 @@ def build(job: Job, pretrained: bool, frozen: bool) -> Any:
 
 def blocks(model: Any) -> Any:
     """The backbone's blocks, or those that write."""
-    from bench.modeling.writing import Backbone
+    from bench.modeling.models.generator import Backbone
 
     return texts.blocks(model) if isinstance(model, Backbone) else classes.blocks(model)
 
@@ -56,8 +56,8 @@ def goal(job: Job, part: Part) -> Goal:
     import torch
     from torch.nn.functional import cross_entropy
 
-    from bench.modeling.encoded import send
-    from bench.training.goal import Goal
+    from bench.modeling.encoding.arrays import send
+    from bench.training.loss import Goal
 
     data = job.encoded(part.split)
 
@@ -81,8 +81,8 @@ def answer(job: Job, model: Any, part: Part) -> list[list[str | None]]:
         return [[text.partition("\n")[0].rstrip() for text in written] for written in texts.answer(job, model, part)]
     import torch
 
-    from bench.modeling import extraction
-    from bench.modeling.encoded import send
+    from bench.modeling.encoding.arrays import send
+    from bench.modeling.heads import span_extraction
 
     data = job.encoded(part.split)
     windows = data.of(part.indices)
@@ -91,7 +91,7 @@ def answer(job: Job, model: Any, part: Part) -> list[list[str | None]]:
         own = windows[rows]
         logits = model(data.tokens.batch(own, job.device))
         nulls = send(torch.from_numpy(data.nulls[own].astype(np.int64)), job.device)
-        return extraction.best(logits, data.context(own, job.device), nulls, job.parameters.max_answer)
+        return span_extraction.best(logits, data.context(own, job.device), nulls, job.parameters.max_answer)
 
     found = job.batched(forward, data.tokens.lengths[windows], "predict")
     inputs = job.examples(part.split).inputs

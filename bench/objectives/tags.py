@@ -10,10 +10,10 @@ import numpy as np
 from bench.objectives import classes
 
 if TYPE_CHECKING:
-    from bench.modeling.facts import Facts
-    from bench.modeling.tagging import Tagger
-    from bench.training.goal import Goal
+    from bench.modeling.heads.tagger import Tagger
+    from bench.modeling.models.facts import Facts
     from bench.training.job import Baseline, Job, Part
+    from bench.training.loss import Goal
 
 VERSION = 1
 ANSWERS = "tags"
@@ -29,7 +29,7 @@ def applies(facts: Facts) -> str | None:
 
 def build(job: Job, pretrained: bool, frozen: bool) -> Tagger:
     """A tagger on the same backbone as a classifier's."""
-    from bench.modeling.tagging import Tagger
+    from bench.modeling.heads.tagger import Tagger
 
     found = classes.build(job, pretrained, frozen)
     return Tagger(found.backbone, len(job.labels), found.dropout.p)
@@ -40,8 +40,8 @@ def goal(job: Job, part: Part) -> Goal:
     import torch
     from torch.nn.functional import cross_entropy
 
-    from bench.modeling.tagging import NOTHING
-    from bench.training.goal import Goal
+    from bench.modeling.heads.tagger import NOTHING
+    from bench.training.loss import Goal
 
     encoded, targets = job.encoded(part.split), _numbers(job, part)
 
@@ -59,7 +59,7 @@ def answer(job: Job, model: Tagger, part: Part) -> list[list[list[str] | None]]:
     """Each word's tag; `O` for words that were cut off. None where the model's outputs are no finite numbers."""
     import torch
 
-    from bench.modeling.inference import by_length
+    from bench.modeling.inference.batched import by_length
 
     encoded, lengths = job.encoded(part.split), _word_counts(job, part)
     batches = by_length(np.asarray(encoded.lengths)[part.indices], job.evaluation_batch)

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.errors import Diverged
-from bench.modeling.writers import writer
+from bench.modeling.models.generation_models import writer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.modeling.facts import Facts
-    from bench.training.goal import Goal
+    from bench.modeling.models.facts import Facts
     from bench.training.job import Baseline, Job, Part
+    from bench.training.loss import Goal
 
 VERSION = 1
 ANSWERS = "texts"
@@ -29,7 +29,7 @@ def applies(facts: Facts) -> str | None:
 
 def build(job: Job, pretrained: bool, frozen: bool) -> Any:
     """The model under `backbone`, its random weights from the initialisation stream."""
-    from bench.modeling.writing import Backbone, generator
+    from bench.modeling.models.generator import Backbone, generator
 
     model = generator(
         job.folder,
@@ -41,22 +41,22 @@ def build(job: Job, pretrained: bool, frozen: bool) -> Any:
 
 def blocks(model: Any) -> Any:
     """The decoder's blocks."""
-    from bench.modeling.writing import decoder_blocks
+    from bench.modeling.models.generator import decoder_blocks
 
     return decoder_blocks(model.backbone)
 
 
 def goal(job: Job, part: Part) -> Goal:
     """Mean cross-entropy over target tokens."""
-    from bench.modeling import pairs
-    from bench.training.goal import Goal
+    from bench.modeling.encoding import source_target_arrays
+    from bench.training.loss import Goal
 
     data = job.encoded(part.split)
     weights = data.weights[part.labels]
 
     def loss(model: Any, rows: np.ndarray) -> Any:
         batch = data.batch(part.indices[rows], job.device, target_rows=part.labels[rows])
-        return pairs.loss(model.backbone, batch)
+        return source_target_arrays.loss(model.backbone, batch)
 
     return Goal(loss, weights, data.source_lengths[part.indices] + weights)
 
@@ -65,8 +65,8 @@ def answer(job: Job, model: Any, part: Part) -> list[list[str]]:
     """What the model writes. Raises Diverged where its weights are no finite numbers: it would write all the same."""
     import torch
 
-    from bench.modeling.generation import generate
-    from bench.training.seeding import stream
+    from bench.data.seeding import stream
+    from bench.modeling.inference.generation import generate
 
     if not torch.stack([p.isfinite().all() for p in model.parameters()]).all():
         raise Diverged("the model's weights are not finite numbers")

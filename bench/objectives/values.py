@@ -9,9 +9,9 @@ import numpy as np
 from bench.objectives import classes
 
 if TYPE_CHECKING:
-    from bench.modeling.classifier import Classifier
-    from bench.training.goal import Goal
+    from bench.modeling.heads.classifier import Classifier
     from bench.training.job import Baseline, Job, Part, Solved
+    from bench.training.loss import Goal
 
 VERSION = 1
 ANSWERS = "values"
@@ -29,8 +29,8 @@ def goal(job: Job, part: Part) -> Goal:
     """Mean squared error over examples, of values less the train part's mean, over its standard deviation."""
     import torch
 
-    from bench.modeling.encoded import send
-    from bench.training.goal import Goal
+    from bench.modeling.encoding.arrays import send
+    from bench.training.loss import Goal
 
     encoded = job.encoded(part.split)
     mean, deviation = _scale(job)
@@ -66,7 +66,7 @@ def targets(job: Job, part: Part) -> np.ndarray:
 
 def baselines(job: Job, part: Part) -> dict[str, Baseline]:
     """mean: always the training pool's mean; tf-idf: a ridge regression on words."""
-    from bench.training.bag_of_words import tf_idf
+    from bench.training.tf_idf import tf_idf
 
     return {"mean": lambda: np.full((1, len(part.labels)), _all(job, "train").mean()), **tf_idf(job, part)}
 

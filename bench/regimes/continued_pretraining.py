@@ -40,8 +40,8 @@ def resolve(facts: Any, question: Any, parameters: Parameters) -> dict[str, Any]
 
 def adapt(job: Job, parameters: Parameters) -> Adapted:
     """Train everything, starting from weights that are computed once for all trials that share them."""
-    from bench.training.continued import Settings, continued
-    from bench.training.trained import trained
+    from bench.training.adapted_model import trained
+    from bench.training.pretraining.continued import Settings, continued
 
     job.start = continued(
         job,

@@ -20,6 +20,6 @@ class Parameters(TrainedParameters):
 
 def adapt(job: Job, parameters: Parameters) -> Adapted:
     """Train everything."""
-    from bench.training.trained import trained
+    from bench.training.adapted_model import trained
 
     return trained(job, job.model(pretrained=True))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ConfigDict, Field
 
 from bench.errors import NotApplicable, UsageError, did_you_mean
-from bench.modeling import adapters
+from bench.modeling.models import peft_parameters
 from bench.suite.messages import show
 from bench.suite.parameters import TrainedParameters, Tuned
 
@@ -44,13 +44,13 @@ class Parameters(TrainedParameters):
     @classmethod
     def problems(cls, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """Keys and values that PEFT would not take, found without importing it; nothing where it is not installed."""
-        config, known = given.get("config", cls.model_fields["config"].default), adapters.known()
+        config, known = given.get("config", cls.model_fields["config"].default), peft_parameters.known()
         if not known or not isinstance(config, str):
             return
         if config not in known:
             yield "config", f"PEFT has no configuration '{config}'{did_you_mean(config, known)}"
             return
-        taken = adapters.parameters(config)
+        taken = peft_parameters.parameters(config)
         for key, value in given.items():
             if key in cls.model_fields:
                 continue
@@ -88,7 +88,7 @@ def adapt(job: Job, parameters: Parameters) -> Adapted:
     from torch import nn
 
     from bench.private_api import linear_kinds
-    from bench.training.trained import trained
+    from bench.training.adapted_model import trained
 
     model = job.model(pretrained=True, frozen=True)
     own = _own(parameters)

@@ -25,7 +25,7 @@ class Parameters(TrainedParameters):
 
 def adapt(job: Job, parameters: Parameters) -> Adapted:
     """Freeze all that is registered before the last `blocks` blocks; what follows them (a last norm) trains too."""
-    from bench.training.trained import trained
+    from bench.training.adapted_model import trained
 
     model = job.model(pretrained=True)
     stack = job.objective.blocks(model)

@@ -21,6 +21,6 @@ class Parameters(TrainedParameters):
 
 def adapt(job: Job, parameters: Parameters) -> Adapted:
     """Train everything, from random weights; the whole model has to be stored."""
-    from bench.training.trained import trained
+    from bench.training.adapted_model import trained
 
     return trained(job, job.model(pretrained=False))

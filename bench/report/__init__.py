@@ -1,4 +1,4 @@
-"""Reports on results folders. Each module here with a `render(sections)` is one format, found by being there."""
+"""Reports on results folders. `bench.report.formats` has one file a format."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.report import formats
 from bench.store import atomic
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def write(results: Sequence[Results], out: Path) -> list[Path]:
     from bench.report.section import sections
 
     built = sections(results)
-    modules = [importlib.import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__)]
+    modules = [importlib.import_module(f"{formats.__name__}.{i.name}") for i in pkgutil.iter_modules(formats.__path__)]
     files = {n: data for module in modules if hasattr(module, "render") for n, data in module.render(built).items()}
     atomic.replace_folder(out, files, lambda name: STALE.fullmatch(name) is not None)
     return [out / name for name in files]

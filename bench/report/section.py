@@ -17,10 +17,10 @@ from bench.analysis.forgetting import forgetting
 from bench.analysis.frame import Results, size_order
 from bench.analysis.frame import cells as tidy
 from bench.analysis.overview import Overview, overview
-from bench.analysis.sequence import sequence
+from bench.analysis.task_sequence import sequence
+from bench.planning import trial_counts
 from bench.report import environment, numbers, setup, tables
 from bench.report.table import Table
-from bench.runner import account
 from bench.store import records
 
 MOST_PLACES = 3
@@ -76,7 +76,7 @@ def _headline(of: Overview) -> str:
     ways = ", ".join(f"{count:,} {word}" for word, count in sorted(words))
     half = " These are the results so far; only means over the same seeds are compared." if of.open else ""
     return (
-        f"{account.said(of.trials)}{f' ({ways})' if ways else ''}. Their times add up to "
+        f"{trial_counts.said(of.trials)}{f' ({ways})' if ways else ''}. Their times add up to "
         f"{numbers.duration(of.seconds)}, {numbers.duration(of.tuning_seconds)} of it for tuning.{half}"
     )
 

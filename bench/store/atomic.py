@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.store import disk
-from bench.store.bounds import inside, refuse_links
+from bench.store.results_folder import inside, refuse_links
 
 TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}")
 """The names that things have until they are whole; a killed process may leave some behind."""

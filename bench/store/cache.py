@@ -20,7 +20,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from bench.errors import StoreError
-from bench.store import disk, reading
+from bench.store import disk, safe_reading
 from bench.suite.trial import Json, digest
 
 WAIT = 5.0
@@ -169,7 +169,7 @@ def _fill(target: Path, fill: Callable[[Path], None]) -> None:
 def _is_sound(target: Path) -> bool:
     """Whether an entry is there and holds what was put into it. Files that a library added since are not its own."""
     try:
-        sums = json.loads(reading.whole(target / SUMS))
+        sums = json.loads(safe_reading.whole(target / SUMS))
         stamps = [stamp for stamp in _stamps(target) if stamp[0] in sums]
         if _sound.get(target) == stamps:
             return True

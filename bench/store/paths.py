@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from bench.errors import StoreError, UsageError
-from bench.store.bounds import inside
+from bench.store.results_folder import inside
 
 _SAFE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.errors import StoreError
-from bench.store import atomic, disk, form, paths, reading, schema
-from bench.store.bounds import Home
+from bench.store import atomic, disk, paths, safe_reading, schema_version, validation
+from bench.store.results_folder import Home
 from bench.suite.trial import SCHEMA, canonical, digest
 
 Record = dict[str, Any]
@@ -124,10 +124,10 @@ class Writer:
 
 def _parse(line: bytes, place: str) -> Record:
     """One record. Raises ValueError saying what is wrong, StoreError where it is of a newer schema."""
-    if len(line) > reading.MOST_LINE:
+    if len(line) > safe_reading.MOST_LINE:
         raise ValueError("longer than any record")
     try:
-        record = schema.parse(line, place)
+        record = schema_version.parse(line, place)
         checksum = record.pop("checksum", None)
         if digest(record, 64) != checksum:
             raise ValueError("does not match its checksum")
@@ -135,7 +135,7 @@ def _parse(line: bytes, place: str) -> Record:
         raise ValueError("not a record") from None
     if record.get("schema") != SCHEMA:
         raise ValueError(f"has schema {record.get('schema')}, this version reads {SCHEMA}")
-    form.check(form.Record, record)
+    validation.check(validation.Record, record)
     return record
 
 
@@ -148,7 +148,7 @@ def read(folder: Path) -> Read:
     for path in files(folder):
         damaged = 0
         try:
-            for number, line in enumerate(reading.lines(path), start=1):
+            for number, line in enumerate(safe_reading.lines(path), start=1):
                 if not line.strip():
                     continue
                 place = f"{path}:{number}"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.data.column_kinds import Fit, Table
+from bench.data.examples import Examples, Labelled, class_words, labels_of
 from bench.errors import DataError
-from bench.modeling.examples import Examples, Labelled, class_words, labels_of
-from bench.modeling.table import Fit, Table
 
 if TYPE_CHECKING:
-    from bench.modeling.encoded import Pixels
+    from bench.modeling.encoding.arrays import Pixels
 
 VERSION = 1
 MODALITY = "image"
@@ -44,7 +44,7 @@ def examples(dataset: Any, columns: dict[str, str], parameters: Parameters, plac
     """The data set's images, decoded when asked for, and classes. Raises DataError."""
     import datasets
 
-    from bench.modeling.pictures import Pictures
+    from bench.data.images import Pictures
 
     feature = dataset.features[columns["image"]]
     if not isinstance(feature, datasets.Image):
@@ -54,13 +54,13 @@ def examples(dataset: Any, columns: dict[str, str], parameters: Parameters, plac
 
 def encode(folder: Path, examples: Examples, parameters: Parameters, target: Path) -> None:
     """Resize and crop with the model's image processor and keep the result in `target`."""
-    from bench.modeling import images
+    from bench.modeling.encoding import pixels as images
 
     images.resize(folder, examples.inputs, target)
 
 
 def load(target: Path) -> Pixels:
     """What `encode` kept."""
-    from bench.modeling import images
+    from bench.modeling.encoding import pixels as images
 
     return images.load(target)

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import Field, model_validator
 
+from bench.data.column_kinds import TEXT, Fit, Table
+from bench.data.examples import Examples
+from bench.data.row_problems import Problems
 from bench.errors import DataError
-from bench.modeling.examples import Examples
-from bench.modeling.facts import Facts
-from bench.modeling.problems import Problems
-from bench.modeling.readers import reader
-from bench.modeling.table import TEXT, Fit, Table
+from bench.modeling.models.facts import Facts
+from bench.modeling.models.likelihood_models import reader
 from bench.suite.parameters import TaskParameters
 
 if TYPE_CHECKING:
-    from bench.modeling.stream import Stream
+    from bench.modeling.encoding.token_stream import Stream
 
 VERSION = 1
 MODALITY = "text"
@@ -78,13 +78,13 @@ def examples(dataset: Any, columns: dict[str, str], parameters: Parameters, plac
 
 def encode(folder: Path, examples: Examples, parameters: Parameters, target: Path) -> None:
     """Tokenise the split's joined rows as one text and keep the result in `target`."""
-    from bench.modeling import stream
+    from bench.modeling.encoding import token_stream
 
-    stream.encode(folder, examples.inputs, parameters.separator, parameters.max_length, target)
+    token_stream.encode(folder, examples.inputs, parameters.separator, parameters.max_length, target)
 
 
 def load(target: Path) -> Stream:
     """What `encode` kept."""
-    from bench.modeling import stream
+    from bench.modeling.encoding import token_stream
 
-    return stream.load(target)
+    return token_stream.load(target)

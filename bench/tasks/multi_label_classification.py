@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from bench.data.column_kinds import LABELS, MOST_LABELS, Fit, Table
+from bench.data.examples import Examples, class_words, label_sets_of, rarest
+from bench.data.row_problems import Problems
 from bench.errors import DataError
-from bench.modeling.examples import Examples, class_words, label_sets_of, rarest
-from bench.modeling.problems import Problems
-from bench.modeling.table import LABELS, MOST_LABELS, Fit, Table
 from bench.tasks import text_classification
 from bench.tasks.text_classification import encode, load
 

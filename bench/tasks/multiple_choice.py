@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from bench.modeling.examples import Examples
-from bench.modeling.problems import Problems
-from bench.modeling.table import Fit, Table
+from bench.data.column_kinds import Fit, Table
+from bench.data.examples import Examples
+from bench.data.row_problems import Problems
 from bench.suite.parameters import TaskParameters
 
 if TYPE_CHECKING:
-    from bench.modeling.choosing import Choices
+    from bench.modeling.encoding.choices import Choices
 
 VERSION = 1
 MODALITY = "text"
@@ -119,14 +119,14 @@ def examples(dataset: Any, columns: dict[str, str], parameters: Parameters, plac
 
 def encode(folder: Path, examples: Examples, parameters: Parameters, target: Path) -> None:
     """Tokenise every (context, choice) with the model's tokenizer and keep the result in `target`."""
-    from bench.modeling import choosing
+    from bench.modeling.encoding import choices as choosing
 
     choosing.encode(folder, examples.inputs, parameters.max_length, target)
 
 
 def load(target: Path) -> Choices:
     """What `encode` kept."""
-    from bench.modeling import choosing
+    from bench.modeling.encoding import choices as choosing
 
     return choosing.load(target)
 

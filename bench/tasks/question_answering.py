@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import Field, field_validator
 
-from bench.modeling import written
-from bench.modeling.examples import Examples
-from bench.modeling.problems import Problems
-from bench.modeling.table import Fit, Table
-from bench.modeling.writers import Decoding, extracts
+from bench.data.column_kinds import Fit, Table
+from bench.data.examples import Examples
+from bench.data.row_problems import Problems
+from bench.modeling.encoding import references
+from bench.modeling.models.generation_models import Decoding, extracts
 
 if TYPE_CHECKING:
-    from bench.modeling.extraction import Windows
-    from bench.modeling.pairs import Pairs
+    from bench.modeling.encoding.source_target_arrays import Pairs
+    from bench.modeling.heads.span_extraction import Windows
 
 VERSION = 1
 MODALITY = "text"
@@ -27,7 +27,7 @@ BASELINE = "lead"
 _SHAPE = "{text: [...], answer_start: [...]}, as SQuAD has them"
 
 
-class Parameters(written.Written):
+class Parameters(references.Written):
     """Windows and spans for models that extract; template, lengths and decoding for models that write."""
 
     unanswerable: bool = Field(False, description="whether questions may have no answer, as in SQuAD 2.0")
@@ -39,8 +39,8 @@ class Parameters(written.Written):
     template: str = Field(
         "Context: {context}\nQuestion: {question}\nAnswer:", description="what a model reads that writes the answer"
     )
-    max_source: written.Length = Field(512, description="tokens a model that writes reads; longer contexts are cut")
-    max_target: written.Length = Field(64, description="tokens; longer answers are cut in training")
+    max_source: references.Length = Field(512, description="tokens a model that writes reads; longer contexts are cut")
+    max_target: references.Length = Field(64, description="tokens; longer answers are cut in training")
     decoding: Decoding = Field(
         default=Decoding.model_validate({"max_new_tokens": 64}), description="beams, max_new_tokens, …"
     )
@@ -113,16 +113,17 @@ def test_examples(dataset: Any, columns: dict[str, str], parameters: Parameters,
 
 def encode(folder: Path, examples: Examples, parameters: Parameters, target: Path) -> None:
     """Tokenise windows, or prompts and answers, with the model's tokenizer and keep the result in `target`."""
-    from bench.modeling import extraction, pairing
-    from bench.modeling.facts import Facts
-    from bench.modeling.files import configs
+    from bench.modeling.encoding import source_target
+    from bench.modeling.heads import span_extraction
+    from bench.modeling.models.facts import Facts
+    from bench.modeling.models.files import configs
 
     answers = examples.targets or []
     if extracts(Facts.from_files(configs(folder, str(folder)))):
         lengths = {"max_length": parameters.max_length, "stride": parameters.stride}
-        extraction.encode(folder, examples.inputs, answers, target=target, **lengths)
+        span_extraction.encode(folder, examples.inputs, answers, target=target, **lengths)
         return
-    pairing.encode(
+    source_target.encode(
         folder,
         [context for _, context in examples.inputs],
         [list(found["text"]) or [""] for found in answers],
@@ -146,14 +147,15 @@ def around(template: str, question: str) -> tuple[str, str]:
 
 def load(target: Path) -> Windows | Pairs:
     """What `encode` kept."""
-    from bench.modeling import extraction, pairs
+    from bench.modeling.encoding import source_target_arrays
+    from bench.modeling.heads import span_extraction
 
-    return pairs.load(target) if (target / "pairs.json").exists() else extraction.load(target)
+    return source_target_arrays.load(target) if (target / "pairs.json").exists() else span_extraction.load(target)
 
 
 def baseline(source: tuple[str, str]) -> str:
     """What takes no model: the context's first sentence."""
-    return written.sentences(source[1])[0]
+    return references.sentences(source[1])[0]
 
 
 def _read(found: Any) -> dict[str, list[Any]] | None:

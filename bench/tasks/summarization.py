@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench.modeling import written
-from bench.modeling.examples import Examples
-from bench.modeling.table import Fit, Table
-from bench.modeling.written import encode, load
+from bench.data.column_kinds import Fit, Table
+from bench.data.examples import Examples
+from bench.modeling.encoding import references
+from bench.modeling.encoding.references import encode, load
 
 __all__ = ["encode", "load"]
 
@@ -20,7 +20,7 @@ BASELINE = "lead"
 SYSTEM = "Summarise the text that the user gives. Answer with the summary and nothing else."
 
 
-class Parameters(written.Written):
+class Parameters(references.Written):
     """template, languages, lengths and decoding."""
 
 
@@ -37,16 +37,16 @@ def recognise(table: Table) -> Fit | None:
     if document not in rest or summary not in prose or table.length(document) <= table.length(summary):
         return None
     metrics = ["rouge-l-char"] if table.is_unspaced(summary) else ["rouge-l", "rouge1", "rouge2"]
-    own = {"template": "summarize: {text}", "metrics": metrics, **written.lengths(table, document, summary)}
+    own = {"template": "summarize: {text}", "metrics": metrics, **references.lengths(table, document, summary)}
     because = f"'{summary}' is shorter than '{document}'"
     return Fit({"document": document, "summary": summary}, 0.85, because, "google-t5/t5-small", own, asks=True)
 
 
 def examples(dataset: Any, columns: dict[str, str], parameters: Parameters, place: str) -> Examples:
     """The data set's texts and their references. Raises DataError naming the column and the row."""
-    return written.examples(dataset, columns["document"], columns["summary"], place)
+    return references.examples(dataset, columns["document"], columns["summary"], place)
 
 
 def baseline(source: str) -> str:
     """What takes no model: its first three sentences."""
-    return " ".join(written.sentences(source)[:3])
+    return " ".join(references.sentences(source)[:3])

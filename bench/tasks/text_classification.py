@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
+from bench.data.column_kinds import LABELS, Fit, Table
+from bench.data.examples import Examples, Labelled, class_words, labels_of
 from bench.errors import DataError
-from bench.modeling.examples import Examples, Labelled, class_words, labels_of
-from bench.modeling.table import LABELS, Fit, Table
 
 if TYPE_CHECKING:
-    from bench.modeling.encoded import Tokens
+    from bench.modeling.encoding.arrays import Tokens
 
 VERSION = 1
 MODALITY = "text"
@@ -68,13 +68,13 @@ def _texts(dataset: Any, column: str, place: str) -> list[str]:
 
 def encode(folder: Path, examples: Examples, parameters: Parameters, target: Path) -> None:
     """Tokenise with the model's tokenizer and keep the result in `target`."""
-    from bench.modeling import text
+    from bench.modeling.encoding import text
 
     text.save(text.tokenise(folder, examples.inputs, parameters.max_length), target)
 
 
 def load(target: Path) -> Tokens:
     """What `encode` kept."""
-    from bench.modeling import text
+    from bench.modeling.encoding import text
 
     return text.load(target)

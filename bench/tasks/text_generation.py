@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from bench.data.column_kinds import Fit, Table
+from bench.data.examples import Examples
+from bench.data.row_problems import Problems
 from bench.errors import DataError
-from bench.modeling import dialogue, written
-from bench.modeling.dialogue import Source, Turn
-from bench.modeling.examples import Examples
-from bench.modeling.problems import Problems
-from bench.modeling.table import Fit, Table
-from bench.modeling.written import encode, load
+from bench.modeling.encoding import references
+from bench.modeling.encoding.references import encode, load
+from bench.modeling.prompts import conversations
+from bench.modeling.prompts.conversations import Source, Turn
 
 __all__ = ["encode", "load"]
 
@@ -32,7 +33,7 @@ PROMPTS = (
 """What a prompt and its answer are called, the likeliest first."""
 
 
-class Parameters(written.Written):
+class Parameters(references.Written):
     """template, languages, lengths and decoding."""
 
 
@@ -63,7 +64,7 @@ def recognise(table: Table) -> Fit | None:
 
 def _own(table: Table, prompt: str, answer: str) -> dict[str, Any]:
     metrics = ["bleu-char", "rouge-l-char"] if table.is_unspaced(answer) else ["bleu", "rouge-l"]
-    return {"metrics": metrics, **written.lengths(table, prompt, answer)}
+    return {"metrics": metrics, **references.lengths(table, prompt, answer)}
 
 
 def examples(dataset: Any, columns: dict[str, str], parameters: Parameters, place: str) -> Examples:
@@ -73,7 +74,7 @@ def examples(dataset: Any, columns: dict[str, str], parameters: Parameters, plac
     Raises DataError naming the column and the rows.
     """
     if "messages" not in columns:
-        return written.examples(dataset, columns["prompt"], columns["answer"], place, _source)
+        return references.examples(dataset, columns["prompt"], columns["answer"], place, _source)
     column = columns["messages"]
     if len(columns) > 1:
         raise DataError(f"{place}: give messages alone under columns, or prompt and answer")
@@ -87,16 +88,16 @@ def examples(dataset: Any, columns: dict[str, str], parameters: Parameters, plac
 
 def _conversation(value: Any, place: str) -> tuple[tuple[Turn, ...], str]:
     """The turns, and the answer that follows them. Raises DataError."""
-    *turns, answer = dialogue.read(value, "assistant", place)
+    *turns, answer = conversations.read(value, "assistant", place)
     if not turns or turns[-1].role != "user" or not answer.content.strip():
         raise DataError(f"{place}: no answer to a user's message; leave the row out")
     return tuple(turns), answer.content
 
 
 def _source(value: Any, place: str) -> Source:
-    return dialogue.read(value, "user", place) if dialogue.is_one(value) else written.text(value, place)
+    return conversations.read(value, "user", place) if conversations.is_one(value) else references.text(value, place)
 
 
 def baseline(source: Source) -> str:
     """What takes no model: the prompt as it is, of a conversation the user's last message."""
-    return dialogue.asked(source)
+    return conversations.asked(source)

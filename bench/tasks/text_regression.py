@@ -9,10 +9,10 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
+from bench.data.column_kinds import LABELS, VALUES, Fit, Table
+from bench.data.examples import Examples
+from bench.data.row_problems import Problems
 from bench.errors import DataError
-from bench.modeling.examples import Examples
-from bench.modeling.problems import Problems
-from bench.modeling.table import LABELS, VALUES, Fit, Table
 from bench.suite.parameters import TaskParameters
 from bench.tasks import text_classification
 from bench.tasks.text_classification import encode, load

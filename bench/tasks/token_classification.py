@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import Field
 
+from bench.data.column_kinds import Fit, Table
+from bench.data.examples import Examples, check_order, checked, rarest
+from bench.data.row_problems import Problems
 from bench.errors import DataError
-from bench.modeling.examples import Examples, check_order, checked, rarest
-from bench.modeling.problems import Problems
-from bench.modeling.table import Fit, Table
 from bench.suite.parameters import TaskParameters
 
 if TYPE_CHECKING:
-    from bench.modeling.tagging import Words
+    from bench.modeling.heads.tagger import Words
 
 VERSION = 1
 MODALITY = "text"
@@ -127,16 +127,16 @@ def _lists(dataset: Any, column: str, place: str) -> list[list[Any]]:
 
 def encode(folder: Path, examples: Examples, parameters: Parameters, target: Path) -> None:
     """Tokenise with the model's tokenizer and keep the result in `target`."""
-    from bench.modeling import tagging
+    from bench.modeling.heads import tagger
 
-    tagging.encode(folder, examples.inputs, parameters.max_length, target)
+    tagger.encode(folder, examples.inputs, parameters.max_length, target)
 
 
 def load(target: Path) -> Words:
     """What `encode` kept."""
-    from bench.modeling import tagging
+    from bench.modeling.heads import tagger
 
-    return tagging.load(target)
+    return tagger.load(target)
 
 
 def _kinds(tags: list[int], names: list[str]) -> set[str]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from bench.modeling import written
-from bench.modeling.examples import Examples
-from bench.modeling.table import Fit, Table
-from bench.modeling.written import encode, load
+from bench.data.column_kinds import Fit, Table
+from bench.data.examples import Examples
+from bench.modeling.encoding import references
+from bench.modeling.encoding.references import encode, load
 
 __all__ = ["encode", "load"]
 
@@ -24,7 +24,7 @@ MARIAN = {"de", "fr", "es", "zh", "ru", "it", "nl", "ar", "fi", "sv", "hu", "cs"
 SYSTEM = "Translate the text that the user gives. Answer with the translation and nothing else."
 
 
-class Parameters(written.Written):
+class Parameters(references.Written):
     """template, languages, lengths and decoding."""
 
 
@@ -46,7 +46,7 @@ def recognise(table: Table) -> Fit | None:
             return None
     codes = [code.lower()[:2] for code in languages]
     known = "en" in codes and {*codes} - {"en"} <= MARIAN
-    own = {"metrics": ["bleu-zh" if codes[1] == "zh" else "bleu", "chrf"], **written.lengths(table, *map(str, pair))}
+    own = {"metrics": ["bleu-zh" if codes[1] == "zh" else "bleu", "chrf"], **references.lengths(table, *map(str, pair))}
     if not known:
         own = {"template": "translate: {text}", **own}
     because = f"'{pair[0]}' and '{pair[1]}' are " + ("languages" if languages[0] else "called so")
@@ -56,7 +56,7 @@ def recognise(table: Table) -> Fit | None:
 
 def examples(dataset: Any, columns: dict[str, str], parameters: Parameters, place: str) -> Examples:
     """The data set's texts and their references. Raises DataError naming the column and the row."""
-    return written.examples(dataset, columns["source"], columns["target"], place)
+    return references.examples(dataset, columns["source"], columns["target"], place)
 
 
 def baseline(source: str) -> str:

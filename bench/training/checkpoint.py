@@ -18,9 +18,9 @@ from bench.errors import StoreError
 from bench.probes.clock import Stages
 from bench.probes.memory import PeakMemory
 from bench.store import atomic
-from bench.store.bounds import Home
+from bench.store.results_folder import Home
 from bench.suite.trial import Json
-from bench.training.standing import Run
+from bench.training.state import Run
 
 FORMAT = 2
 """Counts up whenever a run that goes on from an older checkpoint would not be the same run."""

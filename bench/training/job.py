@@ -17,26 +17,27 @@ import torch
 from torch import Tensor, nn
 
 from bench import plugins
+from bench.data.examples import Examples
+from bench.data.seeding import stream
 from bench.errors import TrialError
-from bench.modeling.answering import Loaded, Remembering, Settings
-from bench.modeling.encoded import Tokens
-from bench.modeling.examples import Examples
-from bench.modeling.facts import Facts
-from bench.modeling.inference import batched, by_length
-from bench.modeling.text import cut, tokenizer_for
+from bench.modeling.encoding.arrays import Tokens
+from bench.modeling.encoding.text import cut, tokenizer_for
+from bench.modeling.inference.batched import batched, by_length
+from bench.modeling.inference.zero_shot import Loaded, Remembering, Settings
+from bench.modeling.models.facts import Facts
+from bench.probes import heartbeat
 from bench.probes.clock import Stages, latency
 from bench.probes.guard import Guard
 from bench.probes.memory import PeakMemory, release
 from bench.store.cache import cached
 from bench.suite.parameters import Budget, Training
 from bench.suite.trial import Json, Trial
-from bench.training import alive, start
-from bench.training.batching import endless
+from bench.training import starting_weights as start
 from bench.training.checkpoint import Checkpoint
-from bench.training.goal import Goal
 from bench.training.loop import accelerator_for, train
-from bench.training.seeding import stream
-from bench.training.standing import Fit
+from bench.training.loss import Goal
+from bench.training.sampler import endless
+from bench.training.state import Fit
 
 Tick = Callable[[str, int, int | None], None]
 Solved = tuple[Callable[[Any], np.ndarray], list[str]]
@@ -91,7 +92,7 @@ class Job:
     parts: `train` and `validation` (both empty for zero-shot) and `test`; labels: the classes' words, empty where the
     task has none; majority: the training pool's most frequent class; examples: a split's name → its texts or images and
     targets, opened when first asked for; shots: (input, answer in words), examples to stand in a prompt. start: a
-    folder of the cache with the weights (`bench.training.start`) that models start from instead of the pretrained ones;
+    folder of the cache with the weights (`bench.training.starting_weights`) that models start from instead;
     apart: what it has used of other trials' work too, by stage. rows: by split, where its examples stand in the data
     set. prepared: None, but while the time of one answer is taken (`one_answer`). guard: runs what the trial could do
     without. intact: raises ModelError where the model's files are no more what was locked; called after they are read,
@@ -184,7 +185,7 @@ class Job:
 
     def working(self, stage: str) -> AbstractContextManager[None]:
         """Shows signs of life while the block works."""
-        return alive.working(lambda: self.tick(stage, 0, None))
+        return heartbeat.working(lambda: self.tick(stage, 0, None))
 
     def model(self, *, pretrained: bool, frozen: bool = False) -> Any:
         """A new model for the task on the device, as its objective builds it."""

@@ -17,9 +17,9 @@ from bench.probes.steps import StepTimes
 from bench.suite.parameters import Budget, Training
 from bench.training.budget import Spent
 from bench.training.checkpoint import Checkpoint
-from bench.training.goal import Goal
+from bench.training.loss import Goal
 from bench.training.schedule import scale
-from bench.training.standing import Best, Fit, Run, random_states, set_random_states
+from bench.training.state import Best, Fit, Run, random_states, set_random_states
 
 CHECK = 100
 """Steps between two looks at whether the loss is still finite: the one place where the host waits for the device."""

@@ -5,10 +5,10 @@ the reason why not; `COLUMNS` where it needs some that a task may lack; `SHOTS =
 their answers (`Job.shots`) before what it asks; and may have `used(job)`: what of it belongs in the record's facts,
 where that is not templates and labels.
 
-One that gives classes has `load(folder, device, dtype, **options)`, with the options of `answering.load`, and
-`log_probabilities(loaded, inputs, labels, templates, how)`, `how` being `bench.modeling.answering.Settings`: float32
-[templates, examples, labels], each row a log-softmax. Any other, and one that runs no model here, has `adapt(job)`,
-which gives a `bench.training.job.Adapted`; where it has `load` too, `job.unlearnt` does most of it.
+One that gives classes has `load(folder, device, dtype, **options)`, with the options of `zero_shot.load`, and
+`log_probabilities(loaded, inputs, labels, templates, how)`: float32 [templates, examples, labels], each row a
+log-softmax; `how` is a `bench.modeling.inference.zero_shot.Settings`. Any other, and one that runs no model here, has
+`adapt(job)`, which gives a `bench.training.job.Adapted`; where it has `load` too, `job.unlearnt` does most of it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from bench import plugins
-from bench.modeling.facts import Facts
+from bench.modeling.models.facts import Facts
 
 ORDER = ("own-head", "own-value", "own-labels", "entailment", "cloze", "likelihood", "similarity", "label-prompts")
 

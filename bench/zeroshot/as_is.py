@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bench.modeling.writers import writer
+from bench.modeling.models.generation_models import writer
 
 if TYPE_CHECKING:
-    from bench.modeling.facts import Facts
+    from bench.modeling.models.facts import Facts
     from bench.training.job import Adapted, Job, Part
 
 VERSION = 1
@@ -29,8 +29,8 @@ def adapt(job: Job) -> Adapted:
     After examples, a decoder without a chat template answers up to the first blank line: it goes on with examples of
     its own, unless answers hold blank lines themselves.
     """
-    from bench.modeling.prompting import ends_at_a_blank_line
-    from bench.modeling.shots import BLANK
+    from bench.modeling.prompts.few_shot_examples import BLANK
+    from bench.modeling.prompts.generation_prompt import ends_at_a_blank_line
     from bench.training.job import Adapted
 
     model = job.model(pretrained=True, frozen=True).eval()
@@ -45,6 +45,6 @@ def adapt(job: Job) -> Adapted:
 
 def used(job: Job) -> dict[str, Any]:
     """The template, and whether the model's own for conversations is around it."""
-    from bench.modeling.prompting import chats
+    from bench.modeling.prompts.generation_prompt import chats
 
     return {"template": job.parameters.template, "chat_template": chats(job.facts, job.tokenizer)}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from bench.modeling.readers import refusal
+from bench.modeling.models.likelihood_models import refusal
 from bench.zeroshot.as_is import adapt
 
 if TYPE_CHECKING:
-    from bench.modeling.facts import Facts
+    from bench.modeling.models.facts import Facts
 
 __all__ = ["adapt"]
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
-    from bench.modeling.answering import Loaded
-    from bench.modeling.facts import Facts
+    from bench.modeling.inference.zero_shot import Loaded
+    from bench.modeling.models.facts import Facts
     from bench.training.job import Adapted, Job
 
 VERSION = 1
@@ -26,9 +26,9 @@ def applies(facts: Facts, modality: str, labels: Sequence[str], label_map: Mappi
 
 def load(folder: Path, device: torch.device, dtype: torch.dtype, **options: Any) -> Loaded:
     """The model with its multiple-choice head."""
-    from bench.modeling import answering
+    from bench.modeling.inference import zero_shot
 
-    return answering.load("AutoModelForMultipleChoice", folder, device, dtype, **options)
+    return zero_shot.load("AutoModelForMultipleChoice", folder, device, dtype, **options)
 
 
 def adapt(job: Job) -> Adapted:

@@ -16,7 +16,7 @@ from bench.zeroshot.likelihood import applies, load
 if TYPE_CHECKING:
     import numpy as np
 
-    from bench.modeling.answering import Loaded, Settings
+    from bench.modeling.inference.zero_shot import Loaded, Settings
     from bench.training.job import Adapted, Job
 
 __all__ = ["applies", "load"]
@@ -46,17 +46,19 @@ def compare(loaded: Loaded, inputs: Sequence[Sequence[str]], templates: Sequence
     """
     import numpy as np
 
-    from bench.modeling import answering, choosing, prompts
+    from bench.modeling.encoding import choices as choosing
+    from bench.modeling.inference import zero_shot
+    from bench.modeling.prompts import fill_template
 
     scores = []
     for number, template in enumerate(templates):
-        whole = prompts.with_text(template)
+        whole = fill_template.with_text(template)
         part = (2 * number, 2 * len(templates)) if how.prior else (number, len(templates))
         found = _means(loaded, whole, inputs, how, part)
         if how.prior:
             found -= _means(loaded, whole, [("", *choices) for _, *choices in inputs], how, (part[0] + 1, part[1]))
         scores.append(choosing.spread(found, inputs))
-    return answering.normalised(np.stack(scores))
+    return zero_shot.normalised(np.stack(scores))
 
 
 def _means(
@@ -65,17 +67,18 @@ def _means(
     """Each choice's mean log-probability after its context, float32 [pairs]; only contexts are cut."""
     import numpy as np
 
-    from bench.modeling import answering, continuing, prompts, shots
+    from bench.modeling.inference import continuations, zero_shot
+    from bench.modeling.prompts import few_shot_examples, fill_template
 
-    stem, length, most = prompts.stem(template), loaded.length(how.max_length), loaded.length(sys.maxsize)
+    stem, length, most = fill_template.stem(template), loaded.length(how.max_length), loaded.length(sys.maxsize)
     examples = [(context, answer) for (context, *_), answer in how.shots]
     stems = []
     for context, *choices in inputs:
         longest = max(choices, key=lambda choice: len(loaded.tokenizer(choice)["input_ids"]))
-        wrap: Any = partial(prompts.fill, stem + "{label}", label=longest)
-        ((before, short),) = shots.ask(loaded.tokenizer, examples, template, [context], wrap, length, most)
+        wrap: Any = partial(fill_template.fill, stem + "{label}", label=longest)
+        ((before, short),) = few_shot_examples.ask(loaded.tokenizer, examples, template, [context], wrap, length, most)
         stems.append(before + stem.replace("{text}", short).lstrip())
-    rows, starts = continuing.rows(loaded.tokenizer, stems, [list(choices) for _, *choices in inputs])
-    encoded = answering.tokens(loaded, {"input_ids": rows})
-    mean = partial(continuing.mean_log_probability, loaded, np.array(starts))
-    return answering.run(encoded, mean, how, part=part)[:, 0]
+    rows, starts = continuations.rows(loaded.tokenizer, stems, [list(choices) for _, *choices in inputs])
+    encoded = zero_shot.tokens(loaded, {"input_ids": rows})
+    mean = partial(continuations.mean_log_probability, loaded, np.array(starts))
+    return zero_shot.run(encoded, mean, how, part=part)[:, 0]

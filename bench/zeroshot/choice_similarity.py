@@ -11,7 +11,7 @@ from bench.zeroshot.similarity import SCALE, applies, embeddings, load
 if TYPE_CHECKING:
     import numpy as np
 
-    from bench.modeling.answering import Loaded, Settings
+    from bench.modeling.inference.zero_shot import Loaded, Settings
     from bench.training.job import Adapted, Job
 
 __all__ = ["applies", "load"]
@@ -30,9 +30,10 @@ def _compared(loaded: Loaded, inputs: list[Sequence[str]], how: Settings) -> np.
     """float32 [1, n, most choices], -inf where an example has fewer."""
     import numpy as np
 
-    from bench.modeling import answering, choosing
+    from bench.modeling.encoding import choices
+    from bench.modeling.inference import zero_shot
 
     found = embeddings(loaded, [text for one in inputs for text in one], how)
     begins = np.cumsum([0, *map(len, inputs)])
     cosines = [found[i + 1 : j] @ found[i] for i, j in itertools.pairwise(begins)]
-    return answering.normalised(choosing.spread(SCALE * np.concatenate(cosines), inputs)[None])
+    return zero_shot.normalised(choices.spread(SCALE * np.concatenate(cosines), inputs)[None])

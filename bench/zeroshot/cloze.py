@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from bench.errors import NotApplicable
-from bench.modeling.facts import Facts
+from bench.modeling.models.facts import Facts
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
 
-    from bench.modeling.answering import Loaded, Settings
+    from bench.modeling.inference.zero_shot import Loaded, Settings
 
 VERSION = 1
 GIVES = "classes"
@@ -37,9 +37,9 @@ def applies(
 
 def load(folder: Path, device: torch.device, dtype: torch.dtype, **options: Any) -> Loaded:
     """The model with its language-modelling head."""
-    from bench.modeling import answering
+    from bench.modeling.inference import zero_shot
 
-    loaded = answering.load("AutoModelForMaskedLM", folder, device, dtype, **options)
+    loaded = zero_shot.load("AutoModelForMaskedLM", folder, device, dtype, **options)
     if loaded.tokenizer.mask_token is None:
         raise NotApplicable("the model's tokenizer has no mask token")
     return loaded
@@ -56,25 +56,28 @@ def log_probabilities(
     import numpy as np
     import torch
 
-    from bench.modeling import answering, prompts, shots
+    from bench.modeling.inference import zero_shot
+    from bench.modeling.prompts import few_shot_examples, fill_template
 
     tokenizer = loaded.tokenizer
     mask = tokenizer.mask_token
-    texts = [prompts.plain(example).replace(mask, "") for example in inputs]
+    texts = [fill_template.plain(example).replace(mask, "") for example in inputs]
     scores = np.empty((len(templates), len(texts), len(labels)), np.float32)
-    whole = [prompts.with_text(template) for template in templates]
+    whole = [fill_template.with_text(template) for template in templates]
     words = [[_label_ids(tokenizer, template, label) for label in labels] for template in whole]
     longest = [mask * max(len(ids) for ids in row) for row in words]  # every label is judged after the same text
-    examples = [(prompts.plain(example).replace(mask, ""), label) for example, label in how.shots]
+    examples = [(fill_template.plain(example).replace(mask, ""), label) for example, label in how.shots]
     length, most = loaded.length(how.max_length), loaded.length(sys.maxsize)
     asked = [
-        shots.ask(tokenizer, examples, template, texts, partial(prompts.fill, template, label=label), length, most)
+        few_shot_examples.ask(
+            tokenizer, examples, template, texts, partial(fill_template.fill, template, label=label), length, most
+        )
         for template, label in zip(whole, longest, strict=True)
     ]
     passes = [(t, size) for t, row in enumerate(words) for size in sorted({len(ids) for ids in row})]
     for number, (t, size) in enumerate(passes):
         of_size = [i for i, ids in enumerate(words[t]) if len(ids) == size]
-        filled = [before + prompts.fill(whole[t], text, mask * size) for before, text in asked[t]]
+        filled = [before + fill_template.fill(whole[t], text, mask * size) for before, text in asked[t]]
         wanted = torch.tensor([words[t][i] for i in of_size], device=how.device)
 
         def forward(batch: dict[str, torch.Tensor], _: np.ndarray, wanted: torch.Tensor = wanted) -> torch.Tensor:
@@ -84,13 +87,13 @@ def log_probabilities(
             found: torch.Tensor = by_mask[:, torch.arange(wanted.shape[1], device=how.device), wanted].mean(-1)
             return found
 
-        scores[t][:, of_size] = answering.run(
-            answering.tokens(loaded, tokenizer(filled)),
+        scores[t][:, of_size] = zero_shot.run(
+            zero_shot.tokens(loaded, tokenizer(filled)),
             forward,
             how,
             part=(number, len(passes)),
         )
-    return answering.normalised(scores)
+    return zero_shot.normalised(scores)
 
 
 def _label_ids(tokenizer: Any, template: str, label: str) -> list[int]:

@@ -10,7 +10,7 @@ from bench.zeroshot.similarity import applies, load
 if TYPE_CHECKING:
     import numpy as np
 
-    from bench.modeling.answering import Loaded, Settings
+    from bench.modeling.inference.zero_shot import Loaded, Settings
     from bench.training.job import Adapted, Job
 
 __all__ = ["applies", "load"]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-    from bench.modeling.facts import Facts
+    from bench.modeling.models.facts import Facts
     from bench.training.job import Adapted, Job, Part
 
 VERSION = 1
@@ -33,15 +33,15 @@ def applies(facts: Facts, modality: str, labels: Sequence[str], label_map: Mappi
 
 def adapt(job: Job) -> Adapted:
     """Ask with each template; one without `{text}` follows the text, and `{label}` is a blank to be filled."""
-    from bench.modeling import prompts
-    from bench.training.asked import asked, unread
+    from bench.modeling.prompts import fill_template
+    from bench.training.endpoint_answers import asked, unread
 
     templates = list(job.parameters.templates or TEMPLATES)
     system = SYSTEM + (GAP if any("{label}" in one for one in templates) else "")
 
     def question(template: str, example: Any) -> str:
         whole = template if "{text}" in template else "{text} " + template
-        return prompts.fill(whole, prompts.plain(example), BLANK)
+        return fill_template.fill(whole, fill_template.plain(example), BLANK)
 
     def read(part: Part, texts: list[list[str]]) -> np.ndarray:
         import numpy as np

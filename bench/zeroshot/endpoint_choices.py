@@ -29,8 +29,8 @@ LETTERS = string.ascii_uppercase
 
 def adapt(job: Job) -> Adapted:
     """Ask with each template, `{label}` a blank, and a line a choice after it. Raises NotApplicable past 26 choices."""
-    from bench.modeling import prompts
-    from bench.training.asked import asked, unread
+    from bench.modeling.prompts import fill_template
+    from bench.training.endpoint_answers import asked, unread
 
     def question(template: str, example: Sequence[str]) -> str:
         context, *choices = example
@@ -38,12 +38,12 @@ def adapt(job: Job) -> Adapted:
             raise NotApplicable(f"an example has {len(choices)} choices, and there are {len(LETTERS)} letters")
         whole = template if "{text}" in template else "{text} " + template
         lines = [f"{letter}. {choice}" for letter, choice in zip(LETTERS, choices, strict=False)]
-        return "\n".join([prompts.fill(whole, context, BLANK), *lines]).lstrip()
+        return "\n".join([fill_template.fill(whole, context, BLANK), *lines]).lstrip()
 
     def read(part: Part, texts: list[list[str]]) -> np.ndarray:
         import numpy as np
 
-        from bench.modeling import choosing
+        from bench.modeling.encoding import choices as choosing
 
         every = job.examples(part.split).inputs
         inputs, right = [every[row] for row in part.indices.tolist()], job.objective.targets(job, part)

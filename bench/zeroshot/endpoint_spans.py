@@ -23,7 +23,7 @@ NONE_TOO = f" Where the context does not answer it, say: {NONE}"
 
 def adapt(job: Job) -> Adapted:
     """Ask with the task's template. No answer is a word where the task has such questions: an endpoint must say one."""
-    from bench.training.asked import asked, limit
+    from bench.training.endpoint_answers import asked, limit
     from bench.zeroshot.endpoint import named
 
     may_lack = job.parameters.unanswerable

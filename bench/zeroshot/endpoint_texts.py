@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from bench.zeroshot.endpoint import applies
 
 if TYPE_CHECKING:
-    from bench.modeling.dialogue import Source
+    from bench.modeling.prompts.conversations import Source
     from bench.training.job import Adapted, Job, Part
 
 __all__ = ["applies"]
@@ -23,13 +23,13 @@ FROM_TO = " Its language is {}, the answer's {}."
 
 def adapt(job: Job) -> Adapted:
     """Ask with the task's template."""
-    from bench.modeling import dialogue
-    from bench.training.asked import asked, limit
+    from bench.modeling.prompts import conversations
+    from bench.training.endpoint_answers import asked, limit
 
     languages = job.parameters.languages
 
     def question(template: str, example: Source) -> Source:
-        return dialogue.asking(example, template.replace("{text}", dialogue.asked(example)))
+        return conversations.asking(example, template.replace("{text}", conversations.asked(example)))
 
     def read(part: Part, texts: list[list[str]]) -> list[list[str]]:
         return [[text.strip() for text in one] for one in texts]

@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from bench.modeling.facts import Facts
+from bench.modeling.models.facts import Facts
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
 
-    from bench.modeling.answering import Loaded, Settings
+    from bench.modeling.inference.zero_shot import Loaded, Settings
 
 VERSION = 1
 GIVES = "classes"
@@ -33,9 +33,9 @@ def applies(
 
 def load(folder: Path, device: torch.device, dtype: torch.dtype, **options: Any) -> Loaded:
     """The model with its classification head."""
-    from bench.modeling import answering
+    from bench.modeling.inference import zero_shot
 
-    return answering.load("AutoModelForSequenceClassification", folder, device, dtype, **options)
+    return zero_shot.load("AutoModelForSequenceClassification", folder, device, dtype, **options)
 
 
 def log_probabilities(
@@ -46,10 +46,10 @@ def log_probabilities(
     how: Settings,
 ) -> np.ndarray:
     """float32 [templates, examples, labels]."""
-    from bench.modeling import answering
+    from bench.modeling.inference import zero_shot
 
     judged = log_likelihoods(loaded, inputs, labels, templates, how)
-    return answering.normalised(judged[..., column(loaded.labels)])
+    return zero_shot.normalised(judged[..., column(loaded.labels)])
 
 
 def log_likelihoods(
@@ -62,17 +62,18 @@ def log_likelihoods(
     """Of each of the model's own labels (entailment, contradiction, …), float32 [templates, examples, labels, own]."""
     import numpy as np
 
-    from bench.modeling import answering, prompts
+    from bench.modeling.inference import zero_shot
+    from bench.modeling.prompts import fill_template
 
-    premises = [prompts.plain(example) for example in inputs for _ in labels]
+    premises = [fill_template.plain(example) for example in inputs for _ in labels]
     scores = []
     for number, template in enumerate(templates):
-        statements = [prompts.statement(template, label) for label in labels] * len(inputs)
+        statements = [fill_template.statement(template, label) for label in labels] * len(inputs)
         encoding = loaded.tokenizer(
             premises, statements, truncation="only_first", max_length=loaded.length(how.max_length)
         )
-        found = answering.run(
-            answering.tokens(loaded, encoding),
+        found = zero_shot.run(
+            zero_shot.tokens(loaded, encoding),
             lambda batch, _: loaded.model(**batch).logits.float().log_softmax(-1),
             how,
             part=(number, len(templates)),

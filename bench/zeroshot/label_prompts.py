@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from bench.modeling.facts import Facts
+from bench.modeling.models.facts import Facts
 
 if TYPE_CHECKING:
     import numpy as np
     import PIL.Image
     import torch
 
-    from bench.modeling.answering import Loaded, Settings
+    from bench.modeling.inference.zero_shot import Loaded, Settings
 
 VERSION = 1
 GIVES = "classes"
@@ -32,9 +32,9 @@ def applies(
 
 def load(folder: Path, device: torch.device, dtype: torch.dtype, **options: Any) -> Loaded:
     """Both towers."""
-    from bench.modeling import answering
+    from bench.modeling.inference import zero_shot
 
-    return answering.load("AutoModel", folder, device, dtype, image=True, **options)
+    return zero_shot.load("AutoModel", folder, device, dtype, image=True, **options)
 
 
 def log_probabilities(
@@ -47,14 +47,15 @@ def log_probabilities(
     """float32 [templates, examples, labels]."""
     import torch
 
-    from bench.modeling import answering, prompts
+    from bench.modeling.inference import zero_shot
+    from bench.modeling.prompts import fill_template
 
     model = loaded.model
 
     def unit(output: Any) -> torch.Tensor:
         return torch.nn.functional.normalize(getattr(output, "pooler_output", output).float(), dim=-1)
 
-    statements = [prompts.statement(template, label) for template in templates for label in labels]
+    statements = [fill_template.statement(template, label) for template in templates for label in labels]
     siglip = model.config.model_type.startswith("siglip")  # trained on padded text, without a mask
     positions = model.config.text_config.max_position_embeddings
 
@@ -72,10 +73,10 @@ def log_probabilities(
             return unit(model.get_text_features(**text))
 
     prompt: torch.Tensor = how.known("statements", prompts_of_labels)
-    found = answering.run_images(
+    found = zero_shot.run_images(
         loaded,
         inputs,
         lambda pixels: model.logit_scale.exp().float() * unit(model.get_image_features(**pixels)) @ prompt.T,
         how,
     )
-    return answering.normalised(found.reshape(len(inputs), len(templates), len(labels)).swapaxes(0, 1))
+    return zero_shot.normalised(found.reshape(len(inputs), len(templates), len(labels)).swapaxes(0, 1))

@@ -12,13 +12,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from bench.modeling.facts import Facts
+from bench.modeling.models.facts import Facts
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
 
-    from bench.modeling.answering import Loaded, Settings
+    from bench.modeling.inference.zero_shot import Loaded, Settings
 
 VERSION = 1
 GIVES = "classes"
@@ -37,9 +37,9 @@ def applies(
 
 def load(folder: Path, device: torch.device, dtype: torch.dtype, **options: Any) -> Loaded:
     """The model with its language-modelling head."""
-    from bench.modeling import answering
+    from bench.modeling.inference import zero_shot
 
-    return answering.load("AutoModelForCausalLM", folder, device, dtype, **options)
+    return zero_shot.load("AutoModelForCausalLM", folder, device, dtype, **options)
 
 
 def log_probabilities(
@@ -52,34 +52,35 @@ def log_probabilities(
     """float32 [templates, examples, labels]. Raises UsageError for a template whose text follows its label."""
     import numpy as np
 
-    from bench.modeling import answering, continuing, prompts, shots
+    from bench.modeling.inference import continuations, zero_shot
+    from bench.modeling.prompts import few_shot_examples, fill_template
 
-    texts = [prompts.plain(example) for example in inputs] + [""] * how.prior
-    examples = [(prompts.plain(example), label) for example, label in how.shots]
+    texts = [fill_template.plain(example) for example in inputs] + [""] * how.prior
+    examples = [(fill_template.plain(example), label) for example, label in how.shots]
     scores = []
     for number, template in enumerate(templates):
-        whole = prompts.with_text(template)
-        stem = prompts.stem(whole)
+        whole = fill_template.with_text(template)
+        stem = fill_template.stem(whole)
         longest = max(labels, key=lambda label: len(loaded.tokenizer(label)["input_ids"]))
-        wrap = partial(prompts.fill, stem + "{label}", label=longest)
+        wrap = partial(fill_template.fill, stem + "{label}", label=longest)
         length, most = loaded.length(how.max_length), loaded.length(sys.maxsize)
-        asked = shots.ask(loaded.tokenizer, examples, whole, texts, wrap, length, most)
+        asked = few_shot_examples.ask(loaded.tokenizer, examples, whole, texts, wrap, length, most)
         rows, starts = _rows(loaded.tokenizer, stem, asked, labels)
-        found = answering.run(
-            answering.tokens(loaded, {"input_ids": rows}),
-            partial(continuing.mean_log_probability, loaded, np.array(starts)),
+        found = zero_shot.run(
+            zero_shot.tokens(loaded, {"input_ids": rows}),
+            partial(continuations.mean_log_probability, loaded, np.array(starts)),
             how,
             part=(number, len(templates)),
         ).reshape(-1, len(labels))
         scores.append(found[:-1] - found[-1] if how.prior else found)
-    return answering.normalised(np.stack(scores))
+    return zero_shot.normalised(np.stack(scores))
 
 
 def _rows(
     tokenizer: Any, stem: str, asked: Sequence[tuple[str, str]], labels: Sequence[str]
 ) -> tuple[list[list[int]], list[int]]:
     """Token ids of every (text, label), text by text, and where each label starts. asked: (what is before, text)."""
-    from bench.modeling import continuing
+    from bench.modeling.inference import continuations
 
     stems = [before + stem.replace("{text}", text).lstrip() for before, text in asked]
-    return continuing.rows(tokenizer, stems, [list(labels)] * len(stems))
+    return continuations.rows(tokenizer, stems, [list(labels)] * len(stems))

@@ -10,14 +10,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from bench.modeling.facts import Facts
+from bench.modeling.models.facts import Facts
 
 if TYPE_CHECKING:
     import numpy as np
     import PIL.Image
     import torch
 
-    from bench.modeling.answering import Loaded, Settings
+    from bench.modeling.inference.zero_shot import Loaded, Settings
     from bench.training.job import Job
 
 VERSION = 1
@@ -40,12 +40,12 @@ def applies(
 
 def load(folder: Path, device: torch.device, dtype: torch.dtype, **options: Any) -> Loaded:
     """The model with its classification head."""
-    from bench.modeling import answering
+    from bench.modeling.inference import zero_shot
 
     config = json.loads((folder / "config.json").read_text())
     image = any("ForImageClassification" in name for name in config["architectures"])
     auto = "AutoModelForImageClassification" if image else "AutoModelForSequenceClassification"
-    return answering.load(auto, folder, device, dtype, text=not image, image=image, **options)
+    return zero_shot.load(auto, folder, device, dtype, text=not image, image=image, **options)
 
 
 def log_probabilities(
@@ -58,25 +58,25 @@ def log_probabilities(
     """float32 [1, examples, labels], whatever the templates."""
     import numpy as np
 
-    from bench.modeling import answering
+    from bench.modeling.inference import zero_shot
 
     found = logits(loaded, inputs, how)
     columns = np.array(meant(loaded.labels, labels, how.label_map))
     summed = [np.logaddexp.reduce(found[:, columns == i], axis=-1) for i in range(len(labels))]
-    return answering.normalised(np.stack(summed, axis=-1))[None]
+    return zero_shot.normalised(np.stack(summed, axis=-1))[None]
 
 
 def logits(
     loaded: Loaded, inputs: Sequence[str] | Sequence[tuple[str, str]] | Sequence[PIL.Image.Image], how: Settings
 ) -> np.ndarray:
     """What the head answers, float32 [examples, own labels]."""
-    from bench.modeling import answering
+    from bench.modeling.inference import zero_shot
 
     if loaded.tokenizer is None:
-        return answering.run_images(loaded, inputs, lambda pixels: loaded.model(**pixels).logits, how)
+        return zero_shot.run_images(loaded, inputs, lambda pixels: loaded.model(**pixels).logits, how)
     sides = [list(inputs)] if isinstance(inputs[0], str) else [list(side) for side in zip(*inputs, strict=True)]
     encoding = loaded.tokenizer(*sides, truncation=True, max_length=loaded.length(how.max_length))
-    return answering.run(answering.tokens(loaded, encoding), lambda batch, _: loaded.model(**batch).logits, how)
+    return zero_shot.run(zero_shot.tokens(loaded, encoding), lambda batch, _: loaded.model(**batch).logits, how)
 
 
 def used(job: Job) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from bench.zeroshot.own_head import load, used
 if TYPE_CHECKING:
     import numpy as np
 
-    from bench.modeling.answering import Loaded, Settings
-    from bench.modeling.facts import Facts
+    from bench.modeling.inference.zero_shot import Loaded, Settings
+    from bench.modeling.models.facts import Facts
     from bench.training.job import Adapted, Job
 
 __all__ = ["load", "used"]

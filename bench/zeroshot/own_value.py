@@ -9,7 +9,7 @@ from bench.zeroshot import own_head
 from bench.zeroshot.own_head import load
 
 if TYPE_CHECKING:
-    from bench.modeling.facts import Facts
+    from bench.modeling.models.facts import Facts
     from bench.training.job import Adapted, Job
 
 __all__ = ["load"]

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from bench.errors import NotApplicable
-from bench.modeling.facts import Facts, sentence_pooling
+from bench.modeling.models.facts import Facts, sentence_pooling
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
 
-    from bench.modeling.answering import Loaded, Settings
+    from bench.modeling.inference.zero_shot import Loaded, Settings
 
 VERSION = 1
 GIVES = "classes"
@@ -38,10 +38,10 @@ def applies(
 
 def load(folder: Path, device: torch.device, dtype: torch.dtype, **options: Any) -> Loaded:
     """The bare encoder."""
-    from bench.modeling import answering
+    from bench.modeling.inference import zero_shot
 
     options["allow_missing"] = ("pooler.*", *options.get("allow_missing", ()))
-    return answering.load("AutoModel", folder, device, dtype, **options)
+    return zero_shot.load("AutoModel", folder, device, dtype, **options)
 
 
 def log_probabilities(
@@ -52,10 +52,11 @@ def log_probabilities(
     how: Settings,
 ) -> np.ndarray:
     """float32 [templates, examples, labels]."""
-    from bench.modeling import answering, prompts
+    from bench.modeling.inference import zero_shot
+    from bench.modeling.prompts import fill_template
 
-    statements = [prompts.statement(template, label) for template in templates for label in labels]
-    texts = [prompts.plain(example) for example in inputs]
+    statements = [fill_template.statement(template, label) for template in templates for label in labels]
+    texts = [fill_template.plain(example) for example in inputs]
     if how.prepared is None:  # in one pass, the examples' batches filled up
         found = embeddings(loaded, texts + statements, how)
         told, meant = found[: len(texts)], found[len(texts) :]
@@ -64,15 +65,15 @@ def log_probabilities(
         told = embeddings(loaded, texts, how)
     cosines = told @ meant.T
     shape = (len(texts), len(templates), len(labels))
-    return answering.normalised(SCALE * cosines.reshape(shape).swapaxes(0, 1))
+    return zero_shot.normalised(SCALE * cosines.reshape(shape).swapaxes(0, 1))
 
 
 def embeddings(loaded: Loaded, texts: Sequence[str], how: Settings) -> np.ndarray:
     """Pooled states of length 1, float32 [n, width]. Raises NotApplicable for a pooling that is none of ours."""
     import torch
 
-    from bench.modeling import answering
-    from bench.modeling.classifier import pool
+    from bench.modeling.heads.classifier import pool
+    from bench.modeling.inference import zero_shot
 
     pooling = _pooling(loaded.folder)
 
@@ -81,7 +82,7 @@ def embeddings(loaded: Loaded, texts: Sequence[str], how: Settings) -> np.ndarra
         return torch.nn.functional.normalize(states, dim=-1)
 
     encoding = loaded.tokenizer(list(texts), truncation=True, max_length=loaded.length(how.max_length))
-    return answering.run(answering.tokens(loaded, encoding), embed, how)
+    return zero_shot.run(zero_shot.tokens(loaded, encoding), embed, how)
 
 
 def _pooling(folder: Path) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from bench.modeling.writers import extracts
+from bench.modeling.models.generation_models import extracts
 from bench.zeroshot import as_is
 from bench.zeroshot.as_is import adapt, used
 
 if TYPE_CHECKING:
-    from bench.modeling.facts import Facts
+    from bench.modeling.models.facts import Facts
 
 __all__ = ["adapt", "used"]
 

@@ -13,7 +13,7 @@ from tiny_tasks import order
 
 from bench.store import paths
 from bench.suite.trial import Json, Trial
-from bench.worker.run import run, status_of
+from bench.trial.run import run, status_of
 
 CPU = torch.device("cpu")
 Tick = Callable[[str, int, int | None], None]

@@ -19,8 +19,8 @@ from tiny_tasks import order, text_task, trial
 
 from bench.cli import main
 from bench.errors import StoreError
-from bench.store import bounds, paths, records
-from bench.worker import run as worker
+from bench.store import paths, records, results_folder
+from bench.trial import run as worker
 
 
 def bench(*arguments: str, code: int = 0) -> str:
@@ -155,7 +155,7 @@ def test_a_trial_does_not_make_the_folder_anew(tmp_path: Path) -> None:
     tiny_bert("BertModel", tmp_path / "bert")
     one, results = trial(tmp_path / "bert", text_task(tmp_path), "full"), tmp_path / "results"
     results.mkdir()
-    home = bounds.Home.of(results)
+    home = results_folder.Home.of(results)
     spec = {**order(one, results), "home": [home.device, home.inode], "checkpoint": 0.0}
     results.rename(tmp_path / "aside")
     record = {"status": "ok"}

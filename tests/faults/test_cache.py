@@ -18,7 +18,7 @@ from tiny_tasks import text_task, trial
 
 from bench.errors import StoreError
 from bench.store import cache, disk
-from bench.worker import job, run
+from bench.trial import perform, run
 
 KEY = {"of": "this"}
 
@@ -164,7 +164,7 @@ def test_a_trial_that_misses_the_cache_is_killed_and_not_failed(monkeypatch: pyt
 
     monkeypatch.setattr(run, "run", body)
     monkeypatch.setattr(cache, "_sound", {})
-    found = job._trial({"device": "cpu", "threads": 1, "submitted": 0.0}, lambda *_: None)
+    found = perform._trial({"device": "cpu", "threads": 1, "submitted": 0.0}, lambda *_: None)
     assert found["status"] == "killed"
     assert found["cause"].startswith("the cache was deleted meanwhile: FileNotFoundError: ")
     assert "stop" not in found

@@ -24,16 +24,16 @@ from rows import Row
 from tiny_models import tiny_bert, tiny_image
 from tiny_tasks import image_task, order, text_task, trial
 
-from bench.modeling.encoded import Tokens
+from bench.execution.local.client import Server
+from bench.modeling.encoding.arrays import Tokens
 from bench.probes import memory
 from bench.probes.steps import StepTimes
-from bench.runner.server import Server
 from bench.store import paths
 from bench.suite.parameters import Training
 from bench.suite.trial import Json, Trial
 from bench.training import checkpoint
 from bench.training.checkpoint import Checkpoint
-from bench.training.standing import Run, changing
+from bench.training.state import Run, changing
 
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")  # PEFT asks transformers so
 attempt = functools.partial(attempts.attempt, every=0.0)

@@ -12,11 +12,11 @@ import pytest
 from rows import Row
 
 from bench import api
-from bench.data import files
+from bench.data_sources import files
 from bench.errors import DataError
-from bench.runner import lock as locks
+from bench.planning import lock as locks
 from bench.suite.trial import Json
-from bench.worker import job
+from bench.trial import perform
 
 GOOD = pa.table({"text": ["a", "b"], "label": [0, 1]})
 
@@ -70,7 +70,7 @@ def locked(folder: Path, task: str) -> Json:
     suite = folder / "t.yaml"
     suite.write_text(f"name: t\nmodels: {{m: {{folder: m}}}}\nregimes: {{full: }}\nsizes: [8]\ntasks: {{t: {task}}}\n")
     orders = locks.orders(api.load_suite(suite), {"models": {}, "tasks": {}, "regimes": {}})
-    return job.run(next(order for section, *_, order in orders if section == "tasks") | {"threads": 1}, print)
+    return perform.run(next(order for section, *_, order in orders if section == "tasks") | {"threads": 1}, print)
 
 
 @pytest.mark.fault(Row.ODD_ROWS)

@@ -11,9 +11,9 @@ import pytest
 from rows import Row
 
 from bench.errors import ModelError
-from bench.modeling.endpoint import Client
-from bench.models import endpoint
-from bench.models.endpoint import Parameters
+from bench.model_sources import endpoint
+from bench.model_sources.endpoint import Parameters
+from bench.modeling.inference.endpoint import Client
 
 pytestmark = pytest.mark.fault(Row.ENDPOINT)
 

@@ -23,18 +23,18 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from bench.analysis.frame import load
 from bench.errors import StoreError
-from bench.modeling import text
+from bench.modeling.encoding import text
 from bench.objectives import classes
-from bench.probes import clock, energy, flops, memory, steps
+from bench.planning.tuning import winner
+from bench.probes import clock, energy, environment, flops, heartbeat, memory, steps
 from bench.probes.guard import MOST, Guard
 from bench.report.section import sections
-from bench.runner.tuning import winner
-from bench.store import form
+from bench.store import validation
 from bench.suite.parameters import Training
 from bench.suite.trial import Json, Trial
-from bench.training import alive, bag_of_words, job, trained
+from bench.training import adapted_model, job, tf_idf
 from bench.training.loop import Step
-from bench.worker import environment, evaluation
+from bench.trial import evaluation
 
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")  # PEFT asks transformers so
 
@@ -105,8 +105,8 @@ FAULTS: dict[str, tuple[str, Any, str, str, str]] = {
     "peak": ("full", flops, "peak", "costs.flops.utilisation", "the device's peak FLOP/s"),
     "mark": ("full", steps, "_now", "costs.step_seconds.median", "the time of a step"),
     "differences": ("full", steps.StepTimes, "_differences", "costs.seconds.overhead", "the time of a step"),
-    "parameters": ("full", trained, "_count", "costs.parameters", "the number of parameters"),
-    "stored": ("full", trained, "changed", "costs.stored_bytes", "the size of what is stored"),
+    "parameters": ("full", adapted_model, "_count", "costs.parameters", "the number of parameters"),
+    "stored": ("full", adapted_model, "changed", "costs.stored_bytes", "the size of what is stored"),
     "high-water": ("full", memory, "_host_peak", "costs.memory_bytes.test_host", "the host's memory"),
     "reset": ("full", memory, "_reset_host", "costs.memory_bytes.train_host", "the host's memory"),
     "latency": ("full", clock, "latency", "costs.inference.latency_seconds", "the latency"),
@@ -114,7 +114,7 @@ FAULTS: dict[str, tuple[str, Any, str, str, str]] = {
     "log-loss": ("full", classes, "doubt", "scores.validation.log_loss", "the log-loss"),
     "alike": ("full", classes, "constant", "facts.constant", "whether all answers are alike"),
     "signatures": ("full", evaluation, "signatures", "scores.signatures", "the metrics' signatures"),
-    "tf-idf": ("full", bag_of_words, "_fill", "scores.tf-idf", "the baseline tf-idf"),
+    "tf-idf": ("full", tf_idf, "_fill", "scores.tf-idf", "the baseline tf-idf"),
     "majority": ("full", classes, "_majority", "scores.majority", "the baseline majority"),
     "baselines": ("full", classes, "baselines", "scores.majority", "every baseline"),
     "processor": ("full", environment, "processor", "environment.nothing", "the processor's name"),
@@ -144,7 +144,7 @@ def test_a_probe_or_a_baseline_that_fails_is_absent_and_remarked(
     assert at(record, absent) is None
     assert record["scores"].get("test") == before["scores"].get("test")
     assert losses(tmp_path / "r") == before["losses"]
-    form.check(form.Record, {"trial": {"id": "x"}, **record})
+    validation.check(validation.Record, {"trial": {"id": "x"}, **record})
 
 
 @pytest.mark.fault(Row.PROBE)
@@ -155,7 +155,7 @@ def test_memory_that_runs_out_in_a_probe_ends_no_trial(
     def full(*_: Any) -> Any:
         raise error
 
-    for where, name in ((clock, "latency"), (bag_of_words, "_fill"), (classes, "doubt")):
+    for where, name in ((clock, "latency"), (tf_idf, "_fill"), (classes, "doubt")):
         monkeypatch.setattr(where, name, full)
     record = attempt(bert(), tmp_path / "r")
     assert record["status"] == "ok"
@@ -271,19 +271,19 @@ def test_a_control_group_that_fails_ends_neither_server_nor_trial(name: str, tmp
 import runpy, sys
 from pathlib import Path
 sys.path.insert(0, {str(Path(__file__).parent)!r})
-from bench.worker import memory_group
+from bench.execution.local import memory_group
 def boom(*_): raise KeyError("no such line")
 memory_group.{name} = boom
 import tiny_server
 tiny_server.serve(lambda: None, tiny_server.body, *map(int, sys.argv[1:]))
 """
     (tmp_path / "server.py").write_text(broken)
-    from bench.runner.server import Server
+    from bench.execution.local.client import Server
 
     with pytest.MonkeyPatch.context() as patch:
         import sys
 
-        patch.setattr("bench.runner.server.COMMAND", (sys.executable, str(tmp_path / "server.py")))
+        patch.setattr("bench.execution.local.client.COMMAND", (sys.executable, str(tmp_path / "server.py")))
         with Server() as server:
             given = {"do": "trial", "trial": {"id": "x", "seed": 0}, "attempt": "a", "results": str(tmp_path)}
             one = server.submit({**given, "device": "cpu", "threads": 1})
@@ -301,7 +301,7 @@ tiny_server.serve(lambda: None, tiny_server.body, *map(int, sys.argv[1:]))
 def test_what_the_server_could_not_measure_is_in_the_record(tmp_path: Path) -> None:
     ground = Ground(tmp_path).fill()
     ground.source = ground.source.replace("import sys\n", (
-        "import sys\nfrom bench.runner import scheduler\n"
+        "import sys\nfrom bench.execution import scheduler\n"
         "end = scheduler.Scheduler._end\n"
         "scheduler.Scheduler._end = lambda s, event, r: end(s, {**event, 'remarks': ['x could not be measured']}, r)\n"
     ), 1)  # fmt: skip
@@ -346,14 +346,14 @@ def test_a_guard_lets_pass_what_ends_a_process_or_a_run(kind: type[BaseException
 
 @pytest.mark.fault(Row.TICKS)
 @pytest.mark.parametrize(("regime", "where", "name", "stage"), [
-    ("full", text, "tokenise", "tokenise"), ("full", bag_of_words, "_fill", "baselines"),
+    ("full", text, "tokenise", "tokenise"), ("full", tf_idf, "_fill", "baselines"),
     ("linear-probe", classes, "solve", "train"),
 ])  # fmt: skip
 def test_long_work_without_steps_shows_signs_of_life(
     regime: str, where: Any, name: str, stage: str, bert: Callable[..., Trial], tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(alive, "EVERY", 0.01)
+    monkeypatch.setattr(heartbeat, "EVERY", 0.01)
     seen: list[str] = []
     original = getattr(where, name)
 
@@ -373,10 +373,10 @@ def test_long_work_without_steps_shows_signs_of_life(
 
 @pytest.mark.fault(Row.TICKS)
 def test_work_that_waits_shows_no_sign_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alive, "EVERY", 0.05)
-    monkeypatch.setattr(alive, "LEAST", 0.5)
+    monkeypatch.setattr(heartbeat, "EVERY", 0.05)
+    monkeypatch.setattr(heartbeat, "LEAST", 0.5)
     seen: list[float] = []
-    with alive.working(lambda: seen.append(time.monotonic())):
+    with heartbeat.working(lambda: seen.append(time.monotonic())):
         time.sleep(0.5)
     assert len(seen) == 1
 

@@ -16,9 +16,9 @@ from click.testing import CliRunner
 from factory import Factory
 from rows import Row
 
-from bench.analysis import predictions
+from bench.analysis import outcomes
 from bench.cli import main
-from bench.store import paths, reading, records
+from bench.store import paths, records, safe_reading
 from bench.suite.trial import canonical, digest
 
 COMMANDS = (("status", "results"), ("check", "results"), ("report", "results"), ("plan", "r.yaml"))
@@ -150,7 +150,7 @@ def test_predictions_of_anything_are_named_and_not_used(name: str, results: Path
 
 @pytest.mark.fault(Row.HOSTILE)
 def test_more_rows_than_fit_are_never_read(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(predictions, "MOST_ROWS", 10**6)
+    monkeypatch.setattr(outcomes, "MOST_ROWS", 10**6)
     zeros = pa.table({"example": pa.array([0] * 500_000), "outcome": pa.array([0.0] * 500_000)})
     with pq.ParquetWriter(parquet(results), zeros.schema) as writer:
         for _ in range(4):
@@ -197,7 +197,7 @@ def test_what_is_no_plain_file_is_never_waited_for(name: str, put: Callable[[Pat
 
 @pytest.mark.fault(Row.HOSTILE)
 def test_lines_without_end_and_without_number(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "MOST_LINE", 100_000)
+    monkeypatch.setattr(safe_reading, "MOST_LINE", 100_000)
     monkeypatch.setattr(records, "MOST_DAMAGED", 5)
     whole = file(results).read_bytes()
     file(results).write_bytes(b"\0" * 1_000_000 + b"\n" + whole)

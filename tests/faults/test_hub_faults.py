@@ -17,7 +17,7 @@ import pytest
 from hub_mirror import mirror
 from rows import Row
 
-from bench import checksums
+from bench.hub import checksums
 
 pytestmark = [pytest.mark.fault(Row.HUB), pytest.mark.hub]
 Run = Callable[[str, dict[str, str]], str]
@@ -26,10 +26,10 @@ ASK = """
 import json, sys, time
 waited = []
 time.sleep = waited.append
-import bench.hub
+import bench.hub.client
 from bench import plugins
 from bench.errors import BenchError
-bench.hub.WAITS, bench.hub.PATIENCE = (1.25, 3.25), 5.0
+bench.hub.client.WAITS, bench.hub.client.PATIENCE = (1.25, 3.25), 5.0
 plugin = plugins.load({kind!r}, "hub")
 try:
     parameters = plugin.Parameters(hub={name!r})
@@ -83,7 +83,7 @@ def _more_faults(module: Any) -> None:
 def ask(hub_env: dict[str, str], python: Run) -> Callable[..., list[Any]]:
     """[kind of outcome, text, seconds waited each time] of locking and fetching something from this address."""
 
-    def run(address: str, kind: str = "models", name: str = MODEL, locked: str = "", **env: str) -> list[Any]:
+    def run(address: str, kind: str = "model_sources", name: str = MODEL, locked: str = "", **env: str) -> list[Any]:
         quick = {"HF_HUB_DOWNLOAD_TIMEOUT": "1", "HF_HUB_ETAG_TIMEOUT": "1"}
         source = ASK.format(kind=kind, name=name, locked=locked)
         found: list[Any] = json.loads(
@@ -129,25 +129,25 @@ def test_a_hub_that_stumbles_is_no_error_and_its_retry_after_is_obeyed(
     assert 17.0 in waited
 
 
-@pytest.mark.parametrize("kind", ["models", "data"])
+@pytest.mark.parametrize("kind", ["model_sources", "data_sources"])
 def test_a_gated_repository_is_not_tried_again(
     kind: str, ask: Callable[..., list[Any]], faulty: Callable[..., str]
 ) -> None:
-    name = MODEL if kind == "models" else "stanfordnlp/sst2"
+    name = MODEL if kind == "model_sources" else "stanfordnlp/sst2"
     found, text, waited = ask(faulty(f"api/{'models' if kind == 'models' else 'datasets'}=gated"), kind, name)
-    assert found == ("ModelError" if kind == "models" else "DataError")
+    assert found == ("ModelError" if kind == "model_sources" else "DataError")
     assert f"'{name}' at main is gated on the Hub: ask for access" in text
     assert not waited
 
 
 @pytest.mark.parametrize(
-    ("kind", "name", "file"), [("models", MODEL, "safetensors"), ("data", "stanfordnlp/sst2", "parquet")]
+    ("kind", "name", "file"), [("model_sources", MODEL, "safetensors"), ("data_sources", "stanfordnlp/sst2", "parquet")]
 )
 def test_a_file_that_came_wrong_comes_anew(
     kind: str, name: str, file: str, ask: Callable[..., list[Any]], faulty: Callable[..., str], hub_address: str
 ) -> None:
     found, text, _ = ask(faulty(f"*{file}*=wrong"), kind, name)
-    assert found == ("ModelError" if kind == "models" else "DataError"), text
+    assert found == ("ModelError" if kind == "model_sources" else "DataError"), text
     assert "came with SHA-256" in text
     assert ask(hub_address, kind, name)[0] == "ok"
     assert ask("http://127.0.0.1:9", kind, name, HF_HUB_OFFLINE="1")[0] == "ok"
@@ -205,7 +205,7 @@ def test_with_a_filled_cache_it_goes_on_without_the_hub(
     ask: Callable[..., list[Any]], hub_env: dict[str, str], hub_address: str, tmp_path: Path
 ) -> None:
     gone = "http://127.0.0.1:9"
-    for kind, name in (("models", MODEL), ("data", "stanfordnlp/sst2")):
+    for kind, name in (("model_sources", MODEL), ("data_sources", "stanfordnlp/sst2")):
         found, fingerprint, _ = ask(hub_address, kind, name)
         assert found == "ok", fingerprint
         assert ask(gone, kind, name, locked=fingerprint)[:2] == ["ok", fingerprint]

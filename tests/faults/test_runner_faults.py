@@ -260,8 +260,8 @@ class Back(datetime.datetime):
     @classmethod
     def now(cls, tz=None):
         return datetime.datetime.now(tz) - datetime.timedelta(hours=next(cls.hours))
-import bench.runner.scheduler, bench.runner.hold, bench.store.records
-for module in (bench.runner.scheduler, bench.runner.hold, bench.store.records):
+import bench.execution.scheduler, bench.store.hold, bench.store.records
+for module in (bench.execution.scheduler, bench.store.hold, bench.store.records):
     module.datetime = Back
 wall = time.time
 time.time = lambda: wall() - 3600 * next(Back.hours)

@@ -19,7 +19,7 @@ from rows import Row
 import bench
 from bench.errors import StoreError
 from bench.store import atomic, cache, disk, paths, records
-from bench.worker import evaluation
+from bench.trial import evaluation
 
 
 def record(trial: str) -> dict[str, Any]:
@@ -243,8 +243,8 @@ WRITES = re.compile(
 
 def test_the_store_and_the_reports_write_through_one_module() -> None:
     root = Path(bench.__file__).parent
-    files = [*(root / "store").glob("*.py"), *(root / "report").glob("*.py"), root / "worker/evaluation.py"]
-    files += [root / "runner/lock.py", root / "api.py"]
-    ours = [f for f in files if f.name not in ("disk.py", "cache.py", "reading.py")]
+    files = [*(root / "store").glob("*.py"), *(root / "report").rglob("*.py")]
+    files += [root / "trial/evaluation.py", root / "planning/lock.py", root / "api.py"]
+    ours = [f for f in files if f.name not in ("disk.py", "cache.py", "safe_reading.py")]
     found = [f"{f.name}: {line}" for f in ours for line in f.read_text().splitlines() if WRITES.search(line)]
     assert [line for line in found if "disk." not in line] == []

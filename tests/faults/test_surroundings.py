@@ -13,10 +13,10 @@ from ground import REAL, Ground
 from rows import Row
 
 from bench.errors import UsageError
-from bench.runner import devices
-from bench.runner.server import _environment
+from bench.execution import devices
+from bench.execution.local.client import _environment
 from bench.store import cache
-from bench.worker.prepare import prepare
+from bench.trial.prepare import prepare
 
 ODD = os.fsdecode(b"caf\xe9")
 

@@ -24,15 +24,15 @@ from bench import plugins
 from bench.analysis.failures import failures
 from bench.analysis.frame import cells, load
 from bench.errors import DataError, Diverged
-from bench.modeling import loading
-from bench.modeling.encoded import Tokens
+from bench.modeling.encoding.arrays import Tokens
+from bench.modeling.models import loading
+from bench.planning.tuning import winner
 from bench.report.section import sections
-from bench.runner.tuning import winner
 from bench.suite.parameters import Training
 from bench.suite.trial import Json, Trial
 from bench.training import job
-from bench.worker import evaluation, material
-from bench.worker.run import status_of
+from bench.trial import evaluation, task_data
+from bench.trial.run import status_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")  # PEFT asks transformers so
 AT_ONCE = Training(batch_size=8, warmup=0.0, schedule="constant").model_dump(mode="json")
@@ -244,7 +244,7 @@ def test_a_full_device_halves_the_micro_batch_wherever_it_shows(
     place, full, micro = WHERE[where]
     device = Full(full)
     if place == "data":
-        monkeypatch.setattr(material, "load", device.before(material.load))
+        monkeypatch.setattr(task_data, "load", device.before(task_data.load))
     if place == "load":
         monkeypatch.setattr(loading, "classifier", device.before(loading.classifier))
     if place == "batch":

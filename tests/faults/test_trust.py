@@ -26,8 +26,9 @@ from typing import Any
 import pytest
 from rows import Row
 
-from bench import api, expansion
-from bench.data import files, folder
+from bench import api
+from bench.data import decompression_limits
+from bench.data_sources import files, folder
 from bench.errors import DataError, ModelError, SuiteError, UsageError
 from bench.redact import redact, redact_all
 
@@ -52,7 +53,7 @@ def bert(folder: Path) -> Path:
 
 
 def built(model: Path) -> None:
-    from bench.modeling.loading import classifier
+    from bench.modeling.models.loading import classifier
 
     classifier(model, classes=2, pooling="mean", modality="text", pretrained=True, seed=0)
 
@@ -60,9 +61,9 @@ def built(model: Path) -> None:
 def asked(model: Path) -> None:
     import torch
 
-    from bench.modeling import answering
+    from bench.modeling.inference import zero_shot
 
-    answering.load("AutoModelForMaskedLM", model, torch.device("cpu"), torch.float32)
+    zero_shot.load("AutoModelForMaskedLM", model, torch.device("cpu"), torch.float32)
 
 
 @pytest.mark.parametrize("load", [built, asked])
@@ -107,7 +108,7 @@ def test_code_in_a_folder_is_not_run(load: Callable[[Path], None], tmp_path: Pat
 
 
 def test_code_of_a_tokenizer_is_not_run(tmp_path: Path) -> None:
-    from bench.modeling.text import tokenizer_for
+    from bench.modeling.encoding.text import tokenizer_for
 
     model, mark = bert(tmp_path / "model"), tmp_path / "ran"
     config = json.loads((model / "tokenizer_config.json").read_text())
@@ -122,7 +123,7 @@ def test_code_of_a_tokenizer_is_not_run(tmp_path: Path) -> None:
 
 
 def test_an_adapter_does_not_bring_another_model(tmp_path: Path) -> None:
-    from bench.models import folder as models
+    from bench.model_sources import folder as models
 
     model = bert(tmp_path / "model")
     (model / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "/elsewhere"}))
@@ -133,7 +134,7 @@ def test_an_adapter_does_not_bring_another_model(tmp_path: Path) -> None:
 def test_arrays_with_pickles_are_refused(tmp_path: Path) -> None:
     import numpy as np
 
-    from bench.modeling import text
+    from bench.modeling.encoding import text
 
     mark = tmp_path / "ran"
     for name in ("ids", "offsets", "pad"):
@@ -369,17 +370,17 @@ def packed(kind: str, path: Path, size: int) -> None:
 
 @pytest.mark.parametrize("kind", ["gz", "bz2", "xz", "zip", "tar.gz", "parquet"])
 def test_what_unpacks_to_far_more_than_it_is(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(expansion, "FREE_BYTES", 2**20)
+    monkeypatch.setattr(decompression_limits, "FREE_BYTES", 2**20)
     packed(kind, tmp_path / f"bomb.{kind}", 40 * 2**20)
     assert (tmp_path / f"bomb.{kind}").stat().st_size < 200_000
     with pytest.raises(DataError, match=r"bomb\..*: unpacks to more than .* MiB from"):
-        expansion.check_file(tmp_path / f"bomb.{kind}", f"bomb.{kind}")
+        decompression_limits.check_file(tmp_path / f"bomb.{kind}", f"bomb.{kind}")
     packed(kind, tmp_path / f"fine.{kind}", 1000)
-    expansion.check_file(tmp_path / f"fine.{kind}", "fine")
+    decompression_limits.check_file(tmp_path / f"fine.{kind}", "fine")
 
 
 def test_a_local_parquet_bomb_is_refused_before_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(expansion, "FREE_BYTES", 2**20)
+    monkeypatch.setattr(decompression_limits, "FREE_BYTES", 2**20)
     packed("parquet", tmp_path / "a.parquet", 40 * 2**20)
     with pytest.raises(DataError, match=r"a\.parquet: unpacks to more than"):
         files.lock(files.Parameters(files=tmp_path / "a.parquet"))
@@ -393,7 +394,7 @@ def test_only_plain_formats_are_taken_for_images() -> None:
     with Image.open(io.BytesIO(eps)) as image:
         assert image.format == "EPS"
     with pytest.raises(DataError, match="is no readable image"):
-        expansion.check_image(io.BytesIO(eps), "x")
+        decompression_limits.check_image(io.BytesIO(eps), "x")
 
 
 def test_damaged_archives_are_data_errors(tmp_path: Path) -> None:
@@ -402,16 +403,17 @@ def test_damaged_archives_are_data_errors(tmp_path: Path) -> None:
         whole = (tmp_path / f"a.{kind}").read_bytes()
         (tmp_path / f"a.{kind}").write_bytes(whole[:-12])
         with pytest.raises(DataError, match="cannot be unpacked"):
-            expansion.check_file(tmp_path / f"a.{kind}", "a")
+            decompression_limits.check_file(tmp_path / f"a.{kind}", "a")
 
 
 STRANGE = """
-import bench.hub, json
-bench.hub.WAITS = ()
-from bench import expansion, plugins
+import bench.hub.client, json
+bench.hub.client.WAITS = ()
+from bench import plugins
+from bench.data import decompression_limits
 from bench.errors import BenchError
-from bench.modeling.pictures import Pictures
-expansion.FREE_BYTES = 2**20
+from bench.data.images import Pictures
+decompression_limits.FREE_BYTES = 2**20
 for kind, name in {cases!r}:
     plugin = plugins.load(kind, "hub")
     try:
@@ -485,7 +487,7 @@ def test_strange_repositories_of_the_hub(
 
 def test_a_card_names_only_files_of_its_own_data_set() -> None:
     """Newer versions of `datasets` refuse others by themselves."""
-    from bench.data.hub import _refuse_strange
+    from bench.data_sources.hub import _refuse_strange
 
     class Csv:
         __module__ = "datasets.packaged_modules.csv.csv"
@@ -560,7 +562,7 @@ def test_a_message_of_the_command_line_holds_no_secret(tmp_path: Path) -> None:
 def test_an_environment_record_holds_nothing_of_the_environments_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
-    from bench.worker.environment import describe
+    from bench.probes.environment import describe
 
     before = describe(torch.device("cpu"), 1, "fp32")
     monkeypatch.setattr(os, "environ", {"A_TOKEN": "tops3cret"})

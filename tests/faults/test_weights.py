@@ -19,16 +19,17 @@ from safetensors.torch import load_file, save_file
 from tiny_models import bytes_bpe, ending_bpe, tiny_bert, tiny_causal, tiny_image, tiny_seq2seq
 from tiny_tasks import adapt, image_task, order, text_task, trial, write_images, write_texts
 
-from bench import api, checksums
-from bench.data import files
-from bench.data import folder as data_folder
+from bench import api
+from bench.data.images import Pictures
+from bench.data_sources import files
+from bench.data_sources import folder as data_folder
 from bench.errors import DataError, ModelError
-from bench.modeling.pictures import Pictures
-from bench.runner import lock
+from bench.hub import checksums
+from bench.planning import lock
 from bench.store.cache import root
 from bench.suite.trial import Json
-from bench.worker import material, run, unknown
-from bench.worker.prepare import prepare
+from bench.trial import run, task_data, unknown_tokens
+from bench.trial.prepare import prepare
 
 TEXT = "kind: text-classification, data: {files: a.csv}, splits: {test: 0.5}"
 KINDS = {
@@ -173,7 +174,7 @@ def test_a_pooler_counts_where_it_is_used(tmp_path: Path) -> None:
 
 
 def test_what_is_allowed_is_part_of_a_trial_only_where_something_is() -> None:
-    from bench.models.folder import Parameters
+    from bench.model_sources.folder import Parameters
 
     plain, allowed = (Parameters(folder=Path("m"), allow_missing=names) for names in ((), ("head.*",)))
     assert lock.split(plain)[0] == {"pooling": None, "dtype": "float32"}
@@ -306,7 +307,7 @@ def test_images_of_sixteen_bits_are_scaled(tmp_path: Path) -> None:
     run.run(order(asked, tmp_path / "results"), torch.device("cpu"), 1, lambda *_: None, record)
     assert record["scores"]["test"]["accuracy"] == 1.0
     said = "48 images of 16 bits a pixel were scaled to 8, by 65,535 to 255"
-    assert said in material.load(task, location, {}).summary["remarks"]
+    assert said in task_data.load(task, location, {}).summary["remarks"]
 
 
 @pytest.mark.fault(Row.DEEP_IMAGE)
@@ -323,10 +324,10 @@ def test_images_of_thirty_two_bits_are_refused(tmp_path: Path, dtype: str) -> No
 @pytest.mark.fault(Row.LOCKED_MODEL)
 def test_unknown_words_are_remarked(tmp_path: Path) -> None:
     _, tokenizer = tiny_bert("BertModel", tmp_path / "m")
-    assert unknown.share(tokenizer, ["the film", "the Film"]) == 0
-    assert unknown.share(tokenizer, ["the 电影 film"]) == 0.5
-    assert unknown.share(tokenizer, []) == 0
-    assert unknown.share(bytes_bpe(tmp_path / "b"), ["the 电影 film"]) == 0
+    assert unknown_tokens.share(tokenizer, ["the film", "the Film"]) == 0
+    assert unknown_tokens.share(tokenizer, ["the 电影 film"]) == 0.5
+    assert unknown_tokens.share(tokenizer, []) == 0
+    assert unknown_tokens.share(bytes_bpe(tmp_path / "b"), ["the 电影 film"]) == 0
     record: Json = {}
     spec, location = text_task(tmp_path)
     rows = (tmp_path / "test.csv").read_text().replace("film", "电影").replace("plot", "戏").replace("the", "了")

@@ -19,11 +19,11 @@ from typing import Any
 
 from bench import plugins
 from bench.errors import StoreError, UsageError
+from bench.execution.local.server import serve
+from bench.probes import environment
 from bench.store import atomic, paths
 from bench.suite.trial import digest
-from bench.worker import environment
-from bench.worker.device_loss import is_device_lost
-from bench.worker.server import serve
+from bench.trial.device_loss import is_device_lost
 
 Emit = Callable[[dict[str, Any]], None]
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
@@ -209,7 +209,7 @@ def prepared(order: dict[str, Any]) -> dict[str, Any]:
         if "TINY_NO_DEVICE" in os.environ:
             raise UsageError(f"{order['asked']}: there is none")
         return {}
-    plugin = plugins.load("models" if order["kind"] == "model" else "data", order["source"])
+    plugin = plugins.load("model_sources" if order["kind"] == "model" else "data", order["source"])
     fingerprint = plugin.fingerprint(plugin.Parameters.model_validate(order["parameters"]))
     if order["kind"] == "model":
         return {"fingerprint": fingerprint, "files": {"config.json": Path("model/config.json").read_text()}}

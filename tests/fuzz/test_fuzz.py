@@ -30,10 +30,10 @@ from rows import Row
 from bench import api
 from bench.analysis import check, frame
 from bench.errors import BenchError, StoreError, SuiteError
-from bench.report import latex, markdown, terminal
+from bench.planning import lock
+from bench.planning.summary import status_of, summarise
+from bench.report.formats import latex, markdown, terminal
 from bench.report.section import sections
-from bench.runner import lock
-from bench.runner.summary import status_of, summarise
 from bench.store import paths, records
 from bench.suite.load import grid_size
 from bench.suite.trial import canonical, digest

@@ -1,0 +1,106 @@
+"""The scores of one cell's seeds and, where the metric is a mean over examples, the outcome of every test example."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.analysis import outcomes as predictions
+from bench.analysis.outcomes import Outcomes
+from bench.analysis.statistics import Interval, crossed_interval, paired_difference, seed_interval
+from bench.errors import StoreError
+from bench.store import paths
+from bench.store.records import Record
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """`scores` is [S]; `outcomes` [S, N] with `examples` [N], or both None; not `labelled` where no label is seen."""
+
+    seeds: tuple[int, ...]
+    scores: Floats
+    outcomes: Floats | None
+    examples: NDArray[np.int64] | None
+    labelled: bool
+
+    @property
+    def basis(self) -> str:
+        """What the interval covers: `seeds and examples`, `examples`, `seeds` or `nothing`."""
+        several = len(self.seeds) > 1
+        if self.outcomes is not None:
+            return "seeds and examples" if several else "examples"
+        return "seeds" if several else "nothing"
+
+    def interval(self) -> Interval:
+        """The 95 % interval of the mean score."""
+        return seed_interval(self.scores) if self.outcomes is None else crossed_interval(self.outcomes)
+
+    def _rows(self, seeds: Sequence[int]) -> list[int]:
+        return [self.seeds.index(seed) for seed in seeds] if self.labelled else [0]
+
+    def difference(self, other: Sample) -> Interval:
+        """The 95 % interval of this mean minus the other's, over the seeds that both have."""
+        pairs = [sample.seeds for sample in (self, other) if sample.labelled]
+        seeds = sorted(set.intersection(*map(set, pairs))) if pairs else [0]
+        if not seeds:
+            nan = float("nan")
+            return Interval(float(self.scores.mean() - other.scores.mean()), nan, nan, nan, 0)
+        mine, theirs = self._rows(seeds), other._rows(seeds)
+        if (
+            self.outcomes is None or other.outcomes is None or not np.array_equal(self.examples, other.examples)  # type: ignore[arg-type]
+        ):
+            return seed_interval(self.scores[mine] - other.scores[theirs])
+        return paired_difference(self.outcomes[mine], other.outcomes[theirs])
+
+
+def scores_on(record: Record, on: str = "") -> dict[str, float]:
+    """{metric: score} on the test split, or on the further test set of a name."""
+    scores = record["scores"]
+    return (scores.get("also_test") or {}).get(on) or {} if on else scores["test"]
+
+
+def _outcomes(folder: Path, record: Record, metric: str, on: str, unusable: list[str]) -> Outcomes | None:
+    """None where there are none, or none to trust; what is wrong with them goes to `unusable`."""
+    trial, attempt = record["trial"]["id"], str(record.get("attempt"))
+    try:
+        path = paths.predictions(folder, trial, attempt, on)
+        return predictions.read(path, metric, scores_on(record, on)[metric])
+    except FileNotFoundError:
+        return None
+    except StoreError as error:
+        problem = str(error)
+    except ValueError as error:
+        problem = f"{path.relative_to(folder)}: {error}"
+    if problem not in unusable:
+        unusable.append(problem)
+    return None
+
+
+def collect(
+    folder: Path, records: Sequence[Record], metric: str, labelled: bool, on: str = "",
+    unusable: list[str] | None = None,
+) -> Sample:  # fmt: skip
+    """The sample of one cell's `ok` records, by seed. Falls back to scores alone where predictions do not line up.
+
+    on: the name of a further test set; empty: the test split; unusable: takes a sentence for each file of predictions
+    that is damaged or another's. Raises StoreError where a record has no such score.
+    """
+    records = sorted(records, key=lambda r: int(r["trial"]["seed"]))
+    for record in records:
+        if metric not in scores_on(record, on):
+            attempt = f"{folder}: trial {record['trial']['id']}, attempt {record.get('attempt')}"
+            raise StoreError(f"{attempt}: has no {metric}, which its cell is compared by; remove its line")
+    seeds = tuple(int(r["trial"]["seed"]) for r in records)
+    scores = np.array([scores_on(r, on)[metric] for r in records], dtype=np.float64)
+    problems = [] if unusable is None else unusable
+    found = [_outcomes(folder, r, metric, on, problems) for r in records]
+    whole = [f for f in found if f is not None]
+    if len(whole) < len(found) or any(not np.array_equal(whole[0].examples, one.examples) for one in whole):
+        return Sample(seeds, scores, None, None, labelled)
+    return Sample(seeds, scores, np.stack([one.values for one in whole]), whole[0].examples, labelled)

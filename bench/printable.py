@@ -1,0 +1,10 @@
+"""Names as they may be shown: whoever wrote the suite or the log does not drive the terminal or the page."""
+
+from __future__ import annotations
+
+import unicodedata
+
+
+def printable(text: object) -> str:
+    """One line without control, direction-changing or unpaired characters."""
+    return "".join(" " if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") else c for c in str(text))

@@ -1,0 +1,33 @@
+"""The tidy frame as one CSV file, numbers in full precision."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import pandas as pd
+
+from bench.printable import printable
+from bench.report.section import Section
+
+
+def escape(value: object) -> object:
+    """Text that a spreadsheet would run as a formula gets an apostrophe in front."""
+    if isinstance(value, dict | list):
+        value = json.dumps(value, ensure_ascii=False)
+    if not isinstance(value, str):
+        return value
+    text = printable(value)
+    return f"'{text}" if text.lstrip().startswith(("=", "+", "-", "@")) else text
+
+
+def render(sections: Sequence[Section]) -> dict[str, bytes]:
+    """`cells.csv`, `setup.csv`, and `also_test.csv` where there are further test sets."""
+    frames = {"cells.csv": [section.frame for section in sections], "setup.csv": [section.how for section in sections]}
+    further = [section.further for section in sections if len(section.further)]
+    if further:
+        frames["also_test.csv"] = further
+    return {
+        name: pd.concat(frame).map(escape).to_csv(index=False, lineterminator="\n").encode()
+        for name, frame in frames.items()
+    }

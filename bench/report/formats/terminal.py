@@ -1,0 +1,30 @@
+"""The report on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.text import Text
+
+from bench.analysis.frame import Results
+from bench.printable import printable
+from bench.report.section import sections
+from bench.report.terminal_table import grids
+
+
+def print_report(results: Sequence[Results], console: Console) -> None:
+    """Print every suite's tables and notes. Colours are the console's: rich obeys NO_COLOR."""
+    for section in sections(results):
+        console.rule(Text(printable(section.name)))
+        console.print(Text(printable(section.headline)))
+        console.print()
+        for table in section.tables:
+            console.print(Text(printable(table.caption), style="italic"))
+            for part in grids(table, console.width):
+                console.print(part)
+            for note in table.notes:
+                console.print(Text(printable(note), style="dim"))
+            console.print()
+        for note in section.notes:
+            console.print(Text(printable(note)))

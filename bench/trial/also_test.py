@@ -1,0 +1,114 @@
+"""Further test sets (`also_test` of a task): other data for the same labels, answered by the same trained model.
+
+Each is one more split of the task's material, called `also-NAME`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from bench.data.examples import Examples
+from bench.errors import DataError, did_you_mean
+from bench.suite.trial import Json
+from bench.training.job import Adapted, Job
+from bench.trial import evaluation
+
+PREFIX = "also-"
+
+
+def splits(task: Json) -> Iterator[tuple[str, str]]:
+    """(name, split) of every further test set of a trial's task."""
+    for name in task.get("also_test", {}):
+        yield name, PREFIX + name
+
+
+def title(split: str) -> str:
+    """What the suite calls it."""
+    return f"also_test {split.removeprefix(PREFIX)}"
+
+
+def source(task: Json, location: Json, also: Json, split: str) -> tuple[Json, Json]:
+    """The task, and the place of the data, that a split is of; a further set's data stand in it for the task's own.
+
+    also: {name of a further set: its place}.
+    """
+    if not split.startswith(PREFIX):
+        return task, location
+    name = split.removeprefix(PREFIX)
+    entry = task["also_test"][name]
+    return {**task, "data": entry["data"], "columns": entry["columns"], "splits": {split: entry["split"]}}, also[name]
+
+
+def labels_of(task: Json, split: str) -> Any:
+    """What the suite says of a split's labels where they are not as in the task's own data, else None."""
+    return task["also_test"][split.removeprefix(PREFIX)].get("labels") if split.startswith(PREFIX) else None
+
+
+def examples(kind: Any, dataset: Any, columns: Json, parameters: Any, given: Any, place: str) -> Examples:
+    """The examples of a further set, their labels by the task's numbers.
+
+    given: the set's own labels, as under `labels` of a task, each of them one of the task's words; None where its data
+    are read as the task's are. Several values may mean one class, and a class may be missing. Raises DataError.
+    """
+    own = given if kind.GIVES != "tags" else _tags(dataset.features[columns["tags"]], given)
+    if not own:
+        read = getattr(kind, "test_examples", kind.examples)
+        return read(dataset, columns, parameters, place)  # type: ignore[no-any-return]
+    words = parameters.words()
+    for word in _words(given or ()):
+        if word not in words:
+            raise DataError(f"{place}: label '{word}' is none of the task's{did_you_mean(word, words)}")
+    meant = _words(own)
+    own = own if isinstance(own, dict) else tuple(own)
+    found: Examples = kind.examples(dataset, columns, parameters.model_copy(update={"labels": own}), place)
+    numbers = np.array([words.index(word) if word in words else -1 for word in meant])
+    if kind.GIVES == "classes":
+        return Examples(found.inputs, numbers[found.labels], found.targets)
+    if kind.GIVES == "label-sets":
+        among = np.eye(len(words), dtype=np.int8)[numbers]  # [own labels, the task's]
+        return Examples(found.inputs, found.labels, [(target @ among > 0).astype(np.int8) for target in found.targets])  # type: ignore[union-attr]
+    targets = [numbers[target] for target in found.targets or ()]
+    for row, target in enumerate(targets):
+        if (target < 0).any():
+            word = meant[int(found.targets[row][target < 0][0])]  # type: ignore[index]
+            raise DataError(f"{place}, row {row}: label '{word}' is none of the task's{did_you_mean(word, words)}")
+    return Examples(found.inputs, found.labels, targets)
+
+
+def _words(labels: Any) -> list[str]:
+    return list(labels.values()) if isinstance(labels, dict) else list(labels)
+
+
+def _tags(feature: Any, given: Any) -> Any:
+    """What tags are called, in the order of their numbers where they have some, which may not be the task's order."""
+    inner = getattr(feature, "feature", None)
+    names = getattr(inner, "names", None)
+    if not isinstance(given, dict) or getattr(inner, "dtype", None) == "string":
+        return given or names
+    most = max((int(key) for key in given if key.isdecimal()), default=0)
+    return [given.get(key, key) for key in names or map(str, range(most + 1))]
+
+
+def measure(job: Job, adapted: Adapted, metrics: list[str], record: Json, *, encoded: bool) -> Json:
+    """Score every further set into `record`; {name: columns of its predictions file}. encoded: whether the model is
+    given the split in tokens or pixels."""
+    found: Json = {}
+    for name, split in splits(job.trial.task):
+        part = job.parts[split]
+        if encoded:
+            job.encoded(split)  # tokenising is a stage of its own
+        with job.stages.stage("also_test"):
+            answers = adapted.predict(part)
+        job.charge("also_test", part)
+        targets = job.objective.targets(job, part)
+        scores, facts = record["scores"], record["facts"]
+        facts.setdefault("also_test_examples", {})[name] = len(part.indices)
+        scores.setdefault("also_test", {})[name] = evaluation.scores(job.task, metrics, targets, answers)
+        if job.guard("whether all answers are alike", functools.partial(job.objective.constant, answers)):
+            job.notes.append(f"every example of {name} got the same answer")
+        found[name] = evaluation.predictions(job, metrics[0], part, targets, answers)
+    return found

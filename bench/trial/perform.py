@@ -1,0 +1,80 @@
+"""What a forked process does: a preparation, or a trial. What goes wrong in it is part of its result."""
+
+from __future__ import annotations
+
+import os
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from bench.errors import BenchError, StoreError
+from bench.store import cache
+from bench.suite.trial import Json
+from bench.trial.device_loss import is_device_lost
+
+PROGRESS_SECONDS = 0.5
+
+
+def run(order: Json, emit: Callable[[Json], None]) -> Json:
+    """Do what the order says; `emit` sends an event to the runner.
+
+    A preparation gives {"entry"} or {"error", "message"}; a trial its record as far as it got, with `stop` where the
+    run cannot go on (the results folder cannot be written) and `device_lost` where the device is to be set aside.
+    """
+    if order["do"] == "prepare":
+        return _prepare(order)
+    last = 0.0
+
+    def tick(stage: str, done: int, total: int | None) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= PROGRESS_SECONDS:
+            last = now
+            emit({"event": "progress", "stage": stage, "done": done, "total": total})
+
+    cache.waiting = lambda: tick("wait for the cache", 0, None)
+    return _trial(order, tick)
+
+
+def _prepare(order: Json) -> Json:
+    import torch
+
+    from bench.trial.prepare import prepare
+
+    torch.set_num_threads(order["threads"])
+    try:
+        return {"entry": prepare(order)}
+    except BenchError as error:
+        return {"error": type(error).__name__, "message": str(error)}
+
+
+def _trial(order: Json, tick: Any) -> Json:
+    from bench.trial.run import run, status_of
+
+    record: Json = {"status": "ok", "cause": None, "start_seconds": time.monotonic() - order["submitted"]}
+    try:
+        run(order, _device(order["device"], order["threads"]), order["threads"], tick, record)
+    except Exception as error:
+        traceback.print_exc()
+        text = " ".join(str(error).split()) or type(error).__name__
+        known = type(error).__module__.startswith("bench.")
+        record |= {"status": status_of(error), "cause": text if known else f"{type(error).__name__}: {text}"}
+        if isinstance(error, StoreError):
+            record["stop"] = True
+        elif cache.deleted():
+            record |= {"status": "killed", "cause": f"the cache was deleted meanwhile: {record['cause']}"}
+        if is_device_lost(error):
+            record |= {"status": "killed", "cause": f"the device was lost: {record['cause']}", "device_lost": True}
+    return record
+
+
+def _device(name: str, threads: int) -> Any:
+    """Make the one device of this job visible, as the order says: `cpu`, or the number of a CUDA device."""
+    os.environ["CUDA_VISIBLE_DEVICES"] = "" if name == "cpu" else name
+    import torch
+
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        raise RuntimeError("the server must not touch a device")
+    torch.set_num_threads(threads)
+    return torch.device("cpu" if name == "cpu" else "cuda")
