@@ -32,14 +32,14 @@ FUNCTIONS = {
     "tasks": {"examples": 4, "encode": 4, "load": 1},
     "zeroshot": {"applies": 4},
     "metrics": {"score": 2},
-    "models": {"lock": 1, "fetch": 2},
-    "data": {"lock": 1, "fetch": 2},
+    "model_sources": {"lock": 1, "fetch": 2},
+    "data_sources": {"lock": 1, "fetch": 2},
 }
 PARAMETERS = {
     "regimes": RegimeParameters,
     "tasks": TaskParameters,
-    "models": ModelParameters,
-    "data": BaseModel,
+    "model_sources": ModelParameters,
+    "data_sources": BaseModel,
 }
 
 
@@ -82,7 +82,7 @@ def test_a_plugins_parameters_are_a_schema_with_words(plugin: tuple[str, str, Mo
     assert module.Parameters.model_config["frozen"]
     assert inspect.getdoc(module.Parameters)
     module.Parameters.model_json_schema()
-    if folder in ("models", "data"):  # what a suite writes: {source: what}
+    if folder in ("model_sources", "data_sources"):  # what a suite writes: {source: what}
         assert name in module.Parameters.model_fields
     else:
         module.Parameters()  # a suite may say nothing at all

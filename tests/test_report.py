@@ -20,8 +20,8 @@ from rich.console import Console
 from bench import report
 from bench.analysis import frame
 from bench.printable import printable
-from bench.report import column_widths, environment, figures, numbers
-from bench.report.formats import csv, latex, markdown, terminal
+from bench.report import column_widths, environment, numbers
+from bench.report.formats import csv, figures, latex, markdown, terminal
 from bench.report.section import sections
 from bench.report.table import Table, cells
 from bench.store import paths

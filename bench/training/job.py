@@ -149,7 +149,7 @@ class Job:
         return Training.model_validate(self.trial.training)
 
     @property
-    def objective(self) -> ModuleType:
+    def objective(self) -> Any:
         """What the task's models are trained to answer."""
         return plugins.load("objectives", self.task.GIVES)
 

@@ -462,7 +462,7 @@ def test_strange_repositories_of_the_hub(
         for file, content in contents.items():
             (root / "datasets" / name / file).write_bytes(content.encode() if isinstance(content, str) else content)
     found = python(
-        STRANGE.format(cases=[("data", name) for name in repositories]),
+        STRANGE.format(cases=[("data_sources", name) for name in repositories]),
         {**hub_env, "HF_ENDPOINT": serve_hub(root=root)},
     )
     outcomes = {name: (kind, text) for name, kind, text in map(json.loads, found.splitlines())}
