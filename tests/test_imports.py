@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,13 +48,7 @@ def graph() -> dict[str, set[str]]:
 def _run(name: str, path: Path) -> str:
     """What a file imports when it runs: contracts name, for the type checker alone, types of the parts above them."""
     source = path.read_text()
-    return (
-        source.replace(
-            source[source.index("if TYPE_CHECKING:") : source.index("\n\n", source.index("if TYPE_CHECKING:"))], ""
-        )
-        if name == "contracts"
-        else source
-    )
+    return re.sub(r"^if TYPE_CHECKING:\n(    .*\n|\n)+", "", source, flags=re.M) if name == "contracts" else source
 
 
 def upward(edges: dict[str, set[str]]) -> list[str]:
