@@ -12,8 +12,8 @@ import bench
 ROOT = Path(bench.__file__).parent
 ORDER = (
     "cli", "api", "report", "analysis", "execution", "planning", "trial", "regimes", "objectives", "zeroshot", "tasks",
-    "model_sources", "data_sources", "metrics", "training", "modeling", "data", "probes", "hub", "store", "suite",
-    "plugins", "contracts", "private_api", "errors", "redact", "printable",
+    "model_sources", "data_sources", "metrics", "training", "modeling", "data", "probes", "hub", "store",
+    "plugins", "contracts", "suite", "private_api", "errors", "redact", "printable",
 )  # fmt: skip
 
 

@@ -103,7 +103,7 @@ def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         if section == "models":
             entry = {"files": {"config.json": Path("model/config.json").read_text()}}
         source = suite.models[name] if section == "models" else suite.tasks[name].data
-        plugin = plugins.load("model_sources" if section == "models" else "data", source.source)
+        plugin = plugins.load("model_sources" if section == "models" else "data_sources", source.source)
         found[section][name] = {
             "request": order["request"],
             **entry,

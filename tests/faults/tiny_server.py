@@ -209,7 +209,7 @@ def prepared(order: dict[str, Any]) -> dict[str, Any]:
         if "TINY_NO_DEVICE" in os.environ:
             raise UsageError(f"{order['asked']}: there is none")
         return {}
-    plugin = plugins.load("model_sources" if order["kind"] == "model" else "data", order["source"])
+    plugin = plugins.load("model_sources" if order["kind"] == "model" else "data_sources", order["source"])
     fingerprint = plugin.fingerprint(plugin.Parameters.model_validate(order["parameters"]))
     if order["kind"] == "model":
         return {"fingerprint": fingerprint, "files": {"config.json": Path("model/config.json").read_text()}}
