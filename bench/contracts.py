@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from bench.modeling.models.facts import Facts
     from bench.probes.ledger import Ledger
     from bench.report.section import Section
+    from bench.training.checkpoint import Checkpoint
     from bench.training.loss import Goal
     from bench.training.state import Fit as TrainingFit
 
@@ -113,7 +114,14 @@ class Adapted:
 
 
 class Features(Protocol):
-    """What is computed once: for a trial, or for all trials that share it."""
+    """What is computed once: for a trial, or for all trials that share it.
+
+    backbone_parameters, latency: of the frozen backbone, once `frozen` was asked: how many parameters it has, and
+    seconds for the features of one example (None where they could not be measured).
+    """
+
+    backbone_parameters: int
+    latency: float | None
 
     @property
     def tokenizer(self) -> Any:
@@ -130,6 +138,18 @@ class Features(Protocol):
 
     def seconds(self, part: Part) -> float:
         """The part's share of computing the frozen features it used; 0.0 where it used none."""
+        ...
+
+    def truncation(self) -> list[str]:
+        """A remark where the training texts that were encoded had to be cut."""
+        ...
+
+    def with_few_shot(self, examples: tuple[tuple[Any, str], ...]) -> Features:
+        """Those of a trial with examples (input, answer in words) in its prompts."""
+        ...
+
+    def starting_from(self, start: Path) -> Features:
+        """Those of a trial that starts from other weights (`Context.start`)."""
         ...
 
 
@@ -153,9 +173,9 @@ class Context:
     `test`, and one for each also_test set. environment: its id. micro_batch: examples at a time in training;
     evaluation_batch: elsewhere. features: what is computed once. autocast: the trial's precision. few_shot: (input,
     answer in words), to stand in a prompt. start: a folder of the cache with weights
-    (`bench.training.starting_weights`) to start from instead of the pretrained ones. intact: raises ModelError where
-    the model's files are no longer what was locked; called after they are read, and before what was made of them is
-    kept.
+    (`bench.training.starting_weights`) to start from instead of the pretrained ones. checkpoint: from which training
+    that was cut short goes on. intact: raises ModelError where the model's files are no longer what was locked; called
+    after they are read, and before what was made of them is kept.
     """
 
     trial: Trial
@@ -177,6 +197,7 @@ class Context:
     tick: Tick = lambda stage, done, total: None
     few_shot: tuple[tuple[Any, str], ...] = ()
     start: Path | None = None
+    checkpoint: Checkpoint | None = None
     intact: Callable[[], None] = lambda: None
 
     @property
@@ -358,10 +379,12 @@ class Objective(Plugin):
     """Whether it answers from one pooled feature vector an example, which a linear probe needs."""
     NOISE: ClassVar[bool] = False
     """Whether targets can be made wrong."""
+    FLOOR: ClassVar[float] = float("-inf")
+    """The lowest log-probability that is kept; of objectives whose answers are classes."""
 
-    @abc.abstractmethod
     def applies(self, facts: Facts) -> str | None:
-        """Why a model cannot be trained for it, or None."""
+        """Why a model cannot be trained for it; None where it can, as every model with features to pool."""
+        return None
 
     @abc.abstractmethod
     def build(self, context: Context, *, pretrained: bool, frozen: bool) -> Any:

@@ -22,7 +22,7 @@ from tiny_tasks import order, write_images, write_texts
 from bench import api
 from bench.cli import main
 from bench.errors import DataError
-from bench.objectives import classes
+from bench.objectives.classes import Classes
 from bench.planning import lock
 from bench.probes.memory import PeakMemory
 from bench.store import paths, records
@@ -191,7 +191,7 @@ def test_smoke_cuts_them_too(home: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_baselines_are_in_nobodys_memory(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     within: list[str] = []
-    stage, original = PeakMemory.stage, classes.baselines
+    stage, original = PeakMemory.stage, Classes.baselines
 
     @contextlib.contextmanager
     def noted(self: PeakMemory, name: str) -> Iterator[None]:
@@ -200,12 +200,12 @@ def test_baselines_are_in_nobodys_memory(home: Path, tmp_path: Path, monkeypatch
             yield
         within.remove(name)
 
-    def baselines(job: Any, part: Any) -> Any:
+    def baselines(*given: Any) -> Any:
         assert not within
-        return original(job, part)
+        return original(*given)
 
     monkeypatch.setattr(PeakMemory, "stage", noted)
-    monkeypatch.setattr(classes, "baselines", baselines)
+    monkeypatch.setattr(Classes, "baselines", baselines)
     planned = api.plan(api.load_suite(home / "s.yaml"), home / "r").trials().values()
     of = next(t for t in planned if (t.names.task, t.names.regime) == ("films", "linear-probe"))
     record: dict[str, Any] = {}

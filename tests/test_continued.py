@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from continued_trials import FAST, REGIME, continuing
 from tiny_models import tiny_bert, tiny_causal, tiny_image, tiny_roberta, tiny_seq2seq
-from tiny_tasks import adapt, job, order, text_task, trial
+from tiny_tasks import adapt, context, order, question, text_task, trial
 
-from bench import plugins
 from bench.errors import NotApplicable
 from bench.modeling.models.facts import Facts
 from bench.modeling.models.files import configs
 from bench.modeling.prompts.conversations import Turn
-from bench.planning.plan import Question
-from bench.suite.trial import Trial
 from bench.training import starting_weights
+from bench.training.build import build
 from bench.training.pretraining import continued
 from bench.trial.run import run
 
 CPU = torch.device("cpu")
-REGIME = plugins.load("regimes", "continued-pretraining")
-FAST = {"pretraining_steps": 40, "pretraining_learning_rate": 1e-2, "pretraining_batch_size": 8}
 
 
 def model_of(family: str, folder: Path) -> Path:
@@ -42,18 +38,6 @@ def model_of(family: str, folder: Path) -> Path:
     return folder
 
 
-def question(modality: str = "text") -> Question:
-    return Question("classes", modality, [], {})
-
-
-def continuing(model: Path, task: Any, parameters: Any = FAST, **changes: Any) -> Trial:
-    parameters = REGIME.Parameters.model_validate(parameters)
-    found = trial(model, task, "continued-pretraining", parameters.model_dump(mode="json"), **changes)
-    own = {k: v for k, v in found.regime["parameters"].items() if k.startswith(("pretraining", "mlm"))}
-    resolved = REGIME.resolve(Facts.from_files(configs(model, "m")), question(), parameters)
-    return dataclasses.replace(found, regime={**found.regime, **resolved, "parameters": own})
-
-
 @pytest.fixture
 def pretrainings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Grows by one with every pretraining."""
@@ -63,28 +47,44 @@ def pretrainings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return seen
 
 
+@pytest.fixture
+def starts(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The folders of weights that pretraining left, as it ends."""
+    seen: list[Path] = []
+    original = continued.continued
+
+    def kept(*given: Any) -> Path:
+        seen.append(original(*given))
+        return seen[-1]
+
+    monkeypatch.setattr(continued, "continued", kept)
+    return seen
+
+
 @pytest.mark.parametrize("family", ["BertForMaskedLM", "BertModel", "roberta", "gpt2", "llama"])
-def test_its_loss_goes_down_and_training_starts_where_it_ended(family: str, tmp_path: Path) -> None:
+def test_its_loss_goes_down_and_training_starts_where_it_ended(family: str, tmp_path: Path, starts: list[Path]) -> None:
     model = model_of(family, tmp_path / "model")
     still = continuing(model, text_task(tmp_path), tuned={"learning_rate": 1e-12})
-    pretrained = job(still, tmp_path / "results").model(pretrained=True).backbone.state_dict()
-    found, adapted = adapt(still, tmp_path / "results")
-    first, last = found.apart["pretraining"]["loss"]
+    pretrained = build(context(still, tmp_path / "results")[0], pretrained=True).backbone.state_dict()
+    _, ledger, adapted = adapt(still, tmp_path / "results")
+    first, last = ledger.shared["pretraining"]["loss"]
     assert last < 0.8 * first
-    assert found.apart["pretraining"]["steps"] == 40
-    kept = starting_weights.read(found.start)
+    assert ledger.shared["pretraining"]["steps"] == 40
+    kept = starting_weights.read(starts[0])
     core = {name.removeprefix(kept["prefix"]): value for name, value in kept["weights"].items()}
     moved = 0
     for name, value in adapted.backbone.state_dict().items():
         assert torch.allclose(value, core[name], atol=1e-6)
         moved += not torch.allclose(value, pretrained[name], atol=1e-3)
     assert moved > len(pretrained) // 2
-    assert ("random head" in " ".join(found.notes)) == (family == "BertModel")
+    assert ("random head" in " ".join(ledger.notes)) == (family == "BertModel")
 
 
 def test_it_reads_every_text_of_the_training_split_and_no_other(tmp_path: Path) -> None:
     task, location = text_task(tmp_path, train=60)
-    found = job(continuing(model_of("BertModel", tmp_path / "model"), (task, location), size=8), tmp_path / "results")
+    found, _ = context(
+        continuing(model_of("BertModel", tmp_path / "model"), (task, location), size=8), tmp_path / "results"
+    )
     read = continued.texts(found)
     assert len(read) == len(found.examples("train").inputs) > 40
     assert not set(read) & set(found.examples("test").inputs)
@@ -114,23 +114,24 @@ def test_a_smoke_run_is_short(tmp_path: Path) -> None:
     small = continuing(
         model_of("gpt2", tmp_path / "model"), text_task(tmp_path), limits={"examples": 8}, budget={"steps": 2}
     )
-    assert adapt(small, tmp_path / "results")[0].apart["pretraining"]["steps"] == 2
+    assert adapt(small, tmp_path / "results")[1].shared["pretraining"]["steps"] == 2
 
 
 def test_an_epoch_sees_every_text_once(tmp_path: Path) -> None:
     once = {"pretraining_epochs": 1.0, "pretraining_batch_size": 7}
-    found, _ = adapt(continuing(model_of("gpt2", tmp_path / "model"), text_task(tmp_path), once), tmp_path / "results")
+    spec = continuing(model_of("gpt2", tmp_path / "model"), text_task(tmp_path), once)
+    found, ledger, _ = adapt(spec, tmp_path / "results")
     texts = len(continued.texts(found))
-    assert found.apart["pretraining"]["steps"] == -(-texts // 7)
+    assert ledger.shared["pretraining"]["steps"] == -(-texts // 7)
 
 
 @pytest.mark.parametrize("family", ["gpt2", "BertForMaskedLM"])
-def test_a_model_that_writes_starts_from_it_too(family: str, tmp_path: Path) -> None:
+def test_a_model_that_writes_starts_from_it_too(family: str, tmp_path: Path, starts: list[Path]) -> None:
     task, location = text_task(tmp_path)
     task |= {"kind": "translation", "columns": {"source": "text", "target": "label"}, "parameters": {"max_target": 8}}
     spec = continuing(model_of(family, tmp_path / "model"), (task, location), tuned={"learning_rate": 1e-12})
-    found, adapted = adapt(spec, tmp_path / "results")
-    kept = starting_weights.read(found.start)
+    _, _, adapted = adapt(spec, tmp_path / "results")
+    kept = starting_weights.read(starts[0])
     state = adapted.backbone.state_dict()
     if family == "gpt2":
         assert all(torch.allclose(state[name], value, atol=1e-6) for name, value in kept["weights"].items())
@@ -145,13 +146,13 @@ def test_where_there_is_no_such_objective_the_plan_says_so(tmp_path: Path) -> No
     for family, modality, said in (("resnet", "image", "text alone"), ("t5", "text", "not with encoder-decoders")):
         facts = Facts.from_files(configs(model_of(family, tmp_path / family), "m"))
         with pytest.raises(NotApplicable, match=said):
-            REGIME.resolve(facts, question(modality), REGIME.Parameters())
+            REGIME.resolve(facts, question(modality=modality), REGIME.Parameters())
 
 
 def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
     task = text_task(tmp_path)
     bert, gpt2 = (
-        job(trial(model_of(family, tmp_path / family), task, "full"), tmp_path).model(pretrained=True).backbone
+        build(context(trial(model_of(family, tmp_path / family), task, "full"), tmp_path)[0], pretrained=True).backbone
         for family in ("BertModel", "gpt2")
     )
     with pytest.raises(NotApplicable, match="other parts"):
@@ -162,10 +163,9 @@ def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
         starting_weights.place(bert, small)
 
 
-def test_a_job_that_starts_elsewhere_has_features_of_its_own(tmp_path: Path) -> None:
+def test_a_trial_that_starts_elsewhere_has_features_of_its_own(tmp_path: Path, starts: list[Path]) -> None:
     model, task = model_of("BertForMaskedLM", tmp_path / "model"), text_task(tmp_path)
-    found, _ = adapt(continuing(model, task), tmp_path / "results")
-    other = job(trial(model, task, "linear-probe"), tmp_path / "results")
-    pretrained = other.features("train")
-    other.start = found.start
-    assert abs(other.features("train") - pretrained).max() > 1e-2
+    adapt(continuing(model, task), tmp_path / "results")
+    other, _ = context(trial(model, task, "linear-probe"), tmp_path / "results")
+    pretrained = other.features.frozen("train")
+    assert abs(other.features.starting_from(starts[0]).frozen("train") - pretrained).max() > 1e-2

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from tiny_models import tiny_bert
-from tiny_tasks import job, text_task, trial
+from tiny_tasks import context, text_task, trial
 
 from bench import api
 from bench.errors import DataError
@@ -189,7 +189,7 @@ def test_a_trial_says_how_many_texts_were_cut(tmp_path: Path) -> None:
     settings.write_text(json.dumps({**json.loads(settings.read_text()), "model_max_length": 6}))
     for model, most, said in (("m", 32, "$"), ("m", 6, cut), ("short", 32, cut)):
         task["parameters"]["max_length"] = most
-        one = job(trial(tmp_path / model, (task, location), "linear-probe"), tmp_path / "results")
-        assert one.cut() == []  # nothing is known before they are tokenised
-        one.encoded("train")
-        assert re.match(said, "".join(one.cut()))
+        one, _ = context(trial(tmp_path / model, (task, location), "linear-probe"), tmp_path / "results")
+        assert one.features.truncation() == []  # nothing is known before they are tokenised
+        one.features.encoded("train")
+        assert re.match(said, "".join(one.features.truncation()))

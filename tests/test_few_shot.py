@@ -10,22 +10,23 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import transformers
-from test_zeroshot import answer, by_hand, softmaxed
-from tiny_models import LABELS, TEMPLATES, TEXTS, tiny_bert, tiny_causal, wordpiece
-from tiny_tasks import adapt, order, text_task, trial
+from tiny_models import LABELS, TEMPLATES, TEXTS, longer, tiny_bert, tiny_causal, wordpiece
+from tiny_tasks import adapt, order, question, text_task, trial
+from zeroshot_answers import answer, by_hand, softmaxed
 
-from bench import zeroshot
+from bench import plugins
+from bench.contracts import Context
 from bench.errors import NotApplicable
+from bench.modeling.inference.choose_way import choose
 from bench.modeling.models.facts import Facts
 from bench.modeling.prompts import few_shot_examples as shots
 from bench.modeling.prompts import fill_template
-from bench.planning.plan import Question
-from bench.regimes.few_shot import Parameters, chosen, resolve
+from bench.regimes.few_shot import chosen
 from bench.suite.trial import Json
 from bench.trial.run import run
-from bench.zeroshot import cloze, likelihood
 
+REGIME = plugins.load("regimes", "few-shot")
+cloze, likelihood = plugins.load("zeroshot", "cloze"), plugins.load("zeroshot", "likelihood")
 SHOTS = [("dull", "bad"), ("a good joy", "good"), ("the end", "very good")]
 
 
@@ -41,7 +42,7 @@ def test_examples_are_taken_in_turn_from_each_class() -> None:
 @torch.inference_mode()
 def test_likelihood_reads_the_shots_first(prior: bool, tmp_path: Path) -> None:
     model, tokenizer = tiny_causal("llama", tmp_path)
-    model = _longer(model, tmp_path)
+    model = longer(model, tmp_path)
     templates = [TEMPLATES[0], "{text}\nLabel: {label}"]
 
     def score(template: str, text: str, label: str) -> float:
@@ -55,7 +56,7 @@ def test_likelihood_reads_the_shots_first(prior: bool, tmp_path: Path) -> None:
         return score(template, text, label) - (score(template, "", label) if prior else 0.0)
 
     expected = [by_hand(partial(judged, template)) for template in templates]
-    found = answer(likelihood, tmp_path, TEXTS, LABELS, templates, shots=SHOTS, prior=prior)
+    found = answer(likelihood, tmp_path, TEXTS, LABELS, templates, few_shot=SHOTS, prior=prior)
     np.testing.assert_allclose(found, expected, atol=1e-5)
     assert not np.allclose(found, answer(likelihood, tmp_path, TEXTS, LABELS, templates, prior=prior), atol=1e-3)
 
@@ -64,7 +65,7 @@ def test_likelihood_reads_the_shots_first(prior: bool, tmp_path: Path) -> None:
 def test_cloze_reads_the_shots_first(tmp_path: Path) -> None:
     model, tokenizer = tiny_bert("BertForMaskedLM", tmp_path)
     texts, examples = TEXTS[:4], [*SHOTS[:1], ("a [MASK] film", "good")]
-    found = answer(cloze, tmp_path, texts, LABELS, TEMPLATES[:2], shots=examples)
+    found = answer(cloze, tmp_path, texts, LABELS, TEMPLATES[:2], few_shot=examples)
     for number, template in enumerate(TEMPLATES[:2]):
         filled = [template.replace("{text}", t.replace("[MASK]", "")).replace("{label}", name) for t, name in examples]
         for row, text in enumerate(texts):
@@ -102,22 +103,22 @@ def _facts(**config: Any) -> Facts:
 
 
 def test_a_way_that_takes_no_examples_is_passed_over() -> None:
-    question = Question("classes", "text", ["NEG", "POS"], {})
+    asked = question(["NEG", "POS"])
     sorts = _facts(architectures=["BertForSequenceClassification"], id2label={"0": "NEG", "1": "POS"})
-    assert zeroshot.choose(sorts, "text", question.labels, {}) == ("own-head", None)
+    assert choose(sorts, asked) == ("own-head", None)
     with pytest.raises(NotApplicable, match=r"from examples in a prompt \(own-head: it takes no"):
-        resolve(sorts, question, Parameters())
+        REGIME.resolve(sorts, asked, REGIME.Parameters())
     with pytest.raises(NotApplicable, match="it takes no examples in a prompt"):
-        resolve(sorts, question, Parameters(way="own-head"))
+        REGIME.resolve(sorts, asked, REGIME.Parameters(way="own-head"))
     with pytest.raises(NotApplicable, match="likelihood answers with classes, the task asks for texts"):
-        resolve(sorts, question._replace(gives="texts"), Parameters(way="likelihood"))
+        REGIME.resolve(sorts, asked._replace(objective="texts"), REGIME.Parameters(way="likelihood"))
     with pytest.raises(NotApplicable, match="nothing answers with songs"):
-        resolve(sorts, question._replace(gives="songs"), Parameters())
-    for gives, way in (("tags", "own-tags"), ("values", "own-value"), ("label-sets", "own-labels"),
+        REGIME.resolve(sorts, asked._replace(objective="songs"), REGIME.Parameters())
+    for objective, way in (("tags", "own-tags"), ("values", "own-value"), ("label-sets", "own-labels"),
                        ("likelihoods", "as-is-lm")):  # fmt: skip
         with pytest.raises(NotApplicable, match=rf"\(.*{way}: it takes no examples in a prompt[;)]"):
-            resolve(sorts, question._replace(gives=gives), Parameters())
-    assert resolve(_facts(architectures=["GPT2LMHeadModel"], model_type="gpt2"), question, Parameters()) == {
+            REGIME.resolve(sorts, asked._replace(objective=objective), REGIME.Parameters())
+    assert REGIME.resolve(_facts(architectures=["GPT2LMHeadModel"], model_type="gpt2"), asked, REGIME.Parameters()) == {
         "way": "likelihood", "way_version": likelihood.VERSION,
     }  # fmt: skip
 
@@ -128,20 +129,24 @@ def few_shot(model: Path, task: tuple[Json, Json], way: str, **changes: Any) -> 
     return made
 
 
-def test_shots_come_from_the_train_part_noise_and_all(tmp_path: Path) -> None:
-    model = _longer(tiny_causal("gpt2", tmp_path / "model")[0], tmp_path / "model")
+def test_shots_come_from_the_train_part_noise_and_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Context] = []
+    load = likelihood.load
+    monkeypatch.setattr(likelihood, "load", lambda context: asked.append(context) or load(context))
+    model = longer(tiny_causal("gpt2", tmp_path / "model")[0], tmp_path / "model")
     assert model.config.n_positions > 64
     task, found = text_task(tmp_path), {}
     for seed, noise, size in ((0, 0.0, 32), (0, 0.0, "all"), (1, 0.0, 32), (0, 0.9, 32), (0, 0.0, 4)):
         made = few_shot(tmp_path / "model", task, "likelihood", seed=seed, noise=noise, size=size)
-        job, adapted = adapt(made, tmp_path / f"r{seed}{noise}{size}")
-        part = job.parts["train"]
+        _, _, adapted = adapt(made, tmp_path / f"r{seed}{noise}{size}")
+        here = asked.pop()
+        part = here.parts["train"]
         known = dict(zip(part.indices.tolist(), part.labels.tolist(), strict=True))
-        inputs = job.examples("train").inputs
-        rows = [list(inputs).index(text) for text, _ in job.shots]
-        assert [job.labels[known[row]] for row in rows] == [label for _, label in job.shots]
+        inputs = here.examples("train").inputs
+        rows = [list(inputs).index(text) for text, _ in here.few_shot]
+        assert [here.labels[known[row]] for row in rows] == [label for _, label in here.few_shot]
         assert (adapted.trainable, adapted.stored_bytes) == (0, 0)
-        found[seed, noise, size] = job.shots
+        found[seed, noise, size] = list(here.few_shot)
     first = found[0, 0.0, 32]
     assert [label for _, label in first] in (["good", "bad"] * 2, ["bad", "good"] * 2)
     assert found[0, 0.0, "all"] == first != found[1, 0.0, 32]
@@ -152,7 +157,7 @@ def test_shots_come_from_the_train_part_noise_and_all(tmp_path: Path) -> None:
 
 
 def test_a_record_says_what_was_asked(tmp_path: Path) -> None:
-    _longer(tiny_causal("gpt2", tmp_path / "model")[0], tmp_path / "model")
+    longer(tiny_causal("gpt2", tmp_path / "model")[0], tmp_path / "model")
     task = text_task(tmp_path)
     records = []
     for k in (2, 99):
@@ -170,13 +175,3 @@ def test_a_record_says_what_was_asked(tmp_path: Path) -> None:
     kept = records[1]["facts"]["train_examples"]
     assert records[1]["facts"]["shots"] == kept
     assert f"{kept} examples stand in the prompt, not 99: there are no more" in records[1]["facts"]["notes"]
-
-
-def _longer(model: Any, folder: Path) -> Any:
-    """The same kind of model with room for 400 tokens."""
-    config = model.config
-    setattr(config, "n_positions" if config.model_type == "gpt2" else "max_position_embeddings", 400)
-    torch.manual_seed(0)
-    found = transformers.AutoModelForCausalLM.from_config(config).eval()
-    found.save_pretrained(folder)
-    return found

@@ -15,25 +15,26 @@ import pytest
 import torch
 from click.testing import CliRunner
 from tiny_models import TEXTS, pad_on, tiny_bert, tiny_causal, tiny_roberta, tiny_seq2seq
-from tiny_tasks import _task, adapt, trial
-from tiny_tasks import job as job_of
+from tiny_tasks import _task, adapt, context, trial
 from torch.nn.functional import cross_entropy
 
 from bench import plugins
 from bench.cli import main
+from bench.contracts import Context, Part
 from bench.errors import Diverged, ModelError, TrialError
-from bench.metrics import bits_per_byte, perplexity
 from bench.modeling.encoding.text import tokenizer_for
 from bench.modeling.models.language_model import language_model
-from bench.objectives import likelihoods
+from bench.objectives.likelihoods import _scored_tokens
 from bench.store import records
 from bench.tasks import language_modeling
-from bench.training.job import Part
+from bench.training.build import build
 from bench.training.loop import Step
 from bench.trial import evaluation
 
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")  # PEFT asks transformers so
 CPU = torch.device("cpu")
+likelihoods = plugins.load("objectives", "likelihoods")
+perplexity, bits_per_byte = plugins.load("metrics", "perplexity"), plugins.load("metrics", "bits-per-byte")
 HUB = Path(__file__).parents[2] / "shared" / "hub"
 ROWS = [" \n", "the film", "", "dull 🤖 dull", *TEXTS, "", "ünïcode joy", *TEXTS[::-1], "a good end"]
 
@@ -63,7 +64,7 @@ def recipe(model: Any, tokenizer: Any, text: str, max_length: int, stride: int, 
 def test_a_perplexity_that_is_no_finite_number_is_no_score() -> None:
     with pytest.raises(Diverged, match="perplexity is no finite number"):
         evaluation.scores(
-            plugins.load("tasks", "language-modeling"), ["perplexity"], None, np.array([[[1e6, 1.0, 1.0]]])
+            likelihoods, ["perplexity"], None, np.array([[[1e6, 1.0, 1.0]]])
         )
 
 
@@ -98,18 +99,19 @@ def made(folder: Path, model: str, texts: list[str] = ROWS, **own: Any) -> Any:
     return spec, location
 
 
-def as_is(folder: Path, task: Any, model: Path | None = None, **changes: Any) -> tuple[Any, Any]:
+def as_is(folder: Path, task: Any, model: Path | None = None, **changes: Any) -> tuple[Context, Any]:
+    """The context, and what the model answers to the test split."""
     regime = {"kind": "zero-shot", "version": 1, "way": "as-is-lm", "way_version": 1, "parameters": {}}
     one = trial(model or folder / "model", task, "zero-shot", **changes)
-    return adapt(replace(one, regime=regime), folder / "out")
+    found, _, adapted = adapt(replace(one, regime=regime), folder / "out")
+    return found, adapted.predict(found.parts["test"]).answers[0]
 
 
 @pytest.mark.parametrize("family", ["gpt2", "llama"])
 def test_likelihoods_are_a_plain_loops_and_each_rows_own(family: str, tmp_path: Path) -> None:
     task = made(tmp_path, family, max_length=20, stride=8)
-    found, adapted = as_is(tmp_path, task)
-    answers = adapted.predict(found.parts["test"])[0]
-    model = likelihoods.build(found, True, True).eval().backbone
+    found, answers = as_is(tmp_path, task)
+    model = build(found, pretrained=True, frozen=True).eval().backbone
     tokenizer, joined = tokenizer_for(tmp_path / "model"), "\n\n".join(ROWS)
     encoded = tokenizer(joined, return_offsets_mapping=True)
     expected = by_hand(model, encoded["input_ids"], 20, 8)
@@ -132,12 +134,12 @@ def test_likelihoods_are_a_plain_loops_and_each_rows_own(family: str, tmp_path: 
 
 def test_perplexity_is_the_documented_recipes(tmp_path: Path) -> None:
     task = made(tmp_path, "gpt2", ROWS * 5)
-    found, adapted = as_is(tmp_path, task)
-    model = likelihoods.build(found, True, True).eval().backbone
+    found, answers = as_is(tmp_path, task)
+    model = build(found, pretrained=True, frozen=True).eval().backbone
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         expected = recipe(model, tokenizer_for(tmp_path / "model"), "\n\n".join(ROWS * 5), 64, 32, uncounted=0)
-    score = perplexity.score(None, adapted.predict(found.parts["test"])[0])
+    score = perplexity.score(None, answers)
     assert score == pytest.approx(expected, rel=1e-5)
 
 
@@ -149,10 +151,10 @@ def test_perplexity_of_wikitext_is_the_documented_recipes(tmp_path: Path) -> Non
     folder = HUB / "models/mirror/stories260k-llama"
     lines = pd.read_parquet(next((HUB / "datasets/Salesforce/wikitext/wikitext-2-v1").glob("test-*")))["text"].tolist()
     task = made(tmp_path, "gpt2", lines[:80], max_length=512, stride=256)
-    found, adapted = as_is(tmp_path, task, folder)
-    model = likelihoods.build(found, True, True).eval().backbone
+    found, answers = as_is(tmp_path, task, folder)
+    model = build(found, pretrained=True, frozen=True).eval().backbone
     expected = recipe(model, tokenizer_for(folder), "\n\n".join(lines[:80]), 512, 256)
-    assert perplexity.score(None, adapted.predict(found.parts["test"])[0]) == pytest.approx(expected, rel=1e-4)
+    assert perplexity.score(None, answers) == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize("family", ["gpt2", "llama", "BertForMaskedLM", "roberta"])
@@ -162,8 +164,8 @@ def test_the_batch_size_changes_no_likelihood(family: str, tmp_path: Path) -> No
     for size, side in ((1, "right"), (3, "left"), (8, "right"), (8, "left")):
         pad_on(side, tmp_path / "model")
         training = {"precision": "fp32", "evaluation_batch_size": size}
-        found, adapted = as_is(tmp_path, task, training=training)
-        kept.append(adapted.predict(found.parts["test"])[0])
+        found, answers = as_is(tmp_path, task, training=training)
+        kept.append(answers)
     for other in kept[1:]:
         np.testing.assert_allclose(other, kept[0], rtol=1e-4, atol=1e-4)
 
@@ -171,12 +173,12 @@ def test_the_batch_size_changes_no_likelihood(family: str, tmp_path: Path) -> No
 @pytest.mark.parametrize("family", ["gpt2", "BertForMaskedLM"])
 def test_training_is_the_mean_over_what_windows_tell(family: str, tmp_path: Path) -> None:
     task = made(tmp_path, family, max_length=24, stride=8)
-    found = job_of(trial(tmp_path / "model", task, "full", size=12), tmp_path / "out")
+    found, _ = context(trial(tmp_path / "model", task, "full", size=12), tmp_path / "out")
     part = found.parts["train"]
-    model = found.model(pretrained=True)
+    model = build(found, pretrained=True)
     goal = likelihoods.goal(found, part)
     assert goal.lengths.max() == 24
-    ids = found.encoded("train").part(part.indices).whole().ids
+    ids = found.features.encoded("train").part(part.indices).whole().ids
     total = 0.0
     if family == "gpt2":
         for begin in range(0, len(ids), 24):
@@ -185,7 +187,7 @@ def test_training_is_the_mean_over_what_windows_tell(family: str, tmp_path: Path
             total += float(cross_entropy(logits[:-1], window[0, 1:], reduction="sum"))
         assert goal.weights.sum() == len(ids) - len(goal.weights)
     else:
-        reading: Any = likelihoods._reading(found, part, train=True)
+        reading: Any = _scored_tokens(found, part, train=True)
         hidden = reading.masked
         assert hidden.tokens.lengths.sum() - 2 * len(reading.lengths) == len(ids) - 2
         assert 0.1 < goal.weights.sum() / len(ids) < 0.2
@@ -201,36 +203,37 @@ def test_training_is_the_mean_over_what_windows_tell(family: str, tmp_path: Path
 
 def test_hidden_tokens_are_the_same_in_every_trial_and_have_no_bytes(tmp_path: Path) -> None:
     task = made(tmp_path, "BertForMaskedLM", max_length=24, stride=8)
-    jobs = [job_of(trial(tmp_path / "model", task, "full", seed=seed), tmp_path / "out") for seed in (0, 1)]
-    one, other = [likelihoods._reading(job, job.parts["test"]) for job in jobs]
-    assert one.told().tolist() == other.told().tolist()
-    answers = likelihoods.answer(jobs[0], jobs[0].model(pretrained=True).eval(), jobs[0].parts["test"])[0]
-    assert answers[:, 1].sum() == len(set(one.told().tolist())) > 5
+    trials = [trial(tmp_path / "model", task, "full", seed=seed) for seed in (0, 1)]
+    found, again = [context(one, tmp_path / "out")[0] for one in trials]
+    one, other = [_scored_tokens(here, here.parts["test"]) for here in (found, again)]
+    assert one.positions().tolist() == other.positions().tolist()
+    answers = likelihoods.answer(found, build(found, pretrained=True).eval(), found.parts["test"]).answers[0]
+    assert answers[:, 1].sum() == len(set(one.positions().tolist())) > 5
     assert np.isnan(answers[:, 2]).all()
     assert perplexity.score(None, answers) > 1
 
 
 def test_a_merged_adapter_finds_texts_as_likely(tmp_path: Path) -> None:
     task = made(tmp_path, "llama", max_length=24, stride=8)
-    found = job_of(trial(tmp_path / "model", task, "lora"), tmp_path / "out")
-    model = found.model(pretrained=True, frozen=True)
-    before = likelihoods.answer(found, model.eval(), found.parts["test"])
+    found, _ = context(trial(tmp_path / "model", task, "lora"), tmp_path / "out")
+    model = build(found, pretrained=True, frozen=True)
+    before = likelihoods.answer(found, model.eval(), found.parts["test"]).answers
     model.backbone = peft.get_peft_model(
         model.backbone, peft.LoraConfig(target_modules="all-linear", init_lora_weights=False)
     )
-    adapted = likelihoods.answer(found, model.eval(), found.parts["test"])
+    adapted = likelihoods.answer(found, model.eval(), found.parts["test"]).answers
     assert abs(adapted - before)[0, :, 0].max() > 0.01
     model.backbone = model.backbone.merge_and_unload()
-    merged = likelihoods.answer(found, model.eval(), found.parts["test"])
+    merged = likelihoods.answer(found, model.eval(), found.parts["test"]).answers
     np.testing.assert_allclose(merged, adapted, rtol=1e-4, atol=1e-4)
 
 
 def test_unigrams_are_counted_in_the_train_part(tmp_path: Path) -> None:
     task = made(tmp_path, "gpt2", max_length=24, stride=8)
-    found = job_of(trial(tmp_path / "model", task, "full", size=12), tmp_path / "out")
+    found, _ = context(trial(tmp_path / "model", task, "full", size=12), tmp_path / "out")
     answers = likelihoods.baselines(found, found.parts["test"])["unigram"]()[0]
-    seen = found.encoded("train").part(found.parts["train"].indices).ids.tolist()
-    ids = found.encoded("test").whole().ids.tolist()[1:]
+    seen = found.features.encoded("train").part(found.parts["train"].indices).ids.tolist()
+    ids = found.features.encoded("test").whole().ids.tolist()[1:]
     size = len(tokenizer_for(tmp_path / "model"))
     expected = [-math.log((seen.count(token) + 1) / (len(seen) + size)) for token in ids]
     assert answers[:, 0].sum() == pytest.approx(sum(expected))
@@ -239,10 +242,10 @@ def test_unigrams_are_counted_in_the_train_part(tmp_path: Path) -> None:
 
 def test_rows_without_a_token(tmp_path: Path) -> None:
     task = made(tmp_path, "gpt2", max_length=24, stride=8)
-    found = job_of(trial(tmp_path / "model", task, "full", size=12), tmp_path / "out")
+    found, _ = context(trial(tmp_path / "model", task, "full", size=12), tmp_path / "out")
     empty = Part("test", np.array([len(ROWS)]), np.array([len(ROWS)]))  # no such row: nothing is told of it
-    model = found.model(pretrained=True).eval()
-    assert likelihoods.answer(found, model, empty).tolist() == [[[0, 0, 0]]]
+    model = build(found, pretrained=True).eval()
+    assert likelihoods.answer(found, model, empty).answers.tolist() == [[[0, 0, 0]]]
     for refused in (likelihoods.goal, likelihoods.targets):
         with pytest.raises(TrialError, match="1 rows hold no token to"):
             refused(found, empty)

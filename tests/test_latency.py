@@ -13,11 +13,11 @@ from tiny_models import tiny_bert, tiny_causal
 from tiny_tasks import adapt, order, text_task, trial
 
 from bench.analysis import frame
+from bench.contracts import Prepared
 from bench.modeling.inference import zero_shot
 from bench.probes import steps
 from bench.report.section import sections
 from bench.suite.trial import Json
-from bench.training.job import Part
 from bench.trial.run import run
 
 MODULES = [{"path": "", "type": "x.Transformer"}, {"path": "pool", "type": "x.Pooling"}]
@@ -44,25 +44,24 @@ def asked(way: str, folder: Path) -> Any:
 def test_the_time_of_one_answer_is_that_of_one_template_and_of_no_tokenising(
     way: str, tested: int, timed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job, adapted = adapt(asked(way, tmp_path), tmp_path / "results")
-    part, rows, run_all = job.parts["test"], [], zero_shot.run
+    context, _, adapted = adapt(asked(way, tmp_path), tmp_path / "results")
+    one, rows, run_all = context.parts["test"].first(), [], zero_shot.run
 
     def counted(encoded: Any, *rest: Any, **options: Any) -> Any:
         rows.append(len(encoded.lengths))
         return run_all(encoded, *rest, **options)
 
     monkeypatch.setattr(zero_shot, "run", counted)
-    one = Part(part.split, part.indices[:1], part.labels[:1])
-    whole = adapted.predict(one)
+    whole = adapted.predict(one).answers
     assert sum(rows) == tested
-    with job.one_answer():
-        first = adapted.predict(one)
-        known = len(job.prepared or {})
-        rows.clear()
-        torch.testing.assert_close(adapted.predict(one), first)
-        assert (sum(rows), len(job.prepared or {})) == (timed, known)
+    prepared = Prepared()
+    first = adapted.predict(one, prepared).answers
+    known = len(prepared)
+    rows.clear()
+    torch.testing.assert_close(adapted.predict(one, prepared).answers, first)
+    assert (sum(rows), len(prepared)) == (timed, known)
     torch.testing.assert_close(first[0], whole[0], atol=1e-5, rtol=0)
-    assert len(adapted.predict(one)) == len(whole) > len(first) == 1
+    assert len(adapted.predict(one).answers) == len(whole) > len(first) == 1
 
 
 def test_what_trained_nothing_has_no_training_memory(tmp_path: Path) -> None:
@@ -75,9 +74,9 @@ def test_what_trained_nothing_has_no_training_memory(tmp_path: Path) -> None:
 def test_training_takes_no_longer_than_it_took(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(steps.StepTimes, "total", lambda self: 1e6)
     tiny_bert("BertModel", tmp_path / "model")
-    job, _ = adapt(trial(tmp_path / "model", text_task(tmp_path), "full"), tmp_path / "results")
-    assert job.stages.seconds["overhead"] == 0
-    assert job.stages.seconds["train"] < 1e3
+    _, ledger, _ = adapt(trial(tmp_path / "model", text_task(tmp_path), "full"), tmp_path / "results")
+    assert ledger.stages.seconds["overhead"] == 0
+    assert ledger.stages.seconds["train"] < 1e3
 
 
 def test_of_older_records_what_is_not_comparable_is_left_out(tmp_path: Path) -> None:

@@ -11,13 +11,14 @@ import pytest
 import torch
 import transformers
 from tiny_models import bytes_bpe, tiny_causal, tiny_seq2seq, wordpiece
-from tiny_tasks import job, text_task, trial
+from tiny_tasks import context, text_task, trial
 
 from bench import plugins
-from bench.regimes import lora
+from bench.contracts import Context
 from bench.suite.trial import Json
-from bench.training.job import Job
-from bench.trial.forgetting import merged
+from bench.training import adapted_model
+from bench.training.build import build as build_model
+from bench.training.starting_weights import merged
 
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")
 SMALL = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
@@ -74,21 +75,21 @@ def written_task(folder: Path, languages: tuple[str, str] | None) -> tuple[Json,
     return {**task, **changed, "columns": {"source": "text", "target": "label"}}, location
 
 
-def outputs(of: Job, model: Any) -> torch.Tensor:
+def outputs(of: Context, model: Any) -> torch.Tensor:
     """Log-probabilities of the test split's classes, or of its targets' tokens."""
     part = of.parts["test"]
-    if of.task.GIVES == "classes":
-        return torch.from_numpy(of.objective.answer(of, model.eval(), part))
-    batch = of.encoded("test").batch(part.indices, of.device)
+    if of.labels:
+        return torch.from_numpy(of.objective.answer(of, model.eval(), part).answers)
+    batch = of.features.encoded("test").batch(part.indices, of.device)
     with torch.no_grad():
         logits = model.backbone.eval()(**{name: value for name, value in batch.items() if name != "keep"}).logits
     return logits.log_softmax(-1)  # type: ignore[no-any-return]
 
 
-def fresh(of: Job, backbone: Any, trained: Any) -> Any:
+def fresh(of: Context, backbone: Any, trained: Any) -> Any:
     """The pretrained model with another backbone, and with the trained head."""
-    found = of.model(pretrained=True, frozen=True)
-    if of.task.GIVES == "classes":
+    found = build_model(of, pretrained=True, frozen=True)
+    if of.labels:
         found.head.load_state_dict(trained.head.state_dict())
     found.backbone = backbone(found.backbone)
     return found
@@ -105,18 +106,19 @@ def test_lora_trains_saves_and_merges(
     build(family, tmp_path / "model")
     languages = ("en_XX", "ro_RO") if family == "mbart" else None
     task = text_task(tmp_path) if answers == "classes" else written_task(tmp_path, languages)
-    of = job(trial(tmp_path / "model", task, "lora", {"r": 2}, budget={"steps": 6}), tmp_path / "results")
+    of, ledger = context(trial(tmp_path / "model", task, "lora", {"r": 2}, budget={"steps": 6}), tmp_path / "results")
     models: list[Any] = []
     before: list[torch.Tensor] = []
-    train = Job.train
+    fit = adapted_model.fit
 
-    def watched(self: Job, model: Any) -> None:
+    def watched(of: Context, ledger: Any, model: Any) -> Any:
         models.append(model)
-        before.append(outputs(self, model))
-        train(self, model)
+        before.append(outputs(of, model))
+        return fit(of, ledger, model)
 
-    monkeypatch.setattr(Job, "train", watched)
-    adapted = lora.adapt(of, lora.Parameters.model_validate({"r": 2}))
+    monkeypatch.setattr(adapted_model, "fit", watched)
+    lora = plugins.load("regimes", "lora")
+    adapted = lora.adapt(of, ledger, lora.Parameters.model_validate({"r": 2}))
     (model,) = models
     layers = [n for n, m in adapted.backbone.named_modules() if isinstance(m, peft.tuners.lora.LoraLayer)]  # type: ignore[union-attr]
     assert len(layers) >= 4

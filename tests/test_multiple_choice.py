@@ -12,22 +12,24 @@ import pytest
 import torch
 import transformers
 from click.testing import CliRunner
-from test_few_shot import _longer
-from tiny_models import pad_on, tiny_bert, tiny_causal
-from tiny_tasks import _task, adapt, trial
+from tiny_models import longer, pad_on, tiny_bert, tiny_causal
+from tiny_tasks import _task, adapt, question, trial
 
+from bench import plugins
 from bench.cli import main
+from bench.contracts import Context
 from bench.data.corpora import python_docs, python_docs_next
 from bench.errors import DataError, NotApplicable
-from bench.metrics import accuracy
+from bench.metrics.accuracy import Accuracy
+from bench.modeling.inference.choose_way import choose
 from bench.modeling.models.facts import Facts
-from bench.objectives import choices as objective
 from bench.store import records
 from bench.tasks import multiple_choice as kind
+from bench.training.build import build
 from bench.training.loop import Step
-from bench.zeroshot import choose
 
 CPU = torch.device("cpu")
+objective = plugins.load("objectives", "choices")
 ROWS = [
     ("the film was a joy", ["from start to end", "dull", "not good at all"], 0),
     ("", ["a joy", "good film"], 1),
@@ -61,8 +63,8 @@ def asked(folder: Path, task: Any, way: str, size: int = 64, **parameters: Any) 
     regime = {"kind": "zero-shot", "version": 1, "way": way, "way_version": 1, "parameters": parameters}
     training = {"precision": "fp32", "evaluation_batch_size": size}
     one = replace(trial(folder / "model", task, "zero-shot"), regime=regime, training=training)
-    found, adapted = adapt(one, folder / "out")
-    answers: np.ndarray = adapted.predict(found.parts["test"])
+    found, _, adapted = adapt(one, folder / "out")
+    answers: np.ndarray = adapted.predict(found.parts["test"]).answers
     assert objective.targets(found, found.parts["test"]).tolist() == [row[2] for row in ROWS]
     return answers
 
@@ -104,18 +106,25 @@ def test_likelihood_is_the_mean_over_the_choices_tokens(family: str, prior: bool
 
 @pytest.mark.parametrize("prior", [False, True])
 @torch.inference_mode()
-def test_likelihood_reads_the_shots_first(prior: bool, tmp_path: Path) -> None:
+def test_likelihood_reads_the_shots_first(
+    prior: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Two of the train part, each with its right choice, before every context, and before the empty one too."""
     task = made(tmp_path, "gpt2", max_length=60, templates=["so {text} = {label}."])
     _, tokenizer = tiny_causal("gpt2", tmp_path / "model")
-    model = _longer(transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "model"), tmp_path / "model")
+    model = longer(transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "model"), tmp_path / "model")
     one = trial(tmp_path / "model", task, "few-shot", {"k": 2, "prior": prior}, size=12)
     one.regime.update({"way": "choice-likelihood", "way_version": 1})
-    found, adapted = adapt(one, tmp_path / "out")
+    asked: list[Context] = []
+    way = plugins.load("zeroshot", "choice-likelihood")
+    load = way.load
+    monkeypatch.setattr(way, "load", lambda context: asked.append(context) or load(context))
+    _, _, adapted = adapt(one, tmp_path / "out")
+    (found,) = asked
     right = {f"{context} then": choices[label] for context, choices, label in ROWS}
-    assert len(found.shots) == 2
-    assert all(answer == right[context] for (context, *_), answer in found.shots)
-    before = "".join(f"so {context} = {right[context]}.\n\n" for (context, *_), _ in found.shots)
+    assert len(found.few_shot) == 2
+    assert all(answer == right[context] for (context, *_), answer in found.few_shot)
+    before = "".join(f"so {context} = {right[context]}.\n\n" for (context, *_), _ in found.few_shot)
 
     def score(context: str, choice: str) -> float:
         ids, own = tokenizer(f"{before}so {context} =")["input_ids"], tokenizer(f" {choice}")["input_ids"]
@@ -124,14 +133,14 @@ def test_likelihood_reads_the_shots_first(prior: bool, tmp_path: Path) -> None:
 
     expected = [[score(context, choice) - (score("", choice) if prior else 0) for choice in choices]
                 for context, choices, _ in ROWS]  # fmt: skip
-    check(adapted.predict(found.parts["test"])[0], expected)
+    check(adapted.predict(found.parts["test"]).answers[0], expected)
 
 
 def test_choices_that_leave_no_room_for_shots_say_so(tmp_path: Path) -> None:
     task = made(tmp_path, "gpt2", max_length=40)
     one = trial(tmp_path / "model", task, "few-shot", {"k": 12}, size=16)
     one.regime.update({"way": "choice-likelihood", "way_version": 1})
-    found, adapted = adapt(one, tmp_path / "out")
+    found, _, adapted = adapt(one, tmp_path / "out")
     with pytest.raises(NotApplicable, match="lower k"):
         adapted.predict(found.parts["test"])
 
@@ -141,7 +150,7 @@ def test_the_models_own_head(tmp_path: Path) -> None:
     task = made(tmp_path, "BertForMultipleChoice", max_length=60)
     model, tokenizer = tiny_bert("BertForMultipleChoice", tmp_path / "model")
     facts = Facts.from_files({"config.json": (tmp_path / "model/config.json").read_text()})
-    assert choose(facts, "text", [], {}, "choices") == ("choice-head", None)
+    assert choose(facts, question(objective="choices")) == ("choice-head", None)
     expected = []
     for context, choices, _ in ROWS:
         batch = tokenizer([context] * len(choices), choices, padding=True, return_tensors="pt")
@@ -173,11 +182,11 @@ def test_a_sentence_encoder_compares(tmp_path: Path) -> None:
 def test_training_is_a_softmax_over_an_examples_choices(model: str, tmp_path: Path) -> None:
     """As a plain loop over examples, and whatever the micro-batch and the evaluation batch."""
     task = made(tmp_path, model, max_length=60)
-    found, adapted = adapt(trial(tmp_path / "model", task, "full", size=12), tmp_path / "out")
+    found, _, adapted = adapt(trial(tmp_path / "model", task, "full", size=12), tmp_path / "out")
     part = found.parts["train"]
-    trained = found.model(pretrained=True)
+    trained = build(found, pretrained=True)
     goal = objective.goal(found, part)
-    encoded, right = found.encoded("train"), objective.targets(found, part)
+    encoded, right = found.features.encoded("train"), objective.targets(found, part)
     total = 0.0
     for index, wanted in zip(part.indices, right, strict=True):
         pairs = [encoded.pairs.batch(np.array([i]), CPU) for i in encoded.flat(np.array([index]))]
@@ -191,13 +200,13 @@ def test_training_is_a_softmax_over_an_examples_choices(model: str, tmp_path: Pa
         gradients.append(trained.head.weight.grad.clone())
         trained.zero_grad()
     torch.testing.assert_close(gradients[1:], [gradients[0]] * 2, rtol=1e-3, atol=1e-5)
-    answers = adapted.predict(found.parts["test"])
+    answers = adapted.predict(found.parts["test"]).answers
     for size in (1, 3):
-        found.evaluation_batch = size
-        np.testing.assert_allclose(adapted.predict(found.parts["test"]), answers, atol=1e-4)
+        other = objective.answer(found.replace(evaluation_batch=size), adapted.model, found.parts["test"])
+        np.testing.assert_allclose(other.answers, answers, atol=1e-4)
     baseline = objective.baselines(found, found.parts["test"])["majority"]()
     assert found.majority == 1
-    assert accuracy.score(objective.targets(found, found.parts["test"]), baseline[0]) == 0.4
+    assert Accuracy().score(objective.targets(found, found.parts["test"]), baseline[0]) == 0.4
 
 
 class Columns(dict[str, Any]):

@@ -282,7 +282,7 @@ def test_a_full_device_halves_the_micro_batch_and_keeps_the_effective_one(
     small: Callable[..., tuple[Json, Json]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, curve = small("full", "whole")
-    monkeypatch.setattr("bench.training.job.train", small_device(3))
+    monkeypatch.setattr("bench.training.fit.train", small_device(3))
     halved, other = small("full", "halved")
     assert whole["costs"]["batch"] == {"size": 8, "micro": 8, "accumulation": 1}
     assert halved["costs"]["batch"] == {"size": 8, "micro": 2, "accumulation": 4}
@@ -295,7 +295,7 @@ def test_a_full_device_halves_the_micro_batch_and_keeps_the_effective_one(
 def test_a_device_too_small_for_one_example_ends_the_trial(
     small: Callable[..., tuple[Json, Json]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bench.training.job.train", small_device(0))
+    monkeypatch.setattr("bench.training.fit.train", small_device(0))
     with pytest.raises(torch.OutOfMemoryError) as caught:
         small("full", "never")
     assert status_of(caught.value) == "oom_device"

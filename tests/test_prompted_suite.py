@@ -9,14 +9,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from pyarrow import parquet
-from test_dialogue import chat_model
-from tiny_models import tiny_bert
+from tiny_models import chat_model, tiny_bert
 from tiny_tasks import write_texts
 
-from bench import api
+from bench import api, plugins
 from bench.cli import main
 from bench.store import paths, records
-from bench.zeroshot import cloze, likelihood
 
 WORDS = ["the", "film", "plot", "end", "good", "bad", "dull", "joy"]
 SUITE = """\
@@ -105,10 +103,10 @@ def test_few_shot_runs_where_a_way_takes_examples_and_says_why_elsewhere(
 
 def test_the_record_holds_what_was_asked(ground: Path) -> None:
     words = {"labels": ["good", "bad"]}
-    for model, way in (("plain", likelihood), ("bert", cloze)):
+    for model, way in (("plain", "likelihood"), ("bert", "cloze")):
         for regime in ("zero-shot", "few-shot"):
             facts = found(ground, model, "films", regime)[0]["facts"]
-            assert facts | words | {"templates": list(way.TEMPLATES)} == facts
+            assert facts | words | {"templates": list(plugins.load("zeroshot", way).TEMPLATES)} == facts
             assert facts.get("shots") == (3 if regime == "few-shot" else None)
     facts = found(ground, "head", "films", "zero-shot")[0]["facts"]
     assert facts["label_map"] == {"BAD": "bad", "good": "good"}

@@ -18,28 +18,29 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
-from test_dialogue import CHATML, chat_model
-from tiny_models import TEXTS, tiny_bert, tiny_causal, tiny_roberta, tiny_seq2seq, wordpiece
+from tiny_models import CHATML, TEXTS, chat_model, tiny_bert, tiny_causal, tiny_roberta, tiny_seq2seq, wordpiece
 
 from bench import api, plugins
 from bench.cli import main
+from bench.contracts import Context, Predictions
 from bench.data.examples import Examples
 from bench.errors import DataError, ModelError, NotApplicable
 from bench.modeling.encoding.text import tokenizer_for
 from bench.modeling.heads import span_extraction
 from bench.modeling.heads.span_extraction import Windows, best
+from bench.modeling.inference.choose_way import choose
 from bench.modeling.models.facts import Facts
 from bench.modeling.models.generation_models import extracts
-from bench.objectives import spans
 from bench.store import paths, records
 from bench.tasks import question_answering as kind
-from bench.training.job import Job
-from bench.zeroshot import choose
+from bench.training.build import build as build_model
+from bench.training.untrained import untrained
 
 CPU = torch.device("cpu")
 ROOT = Path(__file__).parents[1]
 WORDS = sorted({word for text in TEXTS for word in text.split() if word.isalpha()})
 LENGTH, STRIDE = 32, 8
+spans = plugins.load("objectives", "spans")
 
 
 def answers(context: str, start: int, stop: int) -> dict[str, list[Any]]:
@@ -335,12 +336,12 @@ def qa_task(folder: Path, **own: Any) -> tuple[Any, Any]:
     return task, location
 
 
-def job_for(folder: Path, build: Any, regime: str = "full", **own: Any) -> Job:
+def context_for(folder: Path, build: Any, regime: str = "full", **own: Any) -> Context:
     (folder / "m").mkdir()
     build(folder / "m")
     task = qa_task(folder, **{"max_length": 16, "stride": 4, **own})
     trial = tiny_tasks.trial(folder / "m", task, regime)
-    return tiny_tasks.job(trial, folder / "results")
+    return tiny_tasks.context(trial, folder / "results")[0]
 
 
 BUILD = {
@@ -353,26 +354,25 @@ BUILD = {
 
 @pytest.mark.parametrize("family", ["bert", "llama", "bart"])
 def test_the_batch_size_changes_no_answer(family: str, tmp_path: Path) -> None:
-    job = job_for(tmp_path, BUILD[family], unanswerable=True, decoding={"max_new_tokens": 6}, max_target=8)
-    model = job.model(pretrained=True).eval()
+    here = context_for(tmp_path, BUILD[family], unanswerable=True, decoding={"max_new_tokens": 6}, max_target=8)
+    model = build_model(here, pretrained=True).eval()
     found = []
     for size in (1, 3, 8):
-        job.evaluation_batch = size
-        found.append(spans.answer(job, model, job.parts["test"]))
+        found.append(spans.answer(here.replace(evaluation_batch=size), model, here.parts["test"]).answers)
     assert found[0] == found[1] == found[2]
     assert len(set(found[0][0])) > 1
-    assert spans.targets(job, job.parts["test"]).count([""]) > 0
-    assert (job.encoded("test").counts.max() > 1) if family == "bert" else True
+    assert spans.targets(here, here.parts["test"]).count([""]) > 0
+    assert (here.features.encoded("test").counts.max() > 1) if family == "bert" else True
 
 
 def test_the_loss_is_transformers_own(tmp_path: Path) -> None:
     """Over windows, as its `run_qa` trains; whatever they are padded to."""
-    job = job_for(tmp_path, BUILD["qa"], unanswerable=True)
+    here = context_for(tmp_path, BUILD["qa"], unanswerable=True)
     own = transformers.BertForQuestionAnswering.from_pretrained(tmp_path / "m").eval()
-    model = job.model(pretrained=True).eval()
+    model = build_model(here, pretrained=True).eval()
     model.head.load_state_dict(own.qa_outputs.state_dict())
-    part = job.parts["train"]
-    goal, data = spans.goal(job, part), job.encoded("train")
+    part = here.parts["train"]
+    goal, data = spans.goal(here, part), here.features.encoded("train")
     assert int(goal.weights.sum()) == len(data.of(part.indices)) > len(part.indices)
     with torch.inference_mode():
         expected = 0.0
@@ -385,12 +385,12 @@ def test_the_loss_is_transformers_own(tmp_path: Path) -> None:
 
 def test_what_is_learnt_is_answered(tmp_path: Path) -> None:
     """Extraction finds the word after `the`, in whichever window, and says where there is none."""
-    job = job_for(tmp_path, BUILD["bert"], unanswerable=True)
-    model = job.model(pretrained=True)
+    here = context_for(tmp_path, BUILD["bert"], unanswerable=True)
+    model = build_model(here, pretrained=True)
     with torch.no_grad():
         for parameter in model.backbone.parameters():  # as drawn they are too large to learn from
             parameter.mul_(0.2 if parameter.ndim > 1 else 1.0)
-    goal = spans.goal(job, job.parts["train"])
+    goal = spans.goal(here, here.parts["train"])
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
     count = len(goal.weights)
     for _ in range(120):
@@ -398,9 +398,9 @@ def test_what_is_learnt_is_answered(tmp_path: Path) -> None:
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
-    train = job.parts["train"]
-    found = spans.answer(job, model.eval(), train)
-    targets = spans.targets(job, train)
+    train = here.parts["train"]
+    found = spans.answer(here, model.eval(), train).answers
+    targets = spans.targets(here, train)
     right = [answer in texts for texts, answer in zip(targets, found[0], strict=True)]
     assert np.mean(right) > 0.9, list(zip(targets, found[0], strict=True))
     assert "" in found[0]
@@ -408,30 +408,31 @@ def test_what_is_learnt_is_answered(tmp_path: Path) -> None:
 
 
 def test_no_answer_is_given_only_where_the_task_has_such_questions(tmp_path: Path) -> None:
-    job = job_for(tmp_path, BUILD["bert"])
-    part = job.parts["test"]
+    here = context_for(tmp_path, BUILD["bert"])
+    part = here.parts["test"]
 
     def sure_of_nothing(batch: dict[str, torch.Tensor]) -> torch.Tensor:
         logits = torch.zeros(*batch["input_ids"].shape, 2)
         logits[:, 0] = 100
         return logits
 
-    assert "" not in spans.answer(job, sure_of_nothing, part)[0]
-    object.__setattr__(job.parameters, "unanswerable", True)
-    assert set(spans.answer(job, sure_of_nothing, part)[0]) == {""}
-    lost = spans.answer(job, lambda batch: torch.full((*batch["input_ids"].shape, 2), torch.nan), part)
+    assert "" not in spans.answer(here, sure_of_nothing, part).answers[0]
+    object.__setattr__(here.parameters, "unanswerable", True)
+    assert set(spans.answer(here, sure_of_nothing, part).answers[0]) == {""}
+    lost = spans.answer(here, lambda batch: torch.full((*batch["input_ids"].shape, 2), torch.nan), part).answers
     assert spans.lost(lost).all()
     assert not spans.lost([["a", ""]]).any()
 
 
 def test_own_spans_are_the_model_s_own(tmp_path: Path) -> None:
-    job = job_for(tmp_path, BUILD["qa"], regime="zero-shot", max_length=60)
-    adapted = plugins.load("zeroshot", "own-spans").adapt(job)
+    here = context_for(tmp_path, BUILD["qa"], regime="zero-shot", max_length=60)
+    here.trial.regime["way"] = "own-spans"
+    adapted = untrained(here, tiny_tasks.attempt(here.trial, tmp_path).ledger())
     assert (adapted.trainable, adapted.stored_bytes, adapted.backbone) == (0, 0, None)
     model = transformers.BertForQuestionAnswering.from_pretrained(tmp_path / "m").eval()
     tokenizer = tokenizer_for(tmp_path / "m")
-    part = job.parts["test"]
-    inputs = job.examples("test").inputs
+    part = here.parts["test"]
+    inputs = here.examples("test").inputs
     expected = []
     with torch.inference_mode():
         for row in part.indices:
@@ -443,20 +444,21 @@ def test_own_spans_are_the_model_s_own(tmp_path: Path) -> None:
             pairs = [(i, j) for i in inside for j in inside if i <= j < i + 30]
             i, j = max(pairs, key=lambda p: float(found.start_logits[0, p[0]] + found.end_logits[0, p[1]]))
             expected.append(context[places[i][0] : places[j][1]])
-    assert adapted.predict(part) == [expected]
+    assert adapted.predict(part).answers == [expected]
     assert len(set(expected)) > 3
 
 
 def test_a_random_head_never_answers(tmp_path: Path) -> None:
-    job = job_for(tmp_path, BUILD["bert"], regime="zero-shot")
+    here = context_for(tmp_path, BUILD["bert"], regime="zero-shot")
     with pytest.raises(ModelError, match=r"qa_outputs.*random"):
-        plugins.load("zeroshot", "own-spans").adapt(job)
+        plugins.load("zeroshot", "own-spans").load(here)
 
 
 def test_what_is_written_ends_with_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    job = job_for(tmp_path, BUILD["llama"], regime="zero-shot", max_target=8)
-    monkeypatch.setattr("bench.objectives.texts.answer", lambda job, model, part: [["joy \nQuestion: more", "", "a b"]])
-    assert spans.answer(job, None, job.parts["test"]) == [["joy", "", "a b"]]
+    here = context_for(tmp_path, BUILD["llama"], regime="zero-shot", max_target=8)
+    written = Predictions([["joy \nQuestion: more", "", "a b"]])
+    monkeypatch.setattr("bench.objectives.texts.Texts.answer", lambda *given: written)
+    assert spans.answer(here, None, here.parts["test"]).answers == [["joy", "", "a b"]]
 
 
 def test_prompts_hold_question_and_context_and_cut_the_context(tmp_path: Path) -> None:
@@ -537,7 +539,7 @@ BERT = {"model_type": "bert", "vocab_size": 9}
 )
 def test_what_a_model_is_says_how_it_answers(config: dict[str, Any], way: str | None) -> None:
     facts = Facts.from_files({"config.json": json.dumps(config)})
-    assert choose(facts, "text", [], {}, "spans")[0] == way
+    assert choose(facts, tiny_tasks.question(objective="spans"))[0] == way
     assert extracts(facts) == (way != "written-spans")
     assert spans.applies(facts) is None
 

@@ -11,17 +11,17 @@ import pytest
 import transformers
 from pydantic import ValidationError
 from tiny_models import bytes_bpe, wordpiece
+from tiny_tasks import question
 
-from bench import zeroshot
+from bench import plugins
 from bench.errors import ModelError, NotApplicable
 from bench.model_sources import hub, random
 from bench.model_sources.random import Parameters
 from bench.modeling.encoding.text import tokenizer_for
+from bench.modeling.inference.choose_way import choose
 from bench.modeling.models.facts import Facts
 from bench.modeling.models.generator import generator
 from bench.planning.lock import split
-from bench.planning.plan import Question
-from bench.regimes import zero_shot
 
 COMMITS = {"a/wordpiece": "a" * 40, "a/bpe": "b" * 40}
 BERT = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
@@ -30,7 +30,7 @@ MARIAN = {
        {"layers": 1, "attention_heads": 2, "ffn_dim": 16}.items()},
     "d_model": 16,
 }  # fmt: skip
-QUESTION = Question("classes", "text", ["bad", "good"], {})
+QUESTION = question(["bad", "good"])
 
 
 @pytest.fixture(autouse=True)
@@ -110,15 +110,16 @@ def test_what_reads_and_writes_can_learn_and_write(architecture: str) -> None:
 
 def test_it_is_never_asked_as_it_is() -> None:
     facts = Facts.from_files(random.lock(recipe())["files"])
-    assert zeroshot.choose(facts, "text", ["bad", "good"], {}) == (
+    assert choose(facts, QUESTION) == (
         None,
         "its weights are random: it has learnt nothing to answer with",
     )
+    regime = plugins.load("regimes", "zero-shot")
     for way in (None, "cloze"):
         with pytest.raises(NotApplicable, match="its weights are random"):
-            zero_shot.resolve(facts, QUESTION, zero_shot.Parameters(way=way))
+            regime.resolve(facts, QUESTION, regime.Parameters(way=way))
     known = json.dumps({"model_type": "bert", "architectures": ["BertForMaskedLM"], "vocab_size": 9})
-    assert zeroshot.choose(Facts.from_files({"config.json": known}), "text", ["bad", "good"], {})[0] == "cloze"
+    assert choose(Facts.from_files({"config.json": known}), QUESTION)[0] == "cloze"
 
 
 def test_a_recipe_that_cannot_be_built_is_one_sentence() -> None:

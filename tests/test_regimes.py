@@ -13,7 +13,7 @@ import transformers
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from tiny_models import tiny_bert, tiny_causal, tiny_image, tiny_image_text
-from tiny_tasks import adapt, image_task, job, text_task, trial
+from tiny_tasks import adapt, image_task, text_task, trial
 
 from bench import plugins
 from bench.errors import NotApplicable, UsageError
@@ -22,7 +22,7 @@ from bench.modeling.models import loading
 from bench.modeling.models.facts import Facts
 from bench.modeling.models.files import configs
 from bench.suite.trial import Json
-from bench.training.job import Job
+from bench.training import adapted_model
 
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")  # PEFT asks transformers so
 
@@ -52,7 +52,7 @@ def tasks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Json, Jso
 def untrained(monkeypatch: pytest.MonkeyPatch) -> list[Classifier]:
     """Stops regimes just before they train; what they would have trained is in the list."""
     found: list[Classifier] = []
-    monkeypatch.setattr(Job, "train", lambda self, model: found.append(model))
+    monkeypatch.setattr(adapted_model, "fit", lambda context, ledger, model: found.append(model))
     return found
 
 
@@ -95,8 +95,8 @@ def test_partial_with_as_many_blocks_as_there_are_is_not_applicable(models: Any,
 
 @pytest.mark.parametrize("model", ["bert", "resnet"])
 def test_full_and_retrain_train_everything(model: str, models: Any, tasks: Any, untrained: Any, tmp_path: Path) -> None:
-    full = adapt(trial(models[model], tasks[model], "full"), tmp_path)[1]
-    again = adapt(trial(models[model], tasks[model], "retrain"), tmp_path)[1]
+    full = adapt(trial(models[model], tasks[model], "full"), tmp_path)[2]
+    again = adapt(trial(models[model], tasks[model], "retrain"), tmp_path)[2]
     total = sum(p.numel() for p in untrained[0].parameters())
     assert not names(untrained[0], False)
     assert not names(untrained[1], False)
@@ -138,7 +138,7 @@ def test_lora_trains_what_peft_adds_and_the_head_and_nothing_else(
     kind: str, models: Any, tasks: Any, untrained: Any, tmp_path: Path
 ) -> None:
     parameters, mark = PEFT[kind]
-    _, adapted = adapt(trial(models["bert"], tasks["bert"], "lora", parameters), tmp_path)
+    _, _, adapted = adapt(trial(models["bert"], tasks["bert"], "lora", parameters), tmp_path)
     model = untrained[0]
     trained = names(model, True)
     assert {"head.weight", "head.bias"} < trained
@@ -159,19 +159,20 @@ def test_lora_trains_what_peft_adds_and_the_head_and_nothing_else(
 def test_lora_finds_what_to_adapt_in_every_architecture(
     model: str, kinds: set[str], models: Any, tasks: Any, untrained: Any, tmp_path: Path
 ) -> None:
-    found, adapted = adapt(trial(models[model], tasks[model], "lora", {"r": 2}), tmp_path)
+    _, ledger, adapted = adapt(trial(models[model], tasks[model], "lora", {"r": 2}), tmp_path)
     wrapped = {type(m.base_layer).__name__ for m in untrained[0].modules() if hasattr(m, "base_layer")}
     assert wrapped == kinds
     assert adapted.stored_bytes == 4 * adapted.trainable < 4 * adapted.total
-    assert any("convolutions" in note for note in found.notes) == (model == "resnet")
+    assert any("convolutions" in note for note in ledger.notes) == (model == "resnet")
 
 
 def test_an_adapter_that_starts_at_nothing_answers_as_the_frozen_model_does(
     models: Any, tasks: Any, untrained: Any, tmp_path: Path
 ) -> None:
     for regime, model in (("lora", "resnet"), ("full", "resnet"), ("lora", "bert"), ("full", "bert")):
-        _, adapted = adapt(trial(models[model], tasks[model], regime, {"r": 2} if regime == "lora" else {}), tmp_path)
-        found = adapted.predict(job(trial(models[model], tasks[model], "full"), tmp_path).parts["test"])
+        chosen = trial(models[model], tasks[model], regime, {"r": 2} if regime == "lora" else {})
+        made, _, adapted = adapt(chosen, tmp_path)
+        found = adapted.predict(made.parts["test"]).answers
         if regime == "lora":
             expected = found
         else:
@@ -219,7 +220,7 @@ def test_what_trains_is_kept_in_fp32_whatever_the_frozen_weights_are_in(
 
 
 def test_a_probe_is_scikit_learns_on_features_taken_by_hand(models: Any, tasks: Any, tmp_path: Path) -> None:
-    found, adapted = adapt(trial(models["bert"], tasks["bert"], "linear-probe", tuned={"C": 0.5}), tmp_path)
+    found, _, adapted = adapt(trial(models["bert"], tasks["bert"], "linear-probe", tuned={"C": 0.5}), tmp_path)
     model = transformers.BertModel.from_pretrained(models["bert"]).eval()
     tokenizer = transformers.AutoTokenizer.from_pretrained(models["bert"])
 
@@ -236,7 +237,7 @@ def test_a_probe_is_scikit_learns_on_features_taken_by_hand(models: Any, tasks: 
         scaler.transform(features("train")[train.indices]), train.labels
     )
     expected = probe.predict_proba(scaler.transform(features("test")))
-    np.testing.assert_allclose(np.exp(adapted.predict(test)[0]), expected, atol=1e-4)
+    np.testing.assert_allclose(np.exp(adapted.predict(test).answers[0]), expected, atol=1e-4)
     total = sum(p.numel() for name, p in model.named_parameters() if "pooler" not in name)
     assert (adapted.trainable, adapted.total) == (17 * 2, total + 17 * 2)
 
@@ -251,29 +252,29 @@ def test_features_are_computed_once_for_all_trials(
     )
     first = trial(models["bert"], tasks["bert"], "linear-probe", seed=0)
     second = trial(models["bert"], tasks["bert"], "linear-probe", seed=1, tuned={"C": 3.0})
-    found, adapted = adapt(first, tmp_path)
+    found, ledger, adapted = adapt(first, tmp_path)
     adapted.predict(found.parts["test"])
     assert len(built) == 2  # the train split and the test split
-    again, adapted = adapt(second, tmp_path)
+    again, other, adapted = adapt(second, tmp_path)
     adapted.predict(again.parts["test"])
     assert len(built) == 2
-    for one in (found, again):  # what they cost is charged to both
-        assert one.stages.seconds["train"] > one._feature_seconds["train"] * 24 > 0
+    for one, costs in ((found, ledger), (again, other)):  # what they cost is charged to both
+        assert costs.stages.seconds["train"] > one.features.seconds(one.parts["train"]) > 0
 
 
 def test_no_stage_is_charged_for_features_of_its_own_computing(models: Any, tasks: Any, tmp_path: Path) -> None:
     spec, location = tasks["bert"]
     task = ({**spec, "splits": {**spec["splits"], "validation": "train"}}, location)
-    found, _ = adapt(trial(models["bert"], task, "linear-probe", validation="full"), tmp_path)
-    assert set(found._feature_seconds) == {"train", "validation", "test"}
+    found, _, _ = adapt(trial(models["bert"], task, "linear-probe", validation="full"), tmp_path)
+    assert all(found.features.seconds(found.parts[name]) > 0 for name in ("train", "validation", "test"))
 
 
 def test_a_probe_on_one_class_answers_it(models: Any, tasks: Any, tmp_path: Path) -> None:
     chosen = trial(models["bert"], tasks["bert"], "linear-probe", size=1)
-    found, adapted = adapt(chosen, tmp_path)
-    answers = adapted.predict(found.parts["test"])[0].argmax(axis=1)
+    found, ledger, adapted = adapt(chosen, tmp_path)
+    answers = adapted.predict(found.parts["test"]).answers[0].argmax(axis=1)
     assert set(answers) == {int(found.parts["train"].labels[0])}
-    assert any("alike" in note for note in found.notes)
+    assert any("alike" in note for note in ledger.notes)
 
 
 def pooled(folder: Path, modality: str, batch: dict[str, torch.Tensor], pooling: str | None = None) -> torch.Tensor:

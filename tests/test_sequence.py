@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 import torch
-from test_continued import continuing
+from continued_trials import continuing
 from tiny_models import tiny_bert, tiny_causal, tiny_image
-from tiny_tasks import adapt, image_task, job, order, text_task, trial
+from tiny_tasks import adapt, attempt, context, image_task, order, text_task, trial
 
 from bench import api, plugins
 from bench.errors import NotApplicable, SuiteError
 from bench.planning import lock as locks
 from bench.planning.plan import Cell, Plan, build
 from bench.suite.trial import SCHEMA, Json, Trial
-from bench.training import job as jobs
-from bench.training import starting_weights
+from bench.training import fit, starting_weights
+from bench.training.build import build as build_model
 from bench.trial import task_sequence
 from bench.trial.run import run
 
@@ -94,14 +94,14 @@ def test_the_second_task_starts_from_the_bits_that_the_first_left(bert: Path, tm
     second = after(of(bert, texts(tmp_path / "b", 50), "lora", seed=4), first)
     assert task_sequence.first_of(second).id == dataclasses.replace(first, seed=4).id
     assert "after" not in task_sequence.alone_of(second).regime
-    found = job(second, tmp_path / "results")
-    task_sequence.begin(found, lambda other: job(other, tmp_path / "results"))
-    started = found.model(pretrained=True).backbone.state_dict()
-    _, adapted = adapt(task_sequence.first_of(second), tmp_path / "results")
+    found, ledger = context(second, tmp_path / "results")
+    start = task_sequence.begin(found, ledger, attempt(second, tmp_path / "results"))
+    started = build_model(found.replace(start=start), pretrained=True).backbone.state_dict()
+    _, _, adapted = adapt(task_sequence.first_of(second), tmp_path / "results")
     learnt = starting_weights.merged(adapted.backbone).state_dict()
     assert started.keys() == learnt.keys()
     assert all(torch.equal(started[name], learnt[name]) for name in learnt)
-    untouched = job(second, tmp_path / "results").model(pretrained=True).backbone.state_dict()
+    untouched = build_model(found, pretrained=True).backbone.state_dict()
     assert any(not torch.equal(started[name], untouched[name]) for name in learnt)
 
 
@@ -153,8 +153,8 @@ def test_the_first_task_is_learnt_once_for_all_that_follow(
     bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained: list[int] = []
-    original = jobs.train
-    monkeypatch.setattr(jobs, "train", lambda *given, **how: trained.append(1) or original(*given, **how))
+    original = fit.train
+    monkeypatch.setattr(fit, "train", lambda *given, **how: trained.append(1) or original(*given, **how))
     first = of(bert, texts(tmp_path / "a", 44), "full")
     task = texts(tmp_path / "b", 50)
     records = []

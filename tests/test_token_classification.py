@@ -14,15 +14,16 @@ from click.testing import CliRunner
 from pyarrow import parquet
 from seqeval.metrics import f1_score
 from tiny_models import tiny_bert, tiny_causal
+from tiny_tasks import question
 
 from bench.cli import main
 from bench.errors import DataError
 from bench.modeling.encoding.text import tokenizer_for
 from bench.modeling.heads import tagger
+from bench.modeling.inference.choose_way import choose
 from bench.modeling.models.facts import Facts
 from bench.store import paths, records
 from bench.tasks import token_classification as kind
-from bench.zeroshot import choose
 
 CPU = torch.device("cpu")
 TAGS = ("O", "B-film", "I-film", "B-end")
@@ -176,11 +177,11 @@ def test_own_tags_apply_where_a_tag_fits(
 ) -> None:
     own_head(tmp_path / "m", names)
     facts = Facts.from_files({"config.json": (tmp_path / "m/config.json").read_text()})
-    way, why = choose(facts, "text", TAGS, label_map, "tags")
+    way, why = choose(facts, question(TAGS, "tags", label_map=label_map))
     assert way == (None if reason else "own-tags")
     assert reason is None or reason in str(why)
     bare = Facts.from_files({"config.json": '{"model_type": "bert", "architectures": ["BertModel"]}'})
-    assert "it has no token-classification head" in str(choose(bare, "text", TAGS, {}, "tags")[1])
+    assert "it has no token-classification head" in str(choose(bare, question(TAGS, "tags"))[1])
 
 
 OWN = """\

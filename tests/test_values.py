@@ -11,13 +11,12 @@ import pytest
 from click.testing import CliRunner
 from pyarrow import parquet
 from tiny_models import tiny_bert
+from tiny_tasks import question
 
 from bench import api, plugins
 from bench.cli import main
 from bench.errors import NotApplicable
 from bench.modeling.models.facts import Facts
-from bench.planning.plan import Question
-from bench.regimes import zero_shot
 from bench.store import paths, records
 from bench.suite.trial import Json
 
@@ -165,14 +164,14 @@ def test_what_does_not_apply_says_why(ground: Path, monkeypatch: pytest.MonkeyPa
 
 def test_a_way_that_does_not_fit_the_task_is_refused_whatever_the_model() -> None:
     facts = Facts.from_files({"config.json": "{}", "modules.json": '[{"type": "x.Transformer"}]'})
+    zero_shot = plugins.load("regimes", "zero-shot")
     cosine = zero_shot.Parameters(way="cosine")
-    for gives, columns, said in (
+    for objective, columns, said in (
         ("values", ("text", "value"), "the task names no column text_pair"),
         ("label-sets", ("text", "text_pair"), "cosine answers with values, the task asks for label-sets"),
     ):
-        question = Question(gives, "text", [], {}, columns)
         with pytest.raises(NotApplicable, match=said):
-            zero_shot.resolve(facts, question, cosine)
+            zero_shot.resolve(facts, question(objective=objective, columns=columns), cosine)
 
 
 def test_the_report_shows_every_baseline(ground: Path) -> None:

@@ -17,7 +17,7 @@ import torch
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from tiny_models import TEXTS, tiny_bert
-from tiny_tasks import adapt, job, text_task, trial
+from tiny_tasks import adapt, bare_context, context, question, text_task, trial
 
 from bench import plugins
 from bench.data.corpora import python_functions, python_pairs
@@ -26,13 +26,15 @@ from bench.data.scripts import unspaced
 from bench.errors import DataError
 from bench.modeling.inference.zero_shot import Settings
 from bench.modeling.models.facts import Facts
-from bench.objectives import label_sets, values
 from bench.tasks import multi_label_classification as sets
 from bench.tasks import text_classification, text_regression
-from bench.zeroshot import cosine, entailment_each, own_labels, own_value
 
 COLUMNS = {"text": "text", "labels": "labels"}
 LABELS = ("red", "green", "blue")
+label_sets, values = plugins.load("objectives", "label-sets"), plugins.load("objectives", "values")
+cosine, entailment_each, own_labels, own_value = (
+    plugins.load("zeroshot", name) for name in ("cosine", "entailment-each", "own-labels", "own-value")
+)
 
 
 def data(**columns: Any) -> Any:
@@ -167,7 +169,7 @@ def test_tf_idf_learns_from_what_the_trial_saw(tmp_path: Path) -> None:
     tiny_bert("BertModel", tmp_path / "model")
     task = text_task(tmp_path)
     for noise in (0.0, 0.4):
-        found = job(trial(tmp_path / "model", task, "linear-probe", noise=noise), tmp_path / "r")
+        found, _ = context(trial(tmp_path / "model", task, "linear-probe", noise=noise), tmp_path / "r")
         part, test = found.parts["train"], found.parts["test"]
         train, asked = ([found.examples(p.split).inputs[i] for i in p.indices] for p in (part, test))
         vectors = TfidfVectorizer(ngram_range=(1, 2), dtype=np.float32)
@@ -175,8 +177,8 @@ def test_tf_idf_learns_from_what_the_trial_saw(tmp_path: Path) -> None:
         expected = solver.predict_log_proba(vectors.transform(asked))
         np.testing.assert_allclose(found.objective.baselines(found, test)["tf-idf"]()[0], expected, rtol=1e-5)
         assert (part.wrong > 0) == (noise > 0)
-    unlearnt = job(trial(tmp_path / "model", task, "zero-shot"), tmp_path / "r")
-    assert set(unlearnt.objective.baselines(unlearnt, unlearnt.parts["test"])) == {"majority"}
+    unlabelled, _ = context(trial(tmp_path / "model", task, "zero-shot"), tmp_path / "r")
+    assert set(unlabelled.objective.baselines(unlabelled, unlabelled.parts["test"])) == {"majority"}
 
 
 def test_scripts_without_spaces_are_told_by_their_letters() -> None:
@@ -189,16 +191,10 @@ def test_scripts_without_spaces_are_told_by_their_letters() -> None:
 
 
 def asked(way: Any, folder: Path, inputs: list[Any], labels: list[str], parameters: Any = None) -> np.ndarray:
-    """What a way answers, by the job's own doing."""
-    loaded = way.load(folder, torch.device("cpu"), torch.float32)
+    """What a way answers."""
+    here = bare_context(folder, labels, parameters)
     how = Settings(getattr(parameters, "label_map", {}), torch.device("cpu"), batch_size=3, max_length=60)
-    here: Any = SimpleNamespace(
-        labels=labels,
-        parameters=parameters,
-        unlearnt=lambda answer: answer(loaded, inputs, how),
-        templates=lambda task, default: task.templates or default,
-    )
-    found: np.ndarray = way.adapt(here)
+    found: np.ndarray = way.answers(here, way.load(here), inputs, way.templates(here), how)
     return found
 
 
@@ -251,12 +247,12 @@ def test_a_head_that_chooses_one_label_is_not_asked_for_several() -> None:
     config = {"model_type": "bert", "vocab_size": 9, "architectures": ["BertForSequenceClassification"],
               "id2label": {"0": "a", "1": "b"}}  # fmt: skip
     facts = Facts.from_files({"config.json": json.dumps(config)})
-    assert own_labels.applies(facts, "text", ["a", "b"], {}) is None
+    assert own_labels.applies(facts, question(["a", "b"])) is None
     one = Facts.from_files({"config.json": json.dumps({**config, "problem_type": "single_label_classification"})})
-    assert own_labels.applies(one, "text", ["a", "b"], {}) == "its head was trained to choose one label"
-    assert "no sequence-classification head of one output" in str(own_value.applies(facts, "text", [], {}))
-    assert "contradiction" in str(entailment_each.applies(facts, "text", ["a"], {})) or "entailment" in str(
-        entailment_each.applies(facts, "text", ["a"], {})
+    assert own_labels.applies(one, question(["a", "b"])) == "its head was trained to choose one label"
+    assert "no sequence-classification head of one output" in str(own_value.applies(facts, question()))
+    assert "contradiction" in str(entailment_each.applies(facts, question(["a"]))) or "entailment" in str(
+        entailment_each.applies(facts, question(["a"]))
     )
 
 
@@ -299,7 +295,7 @@ def test_pairs_are_as_near_as_they_say() -> None:
 
 def test_the_linear_probe_still_answers_with_log_probabilities(tmp_path: Path) -> None:
     tiny_bert("BertModel", tmp_path / "model")
-    found, adapted = adapt(trial(tmp_path / "model", text_task(tmp_path), "linear-probe"), tmp_path / "r")
-    answers = adapted.predict(found.parts["test"])
+    found, _, adapted = adapt(trial(tmp_path / "model", text_task(tmp_path), "linear-probe"), tmp_path / "r")
+    answers = adapted.predict(found.parts["test"]).answers
     assert (answers.shape, answers.dtype) == ((1, len(found.parts["test"].indices), 2), np.float32)
     np.testing.assert_allclose(np.exp(answers).sum(-1), 1, rtol=1e-5)

@@ -1,7 +1,6 @@
 """Each way against its formula written out one example at a time, without padding, on tiny random models."""
 
 import json
-from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -23,59 +22,33 @@ from tiny_models import (
     tiny_roberta,
     wordpiece,
 )
+from tiny_tasks import bare_context, question
+from zeroshot_answers import answer, by_hand, softmaxed
 
 from bench import plugins
 from bench.errors import ModelError, NotApplicable, UsageError
 from bench.modeling.inference import zero_shot
+from bench.modeling.inference.choose_way import choose
 from bench.modeling.inference.zero_shot import Settings
 from bench.modeling.models.facts import Facts
 from bench.modeling.prompts import fill_template
-from bench.zeroshot import choose, cloze, entailment, label_prompts, likelihood, own_head, similarity
 
 CPU = torch.device("cpu")
 HUB = Path(__file__).parents[2] / "shared" / "hub"
+cloze, entailment, label_prompts, likelihood, own_head, similarity = (
+    plugins.load("zeroshot", name)
+    for name in ("cloze", "entailment", "label-prompts", "likelihood", "own-head", "similarity")
+)
 
 
 def facts_of(folder: Path) -> Facts:
     return Facts.from_files({str(p.relative_to(folder)): p.read_text() for p in folder.rglob("*.json")})
 
 
-def answer(way: Any, folder: Path, inputs: Any, labels: Any, templates: Any, **options: Any) -> np.ndarray:
-    """The way's answer, after checking its shape, its sums, and that neither batches nor order change it."""
-    how = {"label_map": {}, "device": CPU, "max_length": 60, **options}
-    loaded = way.load(folder, CPU, torch.float32)
-    assert isinstance(loaded.model, torch.nn.Module)
-    assert not loaded.model.training
-    ticks: list[tuple[int, int]] = []
-    found: np.ndarray = way.log_probabilities(
-        loaded, inputs, labels, templates, Settings(batch_size=3, tick=lambda *at: ticks.append(at), **how)
-    )
-    assert (found.shape, found.dtype) == ((len(templates), len(inputs), len(labels)), np.float32)
-    np.testing.assert_allclose(np.exp(found).sum(-1), 1, atol=1e-5)
-    if loaded.tokenizer is not None:
-        loaded.tokenizer.padding_side = "left"  # what a tokenizer says of padding must not matter
-    single = way.log_probabilities(loaded, inputs, labels, templates, Settings(batch_size=1, **how))
-    np.testing.assert_allclose(single, found, atol=1e-5)
-    turned = way.log_probabilities(loaded, inputs[::-1], labels, templates, Settings(batch_size=8, **how))
-    np.testing.assert_allclose(turned[:, ::-1], found, atol=1e-5)
-    assert ticks[-1][0] == ticks[-1][1]
-    assert ticks == sorted(ticks)
-    return found
-
-
-def softmaxed(scores: list[list[float]]) -> np.ndarray:
-    found: np.ndarray = torch.tensor(scores).double().log_softmax(-1).numpy()
-    return found
-
-
-def by_hand(score: Callable[[str, str], float]) -> np.ndarray:
-    return softmaxed([[score(text, label) for label in LABELS] for text in TEXTS])
-
-
 @torch.inference_mode()
 def test_cloze_is_the_mean_over_the_label_s_masks(tmp_path: Path) -> None:
     model, tokenizer = tiny_bert("BertForMaskedLM", tmp_path)
-    assert choose(facts_of(tmp_path), "text", LABELS, {}) == ("cloze", None)
+    assert choose(facts_of(tmp_path), question(LABELS)) == ("cloze", None)
     found = answer(cloze, tmp_path, TEXTS, LABELS, TEMPLATES)
 
     def score(template: str, text: str, label: str) -> float:
@@ -128,7 +101,7 @@ def test_cloze_gives_a_byte_tokenizer_s_label_the_space_before_it(tmp_path: Path
 @torch.inference_mode()
 def test_likelihood_is_the_mean_over_the_label_s_tokens(family: str, tmp_path: Path) -> None:
     model, tokenizer = tiny_causal(family, tmp_path)
-    assert choose(facts_of(tmp_path), "text", LABELS, {}) == ("likelihood", None)
+    assert choose(facts_of(tmp_path), question(LABELS)) == ("likelihood", None)
     templates = [TEMPLATES[0], "{text} = {label}"]
 
     def score(stem: str, label: str) -> float:
@@ -168,7 +141,7 @@ def test_a_causal_model_cannot_look_back_from_the_text_to_the_label(tmp_path: Pa
 @torch.inference_mode()
 def test_entailment_is_the_probability_of_entailment(names: list[str], tmp_path: Path) -> None:
     model, tokenizer = tiny_bert("BertForSequenceClassification", tmp_path, id2label=dict(enumerate(names)))
-    assert choose(facts_of(tmp_path), "text", LABELS, {}) == ("entailment", None)
+    assert choose(facts_of(tmp_path), question(LABELS)) == ("entailment", None)
     column = 0 if names[0] == "ENTAILMENT" else 1
     template = "{text} It was {label}."
 
@@ -191,7 +164,7 @@ def test_similarity_is_a_softmax_of_scaled_cosines(mode: str, tmp_path: Path) ->
         modules.append({"idx": len(modules), "path": path, "type": f"sentence_transformers.models.{kind}"})
         (tmp_path / "modules.json").write_text(json.dumps(modules))
     (tmp_path / "1_Pooling" / "config.json").write_text(json.dumps({f"pooling_mode_{mode}": True}))
-    assert choose(facts_of(tmp_path), "text", LABELS, {}) == ("similarity", None)
+    assert choose(facts_of(tmp_path), question(LABELS)) == ("similarity", None)
 
     def embed(text: str) -> torch.Tensor:
         states = model(**tokenizer(text, return_tensors="pt")).last_hidden_state[0]
@@ -207,7 +180,7 @@ def test_similarity_is_a_softmax_of_scaled_cosines(mode: str, tmp_path: Path) ->
 @torch.inference_mode()
 def test_label_prompts_give_the_model_s_own_logits(family: str, tmp_path: Path) -> None:
     model, tokenizer, processor = tiny_image_text(family, tmp_path)
-    assert choose(facts_of(tmp_path), "image", LABELS, {}) == ("label-prompts", None)
+    assert choose(facts_of(tmp_path), question(LABELS, modality="image")) == ("label-prompts", None)
     found = answer(label_prompts, tmp_path, images(), LABELS, ["a {label}", "film of {label}"])
     for number, start in enumerate(("a", "film of")):
         padding: Any = {"padding": "max_length", "max_length": 12} if family == "siglip" else {"padding": True}
@@ -236,7 +209,7 @@ def test_own_head_over_images_puts_its_labels_in_the_task_s_order(tmp_path: Path
     model.save_pretrained(tmp_path)
     processor = transformers.ViTImageProcessor(size={"height": 16, "width": 16})
     processor.save_pretrained(tmp_path)
-    assert choose(facts_of(tmp_path), "image", ["owl", "cat", "dog"], {}) == ("own-head", None)
+    assert choose(facts_of(tmp_path), question(["owl", "cat", "dog"], modality="image")) == ("own-head", None)
     found = answer(own_head, tmp_path, images(), ["owl", "cat", "dog"], [""])[0]
     for row, image in enumerate(images()):
         logits = model(**processor(image.convert("RGB"), return_tensors="pt")).logits[0]
@@ -251,7 +224,7 @@ def test_own_head_sums_the_labels_that_its_map_joins_and_drops_the_rest(tmp_path
     with torch.no_grad():
         model.classifier.bias[2] = 500.0  # a dropped label may be ever so sure
     model.save_pretrained(tmp_path)
-    assert choose(facts_of(tmp_path), "text", ["good", "bad"], mapped) == ("own-head", None)
+    assert choose(facts_of(tmp_path), question(["good", "bad"], label_map=mapped)) == ("own-head", None)
     pairs = [(text, "a good end") for text in TEXTS]
     found = answer(own_head, tmp_path, pairs, ["good", "bad"], [""], label_map=mapped)[0]
     for row, (first, second) in enumerate(pairs):
@@ -317,7 +290,7 @@ def test_weights_that_are_not_there_never_answer(tmp_path: Path) -> None:
 
 def test_weights_in_half_precision_take_images(tmp_path: Path) -> None:
     tiny_image_text("clip", tmp_path)
-    loaded = label_prompts.load(tmp_path, CPU, torch.bfloat16)
+    loaded = label_prompts.load(bare_context(tmp_path, LABELS, dtype="bfloat16"))
     how = Settings({}, CPU, batch_size=2, max_length=9)
     assert np.isfinite(label_prompts.log_probabilities(loaded, images(), LABELS, ["{label}"], how)).all()
 
@@ -339,7 +312,9 @@ CLASSIFIER = {"model_type": "bert", "vocab_size": 9, "architectures": ["BertForS
 
 
 def reason(config: dict[str, Any], modality: Any, labels: list[str], **label_map: str) -> str:
-    name, why = choose(Facts.from_files({"config.json": json.dumps(config)}), modality, labels, label_map)
+    name, why = choose(
+        Facts.from_files({"config.json": json.dumps(config)}), question(labels, modality=modality, label_map=label_map)
+    )
     assert name is None
     return str(why)
 
@@ -353,14 +328,14 @@ def test_why_no_way_applies() -> None:
     assert "no image-classification head" in reason(CLASSIFIER, "image", ["LABEL_0", "LABEL_1"])
     dense = [{"type": f"sentence_transformers.models.{kind}"} for kind in ("Transformer", "Pooling", "Dense")]
     files = {"config.json": json.dumps(BARE), "modules.json": json.dumps(dense)}
-    assert "module Dense is not supported" in str(choose(Facts.from_files(files), "text", LABELS, {})[1])
+    assert "module Dense is not supported" in str(choose(Facts.from_files(files), question(LABELS))[1])
 
 
 def test_a_sentence_encoder_is_never_asked_through_a_leftover_language_model_head() -> None:
     config = json.dumps({"model_type": "qwen3", "vocab_size": 9, "architectures": ["Qwen3ForCausalLM"]})
     modules = json.dumps([{"type": "sentence_transformers.models.Transformer"}])
     facts = Facts.from_files({"config.json": config, "modules.json": modules})
-    assert choose(facts, "text", LABELS, {}) == ("similarity", None)
+    assert choose(facts, question(LABELS)) == ("similarity", None)
 
 
 @pytest.mark.parametrize("name", plugins.names("zeroshot"))
@@ -381,7 +356,7 @@ def test_a_real_sentence_encoder_tells_news_apart() -> None:
     folder = HUB / "models/sentence-transformers/all-MiniLM-L6-v2"
     news = pd.read_parquet(HUB / "datasets/fancyzhx/ag_news/data/test-00000-of-00001.parquet").head(100)
     labels = ["world politics", "sports", "business", "science and technology"]
-    assert choose(facts_of(folder), "text", labels, {}) == ("similarity", None)
+    assert choose(facts_of(folder), question(labels)) == ("similarity", None)
     found = answer(similarity, folder, list(news["text"]), labels, similarity.TEMPLATES, max_length=64)
     accuracies = (found.argmax(-1) == news["label"].to_numpy()).mean(-1)
     majority = news["label"].value_counts(normalize=True).max()
@@ -392,7 +367,7 @@ def test_a_real_sentence_encoder_tells_news_apart() -> None:
 @pytest.mark.skipif(not HUB.exists(), reason="the local Hub mirror is absent")
 def test_a_real_causal_model_runs() -> None:
     folder = HUB / "models/mirror/stories260k-llama"
-    assert choose(facts_of(folder), "text", LABELS, {}) == ("likelihood", None)
+    assert choose(facts_of(folder), question(LABELS)) == ("likelihood", None)
     texts = ["Lily found a big red ball. She was very", "The dog was lost and Tim was very"]
     found = answer(likelihood, folder, texts, ["happy", "sad", "xylophone"], ["{text} {label}."])
     assert (found.argmax(-1) != 2).all()

@@ -1,8 +1,11 @@
-"""Tiny tasks on disk, and trials and jobs on them."""
+"""Tiny tasks on disk, trials on them, and what plugins are given for these."""
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +14,15 @@ import PIL.Image
 import torch
 
 from bench import plugins
+from bench.contracts import Adapted, Context, Modality, Question
+from bench.modeling.models.facts import Facts
 from bench.modeling.models.files import configs
-from bench.probes.clock import Stages
-from bench.probes.memory import PeakMemory
+from bench.probes.guard import Guard
+from bench.probes.ledger import Ledger
 from bench.suite.parameters import Training
 from bench.suite.trial import Json, Names, Trial
-from bench.training.job import Job
-from bench.trial.run import _job
+from bench.trial.attempt import Attempt
+from bench.trial.setup import context_of
 
 GOOD, BAD = ["joy", "good", "it was good"], ["dull", "bad", "not good at all"]
 
@@ -118,16 +123,54 @@ def order(trial: Trial, results: Path, attempt: str = "a-00001") -> Json:
     return {"trial": trial.to_json(), "attempt": attempt, "results": str(results), "files": files}
 
 
-def job(trial: Trial, results: Path) -> Job:
-    """The job a regime is given for a trial, on the CPU."""
-    record: Json = {"environment": {"id": "here", "device": "cpu"}}
-    device = torch.device("cpu")
-    probes = Stages(), PeakMemory(device)
-    return _job(trial, order(trial, results), device, *probes, 0, lambda stage, done, total: None, record)
+def attempt(trial: Trial, results: Path, **changes: Any) -> Attempt:
+    """An attempt at a trial on the CPU."""
+    made = Attempt(
+        order=order(trial, results),
+        device=torch.device("cpu"),
+        environment={"id": "here", "device": "cpu"},
+        halved=0,
+        tick=lambda stage, done, total: None,
+        guard=Guard(),
+    )
+    return dataclasses.replace(made, **changes)
 
 
-def adapt(trial: Trial, results: Path) -> tuple[Job, Any]:
+def context(trial: Trial, results: Path, **changes: Any) -> tuple[Context, Ledger]:
+    """The context that plugins are given for a trial, on the CPU, and its ledger."""
+    made = attempt(trial, results, **changes)
+    ledger = made.ledger()
+    return context_of(trial, made, ledger), ledger
+
+
+def adapt(trial: Trial, results: Path) -> tuple[Context, Ledger, Adapted]:
     """Adapt a trial's model as its regime does."""
-    module = plugins.load("regimes", trial.regime["kind"])
-    found = job(trial, results)
-    return found, module.adapt(found, module.Parameters.model_validate(trial.regime["parameters"]))
+    regime = plugins.load("regimes", trial.regime["kind"])
+    made, ledger = context(trial, results)
+    adapted = regime.adapt(made, ledger, regime.Parameters.model_validate(trial.regime["parameters"]))
+    ledger.note(adapted.notes)
+    return made, ledger, adapted
+
+
+def bare_context(model: Path, labels: Sequence[str] = (), parameters: Any = None, dtype: str = "float32") -> Context:
+    """A context of a model folder and a task without data, for a zero-shot way that is given its inputs."""
+    nothing: Any = None
+    about: Json = {"source": "folder", "version": 1, "parameters": {"dtype": dtype}, "fingerprint": ""}
+    way: Json = {"kind": "zero-shot", "version": 1, "parameters": {}}
+    return Context(
+        trial=Trial(
+            model=about, task={}, regime=way, size=0, noise=0.0, validation=0.0, seed=0, purpose="reported", tuned={},
+            budget={}, training={}, limits={}, locations={}, names=Names("m", "t", "zero-shot"),
+        ),
+        facts=Facts.from_files(configs(model, "m")), folder=model, device=torch.device("cpu"), task=nothing,
+        objective=nothing, parameters=parameters, labels=list(labels), majority=0, data=nothing, parts={},
+        environment="here", micro_batch=8, evaluation_batch=8, features=nothing, autocast=contextlib.nullcontext,
+    )  # fmt: skip
+
+
+def question(
+    labels: Sequence[str] = (), objective: str = "classes", modality: Modality = "text", label_map: Any = None,
+    columns: Sequence[str] = (),
+) -> Question:  # fmt: skip
+    """What a task asks of a model."""
+    return Question(modality, list(labels), label_map or {}, objective, tuple(columns))

@@ -7,13 +7,16 @@ from collections import Counter
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 from types import ModuleType
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 
-from bench import plugins, zeroshot
+from bench import plugins
+from bench.contracts import Question
 from bench.data.subsets import draw
 from bench.errors import NotApplicable
+from bench.modeling.inference import choose_way
+from bench.modeling.inference.label_scoring import LabelScoring
 from bench.modeling.models.facts import Facts
 from bench.modeling.models.generation_models import extracts, writer
 from bench.planning import tuning
@@ -27,16 +30,6 @@ RERUN = ("missing", "failed", "all")
 """What to run: what has no result of its own; that, and what failed; everything."""
 SMOKE = {"size": 32, "examples": 16, "steps": 2}
 State = Literal["planned", "waiting", "failed", "not_applicable", "unresolved"]
-
-
-class Question(NamedTuple):
-    """What a regime may ask of a task before anything is loaded."""
-
-    gives: str
-    modality: str
-    labels: list[str]
-    label_map: dict[str, str]
-    columns: tuple[str, ...] = ()
 
 
 @dataclass
@@ -277,15 +270,11 @@ class _Pair:
             spec = task_spec(self.suite, task, task_lock["fingerprint"])
             if "labels" in spec["parameters"]:
                 spec["parameters"]["labels"] = task_lock["labels"]
-            way, _ = self._way(facts, _question(task, spec))
-            if way is not None and hasattr(plugins.load("zeroshot", way), "log_probabilities"):  # it gives classes
+            way, _ = choose_way.choose(facts, _question(task, spec))
+            if way is not None and isinstance(plugins.load("zeroshot", way), LabelScoring):
                 found[name] = {"task": spec, "way": way, "way_version": plugins.load("zeroshot", way).VERSION}
                 places[name] = split(task.data.parameters)[1]
         return found, places
-
-    @staticmethod
-    def _way(facts: Facts, asked: Question) -> tuple[str | None, str | None]:
-        return zeroshot.choose(facts, asked.modality, asked.labels, asked.label_map, asked.gives, asked.columns)  # type: ignore[arg-type]
 
     def _training(self, own: Json, trains: bool) -> Json:
         training = self.suite.training.model_dump(mode="json")
@@ -379,7 +368,13 @@ def _question(task: Task, spec: Json) -> Question:
     labels = spec["parameters"].get("labels", [])
     words = list(labels.values()) if isinstance(labels, dict) else labels
     kind = plugins.load("tasks", task.kind)
-    return Question(kind.GIVES, kind.MODALITY, words, spec["parameters"].get("label_map", {}), tuple(spec["columns"]))
+    return Question(
+        modality=kind.MODALITY,
+        labels=words,
+        label_map=spec["parameters"].get("label_map", {}),
+        objective=kind.OBJECTIVE,
+        columns=tuple(spec["columns"]),
+    )
 
 
 @functools.cache

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from bench.contracts import Regime
 from bench.errors import NotApplicable
 from bench.suite.parameters import Positive, TrainedParameters, Tuned
 
 if TYPE_CHECKING:
-    from bench.training.job import Adapted, Job
+    from bench.contracts import Adapted, Context, Question
+    from bench.modeling.models.facts import Facts
+    from bench.probes.ledger import Ledger
+    from bench.suite.trial import Json
 
-VERSION = 1
-TUNED = Tuned("learning_rate", 1e-5, 3e-4)
-LABELS = TRAINS = True
 
-
-class Parameters(TrainedParameters):
+class ContinuedPretrainingParameters(TrainedParameters):
     """Those of `full`, for the labels; and of the pretraining before, which is not tuned."""
 
     pretraining_epochs: Positive = Field(1.0, description="over every text of the training split")
@@ -29,29 +29,38 @@ class Parameters(TrainedParameters):
     )
 
 
-def resolve(facts: Any, question: Any, parameters: Parameters) -> dict[str, Any]:
-    """The objective by which pretraining goes on, for the trial to hold. Raises NotApplicable where there is none."""
-    if question.modality != "text" or facts.modality != "text":
-        raise NotApplicable("pretraining goes on with text alone, on models of text alone")
-    if facts.head == "seq2seq-lm":
-        raise NotApplicable("pretraining goes on with encoders and with decoders, not with encoder-decoders")
-    return {"pretraining": "causal-lm" if facts.decoder else "masked-lm"}
+class ContinuedPretraining(Regime[ContinuedPretrainingParameters]):
+    """Continued pretraining, then full fine-tuning."""
 
+    VERSION = 1
+    Parameters = ContinuedPretrainingParameters
+    TUNED = Tuned("learning_rate", 1e-5, 3e-4)
+    TRAINS = True
 
-def adapt(job: Job, parameters: Parameters) -> Adapted:
-    """Train everything, starting from weights that are computed once for all trials that share them."""
-    from bench.training.adapted_model import trained
-    from bench.training.pretraining.continued import Settings, continued
+    def resolve(self, facts: Facts, question: Question, parameters: ContinuedPretrainingParameters) -> Json:
+        """The objective by which pretraining goes on. Raises NotApplicable where there is none."""
+        if question.modality != "text" or facts.modality != "text":
+            raise NotApplicable("pretraining goes on with text alone, on models of text alone")
+        if facts.head == "seq2seq-lm":
+            raise NotApplicable("pretraining goes on with encoders and with decoders, not with encoder-decoders")
+        return {"pretraining": "causal-lm" if facts.decoder else "masked-lm"}
 
-    job.start = continued(
-        job,
-        Settings(
-            objective=job.trial.regime["pretraining"],
+    def adapt(self, context: Context, ledger: Ledger, parameters: ContinuedPretrainingParameters) -> Adapted:
+        """Train everything, starting from weights that are computed once for all trials that share them."""
+        from bench.training.adapted_model import trained
+        from bench.training.build import build
+        from bench.training.pretraining.continued import Settings, continued
+
+        settings = Settings(
+            objective=context.trial.regime["pretraining"],
             epochs=parameters.pretraining_epochs,
             steps=parameters.pretraining_steps,
             learning_rate=parameters.pretraining_learning_rate,
             batch_size=parameters.pretraining_batch_size,
             rate=parameters.mlm_probability,
-        ),
-    )
-    return trained(job, job.model(pretrained=True))
+        )
+        start = continued(context, ledger, settings)
+        context = context.replace(start=start, features=context.features.starting_from(start))
+        with ledger.stage("load"):
+            model = build(context, pretrained=True)
+        return trained(context, ledger, model)

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 from pydantic import Field
 
-from bench.regimes import zero_shot
+from bench.contracts import Adapted, Context, Question, Regime
+from bench.modeling.inference import choose_way
+from bench.regimes.zero_shot import ZeroShotParameters
+from bench.suite.trial import Json
+from bench.training.untrained import untrained
 
 if TYPE_CHECKING:
-    from bench.training.job import Adapted, Job
+    import numpy as np
 
-VERSION = 1
-TUNED = None
-LABELS, TRAINS, PROMPTS = True, False, True
+    from bench.modeling.models.facts import Facts
+    from bench.probes.ledger import Ledger
 
 
-class Parameters(zero_shot.Parameters):
+class FewShotParameters(ZeroShotParameters):
     """How many examples, and how to answer."""
 
     k: Annotated[int, Field(ge=1)] = Field(4, description="examples in the prompt, of the labels there are")
@@ -26,32 +29,45 @@ class Parameters(zero_shot.Parameters):
     )
 
 
-def resolve(facts: Any, question: Any, parameters: Parameters) -> dict[str, Any]:
-    """The way this model answers, for the trial to hold. Raises NotApplicable where none takes examples."""
-    return zero_shot.resolve(facts, question, parameters, shots=True)
-
-
-def adapt(job: Job, parameters: Parameters) -> Adapted:
+class FewShot(Regime[FewShotParameters]):
     """Zero-shot's way, with the first `k` examples of the train part, in turn from each class where there are classes.
 
     Whatever the size, the first `k` are the same; a noisy label stands in the prompt as it is.
     """
-    part = job.parts["train"]
-    examples = job.examples(part.split)
-    taken = chosen(examples.labels[part.indices], parameters.k)
-    if len(taken) < parameters.k:
-        job.notes.append(f"{len(taken)} examples stand in the prompt, not {parameters.k}: there are no more")
-    for place in taken:
+
+    VERSION = 1
+    Parameters = FewShotParameters
+    PROMPTS = True
+
+    def resolve(self, facts: Facts, question: Question, parameters: FewShotParameters) -> Json:
+        """The way this model answers. Raises NotApplicable where none takes examples."""
+        return choose_way.resolve(facts, question, parameters.way, few_shot=True)
+
+    def adapt(self, context: Context, ledger: Ledger, parameters: FewShotParameters) -> Adapted:
+        """Load the model as its way asks it, with the examples in its prompts."""
+        examples, notes = few_shot_examples(context, parameters.k), []
+        if len(examples) < parameters.k:
+            notes.append(f"{len(examples)} examples stand in the prompt, not {parameters.k}: there are no more")
+        features = context.features.with_few_shot(examples)
+        return replace(untrained(context.replace(few_shot=examples, features=features), ledger), notes=tuple(notes))
+
+
+def few_shot_examples(context: Context, k: int) -> tuple[tuple[object, str], ...]:
+    """(input, answer in words) of the `k` examples of the train part that stand in prompts, or fewer."""
+    part = context.parts["train"]
+    examples, found = context.examples(part.split), []
+    for place in chosen(examples.labels[part.indices], k):
         label, source = part.labels[place], examples.inputs[int(part.indices[place])]
-        target = job.labels[label] if job.objective.TARGETS == "classes" else (examples.targets or [])[label]
-        if hasattr(job.objective, "said"):
-            target = job.objective.said(source, target)
-        job.shots.append((source, target if isinstance(target, str) else target[0]))
-    return zero_shot.adapt(job, parameters)
+        classes = context.objective.TARGETS == "classes"
+        target = context.labels[label] if classes else (examples.targets or [])[label]
+        found.append((source, context.objective.in_words(context, source, target)))
+    return tuple(found)
 
 
 def chosen(classes: np.ndarray, k: int) -> np.ndarray:
     """The places of the first of each class, then of the second of each, and so on: int64, k of them at most."""
+    import numpy as np
+
     turn = np.empty(len(classes), dtype=np.int64)
     for one in np.unique(classes):
         of_class = np.flatnonzero(classes == one)

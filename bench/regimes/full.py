@@ -4,22 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bench.contracts import Regime
 from bench.suite.parameters import TrainedParameters, Tuned
 
 if TYPE_CHECKING:
-    from bench.training.job import Adapted, Job
-
-VERSION = 1
-TUNED = Tuned("learning_rate", 1e-5, 3e-4)
-LABELS = TRAINS = True
+    from bench.contracts import Adapted, Context
+    from bench.probes.ledger import Ledger
 
 
-class Parameters(TrainedParameters):
+class FullParameters(TrainedParameters):
     """No parameters of its own."""
 
 
-def adapt(job: Job, parameters: Parameters) -> Adapted:
-    """Train everything."""
-    from bench.training.adapted_model import trained
+class Full(Regime[FullParameters]):
+    """Full fine-tuning."""
 
-    return trained(job, job.model(pretrained=True))
+    VERSION = 1
+    Parameters = FullParameters
+    TUNED = Tuned("learning_rate", 1e-5, 3e-4)
+    TRAINS = True
+
+    def adapt(self, context: Context, ledger: Ledger, parameters: FullParameters) -> Adapted:
+        """Train everything."""
+        from bench.training.adapted_model import trained
+        from bench.training.build import build
+
+        with ledger.stage("load"):
+            model = build(context, pretrained=True)
+        return trained(context, ledger, model)

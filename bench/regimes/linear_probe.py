@@ -6,55 +6,68 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from bench.contracts import Adapted, Predictions, Regime
 from bench.errors import Diverged
 from bench.suite.parameters import Range, RegimeParameters, Tuned
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from bench.training.job import Adapted, Job, Part
+    from bench.contracts import Context, Part, Prepared
+    from bench.probes.ledger import Ledger
 
-VERSION = 1
-TUNED = Tuned("C", 1e-5, 1e1)
-LABELS, TRAINS, POOLED = True, False, True
 ITERATIONS = 1000
 
 
-class Parameters(RegimeParameters):
+class LinearProbeParameters(RegimeParameters):
     """C: the inverse strength of the L2 penalty on standardised features."""
 
     C: Range | None = Field(None, description="one value, or [low, high] to tune over; null: the default")
 
 
-def adapt(job: Job, parameters: Parameters) -> Adapted:
-    """Fit on the train part's features, which are computed once per model and task (`Job.features`)."""
-    from sklearn.preprocessing import StandardScaler
+class LinearProbe(Regime[LinearProbeParameters]):
+    """A linear model on frozen features."""
 
-    from bench.training.job import Adapted
+    VERSION = 1
+    Parameters = LinearProbeParameters
+    TUNED = Tuned("C", 1e-5, 1e1)
+    POOLED = True
 
-    part = job.parts["train"]
-    width = job.features(part.split).shape[1]
-    further = [name for name in job.parts if name not in ("train", "validation", "test")]
-    for name in (*further, "validation", "test") if job.trial.purpose == "reported" else ("validation",):
-        job.features(job.parts[name].split)  # now, so that their stages time the probe alone
-    scaler = StandardScaler()
-    with job.stages.stage("train"), job.working("train"):
-        scaled = scaler.fit_transform(_features(job, part))
-        answers, remarks = job.objective.solve(job, part, scaled, job.trial.tuned["C"], ITERATIONS)
-    job.notes += remarks
-    job.charge("train", part)
-    head = (width + 1) * max(len(job.labels), 1)
-    return Adapted(
-        lambda asked: answers(scaler.transform(_features(job, asked))),
-        trainable=head, total=job.backbone_parameters + head, stored_bytes=4 * (head + 2 * width),
-    )  # fmt: skip
+    def adapt(self, context: Context, ledger: Ledger, parameters: LinearProbeParameters) -> Adapted:
+        """Fit on the train part's features, which are computed once per model and task."""
+        from sklearn.preprocessing import StandardScaler
+
+        from bench.probes.heartbeat import working
+
+        part, features = context.parts["train"], context.features
+        width = features.frozen(part.split).shape[1]
+        others = [name for name in context.parts if name not in ("train", "validation", "test")]
+        for name in (*others, "validation", "test") if context.trial.purpose == "reported" else ("validation",):
+            features.frozen(context.parts[name].split)  # now, so that their stages time the probe alone
+        scaler = StandardScaler()
+        with ledger.stage("train"), working(lambda: context.tick("train", 0, None)):
+            scaled = scaler.fit_transform(_features(context, part))
+            solved = context.objective.solve(context, part, scaled, context.trial.tuned["C"], ITERATIONS)
+        ledger.charge("train", features.seconds(part))
+
+        def predict(part: Part, prepared: Prepared | None = None) -> Predictions:
+            return Predictions(solved.answers(scaler.transform(_features(context, part))))
+
+        head = (width + 1) * max(len(context.labels), 1)
+        return Adapted(
+            predict,
+            trainable=head,
+            total=features.backbone_parameters + head,
+            stored_bytes=4 * (head + 2 * width),
+            notes=tuple(solved.notes),
+        )
 
 
-def _features(job: Job, part: Part) -> np.ndarray:
+def _features(context: Context, part: Part) -> np.ndarray:
     """A part's features, float64 [n, width]. Raises Diverged where one is no finite number."""
     import numpy as np
 
-    rows: np.ndarray = np.asarray(job.features(part.split)[part.indices], dtype=np.float64)
+    rows: np.ndarray = np.asarray(context.features.frozen(part.split)[part.indices], dtype=np.float64)
     lost = int((~np.isfinite(rows)).any(axis=1).sum())
     if lost:
         raise Diverged(f"the frozen model's features are not finite numbers for {lost} of {len(rows)} examples")

@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ConfigDict, Field
 
+from bench.contracts import Regime
 from bench.errors import NotApplicable, UsageError, did_you_mean
 from bench.modeling.models import peft_parameters
 from bench.suite.messages import show
 from bench.suite.parameters import TrainedParameters, Tuned
 
 if TYPE_CHECKING:
-    from bench.training.job import Adapted, Job
+    from bench.contracts import Adapted, Context
+    from bench.probes.ledger import Ledger
 
-VERSION = 1
-TUNED = Tuned("learning_rate", 3e-4, 1e-2)
-LABELS = TRAINS = True
 MEANT = {
     "rank": "r", "alpha": "lora_alpha", "dropout": "lora_dropout", "lr": "learning_rate", "modules": "target_modules",
     "dora": "use_dora", "rslora": "use_rslora",
@@ -31,7 +30,7 @@ PLAIN = {
 """Types of PEFT's parameters that it does not look at itself: one of the wrong type would fail in training."""
 
 
-class Parameters(TrainedParameters):
+class LoraParameters(TrainedParameters):
     """config: PEFT's configuration class; every key not named here is that class's own (r, use_dora, …)."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -64,48 +63,58 @@ class Parameters(TrainedParameters):
                 yield key, f"expected {PLAIN[taken[key]][0]}, found {show(value)}"
 
 
-def check(parameters: Parameters) -> None:
-    """Build the configuration. Raises UsageError naming the key that PEFT does not know."""
-    import peft
+class Lora(Regime[LoraParameters]):
+    """A PEFT adapter on the frozen model."""
 
-    kind = getattr(peft, parameters.config, None)
-    if not (isinstance(kind, type) and issubclass(kind, peft.PeftConfig) and dataclasses.is_dataclass(kind)):
-        known = [name for name in dir(peft) if name.endswith("Config")]
-        raise UsageError(f"PEFT has no configuration '{parameters.config}'{did_you_mean(parameters.config, known)}")
-    fields = {field.name for field in dataclasses.fields(kind)}
-    for key in _own(parameters):
-        if key not in fields:
-            raise UsageError(f"PEFT's {parameters.config} has no parameter '{key}'{did_you_mean(key, fields)}")
-    try:
-        kind(**_own(parameters))
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"PEFT's {parameters.config} refuses these parameters: {error}") from error
+    VERSION = 1
+    Parameters = LoraParameters
+    TUNED = Tuned("learning_rate", 3e-4, 1e-2)
+    TRAINS = True
+    CHECKS = True
+
+    def check(self, parameters: LoraParameters) -> None:
+        """Build the configuration. Raises UsageError naming the key that PEFT does not know."""
+        import peft
+
+        kind = getattr(peft, parameters.config, None)
+        if not (isinstance(kind, type) and issubclass(kind, peft.PeftConfig) and dataclasses.is_dataclass(kind)):
+            known = [name for name in dir(peft) if name.endswith("Config")]
+            raise UsageError(f"PEFT has no configuration '{parameters.config}'{did_you_mean(parameters.config, known)}")
+        fields = {field.name for field in dataclasses.fields(kind)}
+        for key in _own(parameters):
+            if key not in fields:
+                raise UsageError(f"PEFT's {parameters.config} has no parameter '{key}'{did_you_mean(key, fields)}")
+        try:
+            kind(**_own(parameters))
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"PEFT's {parameters.config} refuses these parameters: {error}") from error
+
+    def adapt(self, context: Context, ledger: Ledger, parameters: LoraParameters) -> Adapted:
+        """Wrap the backbone by PEFT, which freezes it; the head outside it trains in full."""
+        import peft
+        from torch import nn
+
+        from bench.private_api import linear_kinds
+        from bench.training.adapted_model import trained
+        from bench.training.build import build
+
+        with ledger.stage("load"):
+            model = build(context, pretrained=True, frozen=True)
+        own = _own(parameters)
+        if own["target_modules"] == "all-linear":
+            modules = dict(model.backbone.named_modules())
+            if not any(isinstance(module, linear_kinds()) for module in modules.values()):
+                own["target_modules"] = [n for n, m in modules.items() if isinstance(m, nn.Conv2d) and m.groups == 1]
+                ledger.note(["the model has no linear layers: the adapter covers its ungrouped convolutions"])
+        try:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "fan_in_fan_out is set to False")  # PEFT sets it right by itself
+                model.backbone = peft.get_peft_model(model.backbone, getattr(peft, parameters.config)(**own))
+        except ValueError as error:
+            raise NotApplicable(f"PEFT cannot adapt this model: {error}") from error
+        return trained(context, ledger, model.to(context.device))
 
 
-def adapt(job: Job, parameters: Parameters) -> Adapted:
-    """Wrap the backbone by PEFT, which freezes it; the head outside it trains in full."""
-    import peft
-    from torch import nn
-
-    from bench.private_api import linear_kinds
-    from bench.training.adapted_model import trained
-
-    model = job.model(pretrained=True, frozen=True)
-    own = _own(parameters)
-    if own["target_modules"] == "all-linear":
-        modules = dict(model.backbone.named_modules())
-        if not any(isinstance(module, linear_kinds()) for module in modules.values()):
-            own["target_modules"] = [n for n, m in modules.items() if isinstance(m, nn.Conv2d) and m.groups == 1]
-            job.notes.append("the model has no linear layers: the adapter covers its ungrouped convolutions")
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "fan_in_fan_out is set to False")  # PEFT sets it right by itself
-            model.backbone = peft.get_peft_model(model.backbone, getattr(peft, parameters.config)(**own))
-    except ValueError as error:
-        raise NotApplicable(f"PEFT cannot adapt this model: {error}") from error
-    return trained(job, model.to(job.device))
-
-
-def _own(parameters: Parameters) -> dict[str, Any]:
+def _own(parameters: LoraParameters) -> dict[str, Any]:
     """What goes to PEFT's configuration."""
     return {"target_modules": parameters.target_modules, **(parameters.model_extra or {})}

@@ -6,35 +6,46 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from bench.contracts import Regime
 from bench.errors import NotApplicable
 from bench.suite.parameters import TrainedParameters, Tuned
 
 if TYPE_CHECKING:
-    from bench.training.job import Adapted, Job
-
-VERSION = 1
-TUNED = Tuned("learning_rate", 3e-5, 1e-3)
-LABELS = TRAINS = True
+    from bench.contracts import Adapted, Context
+    from bench.probes.ledger import Ledger
 
 
-class Parameters(TrainedParameters):
+class PartialParameters(TrainedParameters):
     """blocks: how many of the last blocks (layers of a transformer, stages of a convolutional network) to train."""
 
     blocks: Annotated[int, Field(ge=1)] = 2
 
 
-def adapt(job: Job, parameters: Parameters) -> Adapted:
-    """Freeze all that is registered before the last `blocks` blocks; what follows them (a last norm) trains too."""
-    from bench.training.adapted_model import trained
+class Partial(Regime[PartialParameters]):
+    """Fine-tuning of the last blocks."""
 
-    model = job.model(pretrained=True)
-    stack = job.objective.blocks(model)
-    if stack is None or len(stack) <= parameters.blocks:
-        count = "no stack of blocks" if stack is None else f"only {len(stack)} blocks"
-        raise NotApplicable(f"the model has {count}; `blocks: {parameters.blocks}` leaves nothing frozen")
-    first = next(stack[-parameters.blocks].parameters())
-    frozen = True
-    for parameter in model.backbone.parameters():
-        frozen = frozen and parameter is not first
-        parameter.requires_grad_(not frozen)
-    return trained(job, model)
+    VERSION = 1
+    Parameters = PartialParameters
+    TUNED = Tuned("learning_rate", 3e-5, 1e-3)
+    TRAINS = True
+
+    def adapt(self, context: Context, ledger: Ledger, parameters: PartialParameters) -> Adapted:
+        """Freeze all that is registered before the last `blocks` blocks; what follows them (a last norm) trains too.
+
+        Raises NotApplicable where nothing would stay frozen.
+        """
+        from bench.training.adapted_model import trained
+        from bench.training.build import build
+
+        with ledger.stage("load"):
+            model = build(context, pretrained=True)
+        stack = context.objective.blocks(model)
+        if stack is None or len(stack) <= parameters.blocks:
+            count = "no stack of blocks" if stack is None else f"only {len(stack)} blocks"
+            raise NotApplicable(f"the model has {count}; `blocks: {parameters.blocks}` leaves nothing frozen")
+        first = next(stack[-parameters.blocks].parameters())
+        frozen = True
+        for parameter in model.backbone.parameters():
+            frozen = frozen and parameter is not first
+            parameter.requires_grad_(not frozen)
+        return trained(context, ledger, model)

@@ -4,23 +4,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bench.contracts import Regime
 from bench.suite.parameters import TrainedParameters, Tuned
 
 if TYPE_CHECKING:
-    from bench.training.job import Adapted, Job
-
-VERSION = 1
-TUNED = Tuned("learning_rate", 1e-4, 3e-3)
-LABELS = TRAINS = True
-PRETRAINED = False
+    from bench.contracts import Adapted, Context
+    from bench.probes.ledger import Ledger
 
 
-class Parameters(TrainedParameters):
+class RetrainParameters(TrainedParameters):
     """No parameters of its own; it usually wants more epochs than the others."""
 
 
-def adapt(job: Job, parameters: Parameters) -> Adapted:
-    """Train everything, from random weights; the whole model has to be stored."""
-    from bench.training.adapted_model import trained
+class Retrain(Regime[RetrainParameters]):
+    """Training from scratch."""
 
-    return trained(job, job.model(pretrained=False))
+    VERSION = 1
+    Parameters = RetrainParameters
+    TUNED = Tuned("learning_rate", 1e-4, 3e-3)
+    TRAINS = True
+    PRETRAINED = False
+
+    def adapt(self, context: Context, ledger: Ledger, parameters: RetrainParameters) -> Adapted:
+        """Train everything, from random weights; the whole model has to be stored."""
+        from bench.training.adapted_model import trained
+        from bench.training.build import build
+
+        with ledger.stage("load"):
+            model = build(context, pretrained=False)
+        return trained(context, ledger, model)

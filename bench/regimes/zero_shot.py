@@ -2,52 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from bench.errors import NotApplicable
+from bench.contracts import Adapted, Context, Question, Regime
+from bench.modeling.inference import choose_way
 from bench.suite.parameters import RegimeParameters
+from bench.suite.trial import Json
+from bench.training.untrained import untrained
 
 if TYPE_CHECKING:
-    from bench.training.job import Adapted, Job
-
-VERSION = 1
-TUNED = None
-LABELS = TRAINS = False
+    from bench.modeling.models.facts import Facts
+    from bench.probes.ledger import Ledger
 
 
-class Parameters(RegimeParameters):
+class ZeroShotParameters(RegimeParameters):
     """How to answer."""
 
     way: str | None = Field(default=None, description="one of `bench list zeroshot`; null: the first the model can do")
     prior: bool = Field(default=False, description="likelihood: judge a label against its likelihood without the text")
 
 
-def resolve(facts: Any, question: Any, parameters: Parameters, shots: bool = False) -> dict[str, Any]:
-    """The way this model answers, for the trial to hold; with `shots` one that takes examples in its prompt.
+class ZeroShot(Regime[ZeroShotParameters]):
+    """Nothing is trained; every template answers, and the scores are means over templates."""
 
-    Raises NotApplicable where it has none.
-    """
-    from bench import plugins, zeroshot
+    VERSION = 1
+    Parameters = ZeroShotParameters
+    LABELS = False
 
-    asked = (question.modality, question.labels, question.label_map, question.gives, question.columns)
-    if parameters.way is None:
-        way, reason = zeroshot.choose(facts, *asked, shots=shots)
-    else:
-        way, reason = parameters.way, zeroshot.unfit(parameters.way, facts, *asked, shots=shots)
-    if way is None or reason is not None:
-        raise NotApplicable(str(reason))
-    return {"way": way, "way_version": plugins.load("zeroshot", way).VERSION}
+    def resolve(self, facts: Facts, question: Question, parameters: ZeroShotParameters) -> Json:
+        """The way this model answers. Raises NotApplicable where it has none."""
+        return choose_way.resolve(facts, question, parameters.way)
 
-
-def adapt(job: Job, parameters: Parameters) -> Adapted:
-    """Load the model with its own head; every template answers, and the scores are means over templates."""
-    from bench import plugins
-
-    way = job.trial.regime["way"]
-    plugin = plugins.load("zeroshot", way)
-    if hasattr(plugin, "adapt"):
-        adapted: Adapted = plugin.adapt(job)
-        return adapted
-    return job.unlearnt(lambda loaded, inputs, _: job.ask(way, loaded, inputs, job.parameters))
+    def adapt(self, context: Context, ledger: Ledger, parameters: ZeroShotParameters) -> Adapted:
+        """Load the model as its way asks it."""
+        return untrained(context, ledger)

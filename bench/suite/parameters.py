@@ -148,3 +148,7 @@ class TaskParameters(Strict):
     """What every task kind takes besides `kind`, `data`, `columns`, `splits` and the axes."""
 
     metrics: tuple[str, ...] = Field(default=(), description="the first is the one compared; empty: the kind's default")
+
+    def words(self) -> list[str]:
+        """The labels' words; empty where the task has none."""
+        return []

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 VERSION = 1
 MODALITY = "image"
 GIVES = "classes"
+OBJECTIVE = GIVES
 METRIC = "accuracy"
 COLUMNS = {"image": True, "label": True}
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 VERSION = 1
 MODALITY = "text"
 GIVES = "likelihoods"
+OBJECTIVE = GIVES
 METRIC = "perplexity"
 COLUMNS = {"text": True}
 

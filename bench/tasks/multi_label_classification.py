@@ -18,6 +18,7 @@ __all__ = ["encode", "load"]
 VERSION = 1
 MODALITY = "text"
 GIVES = "label-sets"
+OBJECTIVE = GIVES
 METRIC = "micro-f1"
 COLUMNS = {"text": True, "text_pair": False, "labels": True}
 SEVERAL = ("labels",)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 VERSION = 1
 MODALITY = "text"
 GIVES = "choices"
+OBJECTIVE = GIVES
 METRIC = "accuracy"
 COLUMNS = {"context": True, "question": False, "choices": True, "label": True}
 SEVERAL = ("choices",)

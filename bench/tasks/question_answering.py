@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 VERSION = 1
 MODALITY = "text"
 GIVES = "spans"
+OBJECTIVE = GIVES
 METRIC = "token-f1"
 COLUMNS = {"question": True, "context": True, "answers": True}
 BASELINE = "lead"

@@ -14,6 +14,7 @@ __all__ = ["encode", "load"]
 VERSION = 1
 MODALITY = "text"
 GIVES = "texts"
+OBJECTIVE = GIVES
 METRIC = "rouge-l"
 COLUMNS = {"document": True, "summary": True}
 BASELINE = "lead"

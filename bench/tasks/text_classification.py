@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 VERSION = 1
 MODALITY = "text"
 GIVES = "classes"
+OBJECTIVE = GIVES
 METRIC = "accuracy"
 COLUMNS = {"text": True, "text_pair": False, "label": True}
 

@@ -20,6 +20,7 @@ __all__ = ["encode", "load"]
 VERSION = 1
 MODALITY = "text"
 GIVES = "texts"
+OBJECTIVE = GIVES
 METRIC = "bleu"
 COLUMNS = {"prompt": True, "answer": True, "messages": False}
 INSTEAD = {"messages": ("prompt", "answer")}

@@ -22,6 +22,7 @@ __all__ = ["encode", "load"]
 VERSION = 1
 MODALITY = "text"
 GIVES = "values"
+OBJECTIVE = GIVES
 METRIC = "spearman"
 COLUMNS = {"text": True, "text_pair": False, "value": True}
 STRATA = 10

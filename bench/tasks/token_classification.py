@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 VERSION = 1
 MODALITY = "text"
 GIVES = "tags"
+OBJECTIVE = GIVES
 METRIC = "entity-f1"
 COLUMNS = {"tokens": True, "tags": True}
 

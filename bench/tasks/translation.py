@@ -15,6 +15,7 @@ __all__ = ["encode", "load"]
 VERSION = 1
 MODALITY = "text"
 GIVES = "texts"
+OBJECTIVE = GIVES
 METRIC = "bleu"
 COLUMNS = {"source": True, "target": True}
 BASELINE = "copy"

@@ -7,20 +7,27 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from bench.training.job import Adapted, Job
+from bench.contracts import Adapted, Context, Part, Predictions, Prepared
+from bench.probes.ledger import Ledger
+from bench.training.fit import fit
 
 
-def trained(job: Job, model: Any) -> Adapted:
-    """Train the model's trainable weights on the job's train part."""
-    job.train(model)
+def trained(context: Context, ledger: Ledger, model: Any) -> Adapted:
+    """Train the model's trainable weights on the train part."""
+    found = fit(context, ledger, model)
     every = list(model.parameters())
+
+    def predict(part: Part, prepared: Prepared | None = None) -> Predictions:
+        return context.objective.answer(context, model.eval(), part)
+
     return Adapted(
-        predict=lambda part: job.objective.answer(job, model.eval(), part),
-        trainable=job.guard("the number of parameters", lambda: _count(p for p in every if p.requires_grad)),
-        total=job.guard("the number of parameters", lambda: _count(every)),
-        stored_bytes=job.guard("the size of what is stored", lambda: sum(v.nbytes for v in changed(model))),
+        predict,
+        trainable=ledger.guard("the number of parameters", lambda: _count(p for p in every if p.requires_grad)),
+        total=ledger.guard("the number of parameters", lambda: _count(every)),
+        stored_bytes=ledger.guard("the size of what is stored", lambda: sum(v.nbytes for v in changed(model))),
         backbone=model.backbone,
         model=model,
+        fit=found,
     )
 
 

@@ -1,11 +1,10 @@
-"""Further test sets (`also_test` of a task): other data for the same labels, answered by the same trained model.
+"""also_test sets of a task: other data for the same labels, answered by the same trained model.
 
-Each is one more split of the task's material, called `also-NAME`.
+Each is one more split of the task's data, called `also-NAME`.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,8 +13,6 @@ import numpy as np
 from bench.data.examples import Examples
 from bench.errors import DataError, did_you_mean
 from bench.suite.trial import Json
-from bench.training.job import Adapted, Job
-from bench.trial import evaluation
 
 PREFIX = "also-"
 
@@ -54,7 +51,7 @@ def examples(kind: Any, dataset: Any, columns: Json, parameters: Any, given: Any
     given: the set's own labels, as under `labels` of a task, each of them one of the task's words; None where its data
     are read as the task's are. Several values may mean one class, and a class may be missing. Raises DataError.
     """
-    own = given if kind.GIVES != "tags" else _tags(dataset.features[columns["tags"]], given)
+    own = given if kind.OBJECTIVE != "tags" else _tags(dataset.features[columns["tags"]], given)
     if not own:
         read = getattr(kind, "test_examples", kind.examples)
         return read(dataset, columns, parameters, place)  # type: ignore[no-any-return]
@@ -66,9 +63,9 @@ def examples(kind: Any, dataset: Any, columns: Json, parameters: Any, given: Any
     own = own if isinstance(own, dict) else tuple(own)
     found: Examples = kind.examples(dataset, columns, parameters.model_copy(update={"labels": own}), place)
     numbers = np.array([words.index(word) if word in words else -1 for word in meant])
-    if kind.GIVES == "classes":
+    if kind.OBJECTIVE == "classes":
         return Examples(found.inputs, numbers[found.labels], found.targets)
-    if kind.GIVES == "label-sets":
+    if kind.OBJECTIVE == "label-sets":
         among = np.eye(len(words), dtype=np.int8)[numbers]  # [own labels, the task's]
         return Examples(found.inputs, found.labels, [(target @ among > 0).astype(np.int8) for target in found.targets])  # type: ignore[union-attr]
     targets = [numbers[target] for target in found.targets or ()]
@@ -91,24 +88,3 @@ def _tags(feature: Any, given: Any) -> Any:
         return given or names
     most = max((int(key) for key in given if key.isdecimal()), default=0)
     return [given.get(key, key) for key in names or map(str, range(most + 1))]
-
-
-def measure(job: Job, adapted: Adapted, metrics: list[str], record: Json, *, encoded: bool) -> Json:
-    """Score every further set into `record`; {name: columns of its predictions file}. encoded: whether the model is
-    given the split in tokens or pixels."""
-    found: Json = {}
-    for name, split in splits(job.trial.task):
-        part = job.parts[split]
-        if encoded:
-            job.encoded(split)  # tokenising is a stage of its own
-        with job.stages.stage("also_test"):
-            answers = adapted.predict(part)
-        job.charge("also_test", part)
-        targets = job.objective.targets(job, part)
-        scores, facts = record["scores"], record["facts"]
-        facts.setdefault("also_test_examples", {})[name] = len(part.indices)
-        scores.setdefault("also_test", {})[name] = evaluation.scores(job.task, metrics, targets, answers)
-        if job.guard("whether all answers are alike", functools.partial(job.objective.constant, answers)):
-            job.notes.append(f"every example of {name} got the same answer")
-        found[name] = evaluation.predictions(job, metrics[0], part, targets, answers)
-    return found

@@ -7,24 +7,25 @@ import io
 import json
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from bench import plugins
+from bench.contracts import Baseline, Context, Objective, Part
 from bench.errors import Diverged
+from bench.probes.heartbeat import working
+from bench.probes.ledger import Ledger
 from bench.store import atomic
 from bench.suite.trial import Json, Trial
-from bench.training.job import Baseline, Job, Part
 
 
-def scores(task: ModuleType, metrics: list[str], targets: Any, answers: Any) -> Json:
+def scores(objective: Objective, metrics: list[str], targets: Any, answers: Any) -> Json:
     """{metric: its mean over templates}. answers: [templates][n].
 
     Raises Diverged where an example's answer or a score is none: no finite number.
     """
-    lost = plugins.load("objectives", task.GIVES).lost(answers)
+    lost = objective.lost(answers)
     if lost.any():
         raise Diverged(f"the model's outputs are not finite numbers for {lost.sum()} of {len(lost)} examples")
     found = {metric: float(np.mean(values)) for metric, values in by_template(metrics, targets, answers).items()}
@@ -34,17 +35,18 @@ def scores(task: ModuleType, metrics: list[str], targets: Any, answers: Any) -> 
     return found
 
 
-def baselines(job: Job, metrics: list[str], part: Part) -> Json:
+def baselines(context: Context, ledger: Ledger, metrics: list[str], part: Part) -> Json:
     """{baseline: {metric: its score on a part}}; without what fails, which only compares."""
+    objective, guard = context.objective, ledger.guard
 
     def score(answer: Callable[[], Any]) -> Json | None:
-        with job.working("baselines"):
+        with working(lambda: context.tick("baselines", 0, None)):
             answers = answer()
-            return None if answers is None else scores(job.task, metrics, job.objective.targets(job, part), answers)
+            return None if answers is None else scores(objective, metrics, objective.targets(context, part), answers)
 
     where = "" if part.split == "test" else f" on {part.split.removeprefix('also-')}"
-    known: dict[str, Baseline] = job.guard(f"every baseline{where}", lambda: job.objective.baselines(job, part), {})
-    found = {name: job.guard(f"the baseline {name}{where}", functools.partial(score, of)) for name, of in known.items()}
+    known: dict[str, Baseline] = guard(f"every baseline{where}", lambda: objective.baselines(context, part), {})
+    found = {name: guard(f"the baseline {name}{where}", functools.partial(score, of)) for name, of in known.items()}
     return {name: scored for name, scored in found.items() if scored is not None}
 
 
@@ -55,9 +57,9 @@ def metrics_of(trial: Trial, task: Any) -> list[str]:
 
 def signatures(metrics: list[str]) -> Json:
     """{"signatures": {metric: library, version and settings}} of those whose value depends on them."""
-    modules = {metric: plugins.load("metrics", metric) for metric in metrics}
-    found = {metric: module.signature() for metric, module in modules.items() if hasattr(module, "signature")}
-    return {"signatures": found} if found else {}
+    found = {metric: plugins.load("metrics", metric).signature() for metric in metrics}
+    known = {metric: signature for metric, signature in found.items() if signature is not None}
+    return {"signatures": known} if known else {}
 
 
 def by_template(metrics: list[str], targets: Any, answers: Any) -> dict[str, list[float]]:
@@ -65,18 +67,24 @@ def by_template(metrics: list[str], targets: Any, answers: Any) -> dict[str, lis
     return {m: [float(plugins.load("metrics", m).score(targets, one)) for one in answers] for m in metrics}
 
 
-def predictions(job: Job, metric: str, part: Part, targets: Any, answers: Any) -> dict[str, Any]:
+def predictions(context: Context, metric: str, part: Part, targets: Any, answers: Any) -> dict[str, Any]:
     """The columns of predictions.parquet: one row per template and test example."""
     plugin = plugins.load("metrics", metric)
     templates, count = len(answers), len(part.indices)
     outcomes = [plugin.outcomes(targets, one) if plugin.PER_EXAMPLE else np.full(count, np.nan) for one in answers]
     return {
         "example": np.tile(part.indices, templates),
-        "row": np.tile(job.rows_of(part), templates),
+        "row": np.tile(_rows(context, part), templates),
         "template": np.repeat(np.arange(templates), count),
         "outcome": np.concatenate(outcomes).astype(np.float32),
-        **job.objective.columns(targets, answers),
+        **context.objective.columns(targets, answers),
     }
+
+
+def _rows(context: Context, part: Part) -> np.ndarray:
+    """Where a part's examples stand in the split of the data set that they come from, int64 [n]."""
+    found = context.data.rows.get(part.split)
+    return part.indices if found is None else found[part.indices]
 
 
 def save(folder: Path, artifact: Json) -> None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from bench.contracts import Part
 from bench.data.label_noise import corrupt, mismatch
 from bench.data.subsets import draw
 from bench.suite.trial import Trial
-from bench.training.job import Part
 from bench.trial import also_test
-from bench.trial.task_data import Material
+from bench.trial.task_data import TaskData
 
 
-def parts_of(trial: Trial, found: Material, classes: int) -> dict[str, Part]:
+def parts_of(trial: Trial, found: TaskData, classes: int) -> dict[str, Part]:
     """The `train` and `validation` parts, empty where the trial sees no label, `test`, whose labels stay clean, and
     one of each further test set.
 
@@ -35,7 +35,7 @@ def parts_of(trial: Trial, found: Material, classes: int) -> dict[str, Part]:
     return parts
 
 
-def _part(found: Material, split: str, indices: np.ndarray, noise: float, classes: int, seed: int) -> Part:
+def _part(found: TaskData, split: str, indices: np.ndarray, noise: float, classes: int, seed: int) -> Part:
     labels = found.labels[split]
     clean = labels[indices] if classes else indices
     noisy = corrupt(labels, indices, noise, classes, seed) if classes else mismatch(len(labels), indices, noise, seed)

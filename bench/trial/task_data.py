@@ -26,7 +26,7 @@ SMOKE_SEED = 0
 
 
 @dataclass
-class Material:
+class TaskData:
     """labels: {split: int64 [n]}, clean; rows: {split: row numbers in the data set}; dropped: training examples that
     also stand in the test split, or in a further test set, and are left out; summary: what they are like; also: where
     further sets' data lie."""
@@ -55,7 +55,7 @@ class Material:
 
 def load(
     task: Json, location: Json, limits: Json, place: str = "the task's data", also: Json | None = None
-) -> Material:
+) -> TaskData:
     """The material of a trial's task; what is costly about it is computed once. Raises DataError.
 
     also: {name of a further test set: where its data lie}.
@@ -72,7 +72,7 @@ def load(
             most = limits["examples"] * (4 if split == "train" else 1)
             kept = np.sort(np.argsort(ranks(SMOKE_SEED, f"limit-{split}", len(rows[split])))[:most])
             rows[split], labels[split] = rows[split][kept], labels[split][kept]
-    return Material(task, location, also, labels, rows, facts["dropped"], facts["summary"])
+    return TaskData(task, location, also, labels, rows, facts["dropped"], facts["summary"])
 
 
 def task_of(task: Json) -> tuple[Any, Any]:

@@ -8,49 +8,52 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from bench import plugins
+from bench.contracts import Adapted, Context, Predictions
 from bench.errors import Diverged, NotApplicable
+from bench.probes.ledger import Ledger
 from bench.suite.trial import Json, Trial
 from bench.training import starting_weights
-from bench.training.job import Adapted, Job, Part
+from bench.training.build import build
+from bench.training.shared import shared
 from bench.trial import evaluation
+from bench.trial.attempt import Attempt
+from bench.trial.setup import context_of
 
 VERSION = 1
 SCORES = "scores.json"
-Build = Callable[[Trial], Job]
 
 
-def begin(job: Job, build: Build) -> Path:
-    """Have the job start from the weights that the first task left, which lie in the folder returned. Raises what
-    learning it raises."""
-    first = first_of(job.trial)
+def begin(context: Context, ledger: Ledger, attempt: Attempt) -> Path:
+    """The folder with the weights that the first task left, to start from. Raises what learning it raises."""
+    first = first_of(context.trial)
 
     def learn(target: Path) -> Json:
         try:
-            return _learn(build(first), target, keep=True)
+            return _learn(first, attempt, target, keep=True)
         except (Diverged, NotApplicable) as error:
             raise type(error)(f"on {first.names.task}, which comes first: {error}") from error
 
-    job.start = job.shared("after", "start", _key(job, first), learn)
-    return job.start
+    return shared(context, ledger, "after", "start", _key(context, first), learn)
 
 
-def measure(job: Job, adapted: Adapted, before: Path, build: Build) -> Json:
+def measure(context: Context, ledger: Ledger, attempt: Attempt, adapted: Adapted, before: Path) -> Json:
     """What the first task gave and lost: {"task": its name, "metric": the one it is compared by, "before", "after": its
     scores right after it was learnt and now, under the head it then had, "without": the second task's scores without
     it}. before: from `begin`."""
-    first, alone = first_of(job.trial), alone_of(job.trial)
-    with job.stages.stage("left"):
-        asked = build(first)
-        model = asked.model(pretrained=True)
+    first, alone = first_of(context.trial), alone_of(context.trial)
+    with ledger.stage("left"):
+        asked = context_of(first, attempt, attempt.ledger())
+        model = build(asked, pretrained=True)
         model.load_state_dict(starting_weights.read(before)["head"], strict=False)
         starting_weights.place(model.backbone, starting_weights.state_of(adapted.backbone))
-        after = _scores(asked, lambda part: asked.objective.answer(asked, model.eval(), part))
-    without = job.shared("without", "scores", _key(job, alone), lambda target: _learn(build(alone), target, keep=False))
+        after = _scores(asked, asked.objective.answer(asked, model.eval(), asked.parts["test"]))
+    without = shared(
+        context, ledger, "without", "scores", _key(context, alone),
+        lambda target: _learn(alone, attempt, target, keep=False),
+    )  # fmt: skip
     return {
         "task": first.names.task,
         "metric": next(iter(after)),
@@ -80,26 +83,30 @@ def alone_of(trial: Trial) -> Trial:
     return dataclasses.replace(trial, regime=regime)
 
 
-def _learn(job: Job, target: Path, keep: bool) -> Json:
+def _learn(trial: Trial, attempt: Attempt, target: Path, keep: bool) -> Json:
     """Adapt and score; with `keep` also keep the backbone and what stands on it."""
-    module = plugins.load("regimes", job.trial.regime["kind"])
-    adapted: Adapted = module.adapt(job, module.Parameters.model_validate(job.trial.regime["parameters"]))
-    (target / SCORES).write_text(json.dumps(_scores(job, adapted.predict)))
-    assert job.fit is not None
+    ledger = attempt.ledger()
+    context = context_of(trial, attempt, ledger)
+    regime = plugins.load("regimes", trial.regime["kind"])
+    adapted = regime.adapt(context, ledger, regime.Parameters.model_validate(trial.regime["parameters"]))
+    (target / SCORES).write_text(json.dumps(_scores(context, adapted.predict(context.parts["test"]))))
+    assert adapted.fit is not None
     assert adapted.model is not None
     if keep:
         state = adapted.model.state_dict()
         head = {name: value.cpu() for name, value in state.items() if not name.startswith("backbone.")}
         starting_weights.write(target, {"head": head, **starting_weights.state_of(adapted.backbone)})
-    facts = {"steps": job.fit.steps, "flops": job.fit.flops, "train": job.stages.seconds["train"]}
-    return {"seconds": job.stages.total() + job.shared_seconds, "notes": [], **facts}
+    facts = {"steps": adapted.fit.steps, "flops": adapted.fit.flops, "train": ledger.stages.seconds["train"]}
+    return {"seconds": ledger.seconds(), "notes": [], **facts}
 
 
-def _scores(job: Job, predict: Callable[[Part], Any]) -> Json:
-    part = job.parts["test"]
-    metrics = evaluation.metrics_of(job.trial, job.task)
-    return evaluation.scores(job.task, metrics, job.objective.targets(job, part), predict(part))
+def _scores(context: Context, found: Predictions) -> Json:
+    metrics = evaluation.metrics_of(context.trial, context.task)
+    targets = context.objective.targets(context, context.parts["test"])
+    return evaluation.scores(context.objective, metrics, targets, found.answers)
 
 
-def _key(job: Job, trial: Trial) -> Json:
-    return {"version": VERSION, "trial": trial.id, "environment": job.environment, "micro_batch": job.micro_batch}
+def _key(context: Context, trial: Trial) -> Json:
+    return {
+        "version": VERSION, "trial": trial.id, "environment": context.environment, "micro_batch": context.micro_batch,
+    }  # fmt: skip

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.contracts import Context
 from bench.store.cache import cached
-from bench.training.job import Job
 from bench.training.pretraining.continued import texts_of
 
 VERSION = 1
@@ -17,16 +17,16 @@ TEXTS = 500
 """Texts that are looked at."""
 
 
-def remarks(job: Job) -> list[str]:
+def remarks(context: Context) -> list[str]:
     """One sentence where more than a tenth of the tokens of the test texts are unknown, else nothing."""
-    if job.task.MODALITY != "text":
+    if context.task.MODALITY != "text":
         return []
-    key = {"model": job.trial.model, "task": job.trial.task, "limits": job.trial.limits, "version": VERSION}
+    key = {"model": context.trial.model, "task": context.trial.task, "limits": context.trial.limits, "version": VERSION}
 
     def count(target: Path) -> None:
-        inputs = job.examples("test").inputs
-        found = share(job.tokenizer, texts_of(inputs[row] for row in range(min(TEXTS, len(inputs)))))
-        job.intact()
+        inputs = context.examples("test").inputs
+        found = share(context.features.tokenizer, texts_of(inputs[row] for row in range(min(TEXTS, len(inputs)))))
+        context.intact()
         (target / "share.json").write_text(json.dumps(found))
 
     found = json.loads((cached("unknown", key, count) / "share.json").read_text())

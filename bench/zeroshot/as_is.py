@@ -2,49 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bench.modeling.models.generation_models import writer
+from bench.training.untrained import AsBuilt
 
 if TYPE_CHECKING:
+    from bench.contracts import Context, Part, Predict, Predictions, Prepared, Question
     from bench.modeling.models.facts import Facts
-    from bench.training.job import Adapted, Job, Part
-
-VERSION = 1
-GIVES = "texts"
-SHOTS = True
-TEMPLATES = ()
+    from bench.suite.trial import Json
 
 
-def applies(facts: Facts, modality: str, labels: Sequence[str], label_map: Mapping[str, str]) -> str | None:
-    """An encoder that would have to be joined with another has never learnt to write."""
-    how: Any = writer(facts)
-    return None if how in ("encoder-decoder", "decoder") else "it has not learnt to write text"
+class AsIs(AsBuilt):
+    """The pretrained model writes an answer."""
 
+    VERSION = 1
+    OBJECTIVE = "texts"
+    FEW_SHOT = True
 
-def adapt(job: Job) -> Adapted:
-    """The pretrained model under the objective's own reading.
+    def applies(self, facts: Facts, question: Question) -> str | None:
+        """An encoder that would have to be joined with another has never learnt to write."""
+        how: Any = writer(facts)
+        return None if how in ("encoder-decoder", "decoder") else "it has not learnt to write text"
 
-    After examples, a decoder without a chat template answers up to the first blank line: it goes on with examples of
-    its own, unless answers hold blank lines themselves.
-    """
-    from bench.modeling.prompts.few_shot_examples import BLANK
-    from bench.modeling.prompts.generation_prompt import ends_at_a_blank_line
-    from bench.training.job import Adapted
+    def predictor(self, context: Context, model: Any) -> Predict:
+        """As the objective answers.
 
-    model = job.model(pretrained=True, frozen=True).eval()
-    cut = ends_at_a_blank_line(job.facts, job.tokenizer, job.shots)
+        After examples, a decoder without a chat template answers up to the first blank line: it goes on with examples
+        of its own, unless answers hold blank lines themselves.
+        """
+        from bench.modeling.prompts.few_shot_examples import BLANK
+        from bench.modeling.prompts.generation_prompt import ends_at_a_blank_line
 
-    def predict(part: Part) -> Any:
-        written = job.objective.answer(job, model, part)
-        return [[text.partition(BLANK)[0].rstrip() for text in texts] for texts in written] if cut else written
+        whole = super().predictor(context, model)
+        if not ends_at_a_blank_line(context.facts, context.features.tokenizer, context.few_shot):
+            return whole
 
-    return Adapted.as_is(predict, model)
+        def predict(part: Part, prepared: Prepared | None = None) -> Predictions:
+            found = whole(part, prepared)
+            return replace(
+                found, answers=[[text.partition(BLANK)[0].rstrip() for text in texts] for texts in found.answers]
+            )
 
+        return predict
 
-def used(job: Job) -> dict[str, Any]:
-    """The template, and whether the model's own for conversations is around it."""
-    from bench.modeling.prompts.generation_prompt import chats
+    def asked(self, context: Context) -> Json:
+        """The template, and whether the model's own for conversations is around it."""
+        from bench.modeling.prompts.generation_prompt import chats
 
-    return {"template": job.parameters.template, "chat_template": chats(job.facts, job.tokenizer)}
+        chat = chats(context.facts, context.features.tokenizer)
+        return {"template": context.parameters.template, "chat_template": chat}

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bench.modeling.models.likelihood_models import refusal
-from bench.zeroshot.as_is import adapt
+from bench.training.untrained import AsBuilt
 
 if TYPE_CHECKING:
+    from bench.contracts import Question
     from bench.modeling.models.facts import Facts
 
-__all__ = ["adapt"]
 
-VERSION = 1
-GIVES = "likelihoods"
-TEMPLATES = ()
+class AsIsLm(AsBuilt):
+    """The pretrained language model's likelihood of a text."""
 
+    VERSION = 1
+    OBJECTIVE = "likelihoods"
 
-def applies(facts: Facts, modality: str, labels: Sequence[str], label_map: Mapping[str, str]) -> str | None:
-    """None, or why the model does not tell how likely a text is."""
-    return refusal(facts)
+    def applies(self, facts: Facts, question: Question) -> str | None:
+        """None, or why the model does not tell how likely a text is."""
+        return refusal(facts)

@@ -2,42 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from bench.modeling.inference.own_model import ReadByObjective
 
 if TYPE_CHECKING:
-    import torch
+    from torch import Tensor
 
+    from bench.contracts import Context, Question
     from bench.modeling.inference.zero_shot import Loaded
     from bench.modeling.models.facts import Facts
-    from bench.training.job import Adapted, Job
-
-VERSION = 1
-GIVES = "choices"
-TEMPLATES = ()
 
 
-def applies(facts: Facts, modality: str, labels: Sequence[str], label_map: Mapping[str, str]) -> str | None:
-    """None, or why not."""
-    own = any(name.endswith("ForMultipleChoice") for name in facts.architectures)
-    return None if own and modality == "text" else "it has no multiple-choice head"
+class ChoiceHead(ReadByObjective):
+    """The pretrained head scores the pairs that a trained one would see."""
 
+    VERSION = 1
+    OBJECTIVE = "choices"
+    AUTO = "AutoModelForMultipleChoice"
 
-def load(folder: Path, device: torch.device, dtype: torch.dtype, **options: Any) -> Loaded:
-    """The model with its multiple-choice head."""
-    from bench.modeling.inference import zero_shot
+    def applies(self, facts: Facts, question: Question) -> str | None:
+        """None, or why not."""
+        own = any(name.endswith("ForMultipleChoice") for name in facts.architectures)
+        return None if own and question.modality == "text" else "it has no multiple-choice head"
 
-    return zero_shot.load("AutoModelForMultipleChoice", folder, device, dtype, **options)
+    def head(self, context: Context, loaded: Loaded) -> Callable[[dict[str, Tensor]], Tensor]:
+        """One score a pair: each is given as the only choice of its example."""
 
+        def score(batch: dict[str, Tensor]) -> Tensor:
+            found: Tensor = loaded.model(**{name: tensor.unsqueeze(1) for name, tensor in batch.items()}).logits
+            return found
 
-def adapt(job: Job) -> Adapted:
-    """The pretrained model on the pairs that a trained one would see."""
-    from bench.training.job import Adapted
-
-    loaded = job.whole_model(job.trial.regime["way"])
-
-    def score(batch: dict[str, Any]) -> Any:
-        return loaded.model(**{name: tensor.unsqueeze(1) for name, tensor in batch.items()}).logits
-
-    return Adapted.as_is(lambda part: job.objective.answer(job, score, part), loaded.model)
+        return score

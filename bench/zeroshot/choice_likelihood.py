@@ -11,54 +11,44 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from bench.zeroshot.likelihood import applies, load
+from bench.modeling.inference.own_model import Asked, CausalModel
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from bench.contracts import Context
     from bench.modeling.inference.zero_shot import Loaded, Settings
-    from bench.training.job import Adapted, Job
-
-__all__ = ["applies", "load"]
-
-VERSION = 1
-GIVES = "choices"
-SHOTS = True
-TEMPLATES = ()
-PLAIN = ("{text} {label}",)
-"""Where the task says nothing."""
 
 
-def adapt(job: Job) -> Adapted:
-    """Every template answers."""
-    return job.unlearnt(lambda loaded, inputs, how: compare(loaded, inputs, job.templates(job.parameters, PLAIN), how))
+class ChoiceLikelihood(CausalModel, Asked):
+    """Likelihoods of choices after the context."""
 
+    VERSION = 1
+    OBJECTIVE = "choices"
+    TEMPLATES = ("{text} {label}",)
 
-def used(job: Job) -> dict[str, Any]:
-    """The templates."""
-    return {"templates": list(job.parameters.templates or PLAIN)}
+    def answers(
+        self, context: Context, loaded: Loaded, inputs: Sequence[Any], templates: Sequence[str], how: Settings
+    ) -> np.ndarray:
+        """float32 [templates, n, most choices], -inf where an example has fewer. inputs: (context, choice, …).
 
+        Raises UsageError for a template whose context follows its choice.
+        """
+        import numpy as np
 
-def compare(loaded: Loaded, inputs: Sequence[Sequence[str]], templates: Sequence[str], how: Settings) -> np.ndarray:
-    """float32 [templates, examples, most choices], -inf where an example has fewer. inputs: (context, choice, …).
+        from bench.modeling.encoding import choices as choosing
+        from bench.modeling.inference import zero_shot
+        from bench.modeling.prompts import fill_template
 
-    Raises UsageError for a template whose context follows its choice.
-    """
-    import numpy as np
-
-    from bench.modeling.encoding import choices as choosing
-    from bench.modeling.inference import zero_shot
-    from bench.modeling.prompts import fill_template
-
-    scores = []
-    for number, template in enumerate(templates):
-        whole = fill_template.with_text(template)
-        part = (2 * number, 2 * len(templates)) if how.prior else (number, len(templates))
-        found = _means(loaded, whole, inputs, how, part)
-        if how.prior:
-            found -= _means(loaded, whole, [("", *choices) for _, *choices in inputs], how, (part[0] + 1, part[1]))
-        scores.append(choosing.spread(found, inputs))
-    return zero_shot.normalised(np.stack(scores))
+        scores = []
+        for number, template in enumerate(templates):
+            whole = fill_template.with_text(template)
+            part = (2 * number, 2 * len(templates)) if how.prior else (number, len(templates))
+            found = _means(loaded, whole, inputs, how, part)
+            if how.prior:
+                found -= _means(loaded, whole, [("", *choices) for _, *choices in inputs], how, (part[0] + 1, part[1]))
+            scores.append(choosing.spread(found, inputs))
+        return zero_shot.normalised(np.stack(scores))
 
 
 def _means(
@@ -71,7 +61,7 @@ def _means(
     from bench.modeling.prompts import few_shot_examples, fill_template
 
     stem, length, most = fill_template.stem(template), loaded.length(how.max_length), loaded.length(sys.maxsize)
-    examples = [(context, answer) for (context, *_), answer in how.shots]
+    examples = [(context, answer) for (context, *_), answer in how.few_shot]
     stems = []
     for context, *choices in inputs:
         longest = max(choices, key=lambda choice: len(loaded.tokenizer(choice)["input_ids"]))

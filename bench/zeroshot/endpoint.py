@@ -7,67 +7,41 @@ The endpoint's own log-probabilities are not used: they are of tokens, not of la
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+from bench.modeling.inference.endpoint_answers import BLANK, EndpointWay, named, scores, unread
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from bench.modeling.models.facts import Facts
-    from bench.training.job import Adapted, Job, Part
+    from bench.contracts import Context, Part
 
-VERSION = 1
-GIVES = "classes"
-SHOTS = True
-TEMPLATES = ("",)
-BLANK = "____"
 SYSTEM = "Classify the text that the user gives. Answer with exactly one of these labels and nothing else: {labels}."
 GAP = f" Where the text has {BLANK}, the label is what belongs there."
 
 
-def applies(facts: Facts, modality: str, labels: Sequence[str], label_map: Mapping[str, str]) -> str | None:
-    """None, or why not."""
-    return None if modality == "text" and facts.head == "endpoint" else "it is not behind an endpoint"
+class EndpointLabels(EndpointWay):
+    """Asks for a label, with each template."""
 
+    VERSION = 1
+    OBJECTIVE = "classes"
+    TEMPLATES = ("",)
 
-def adapt(job: Job) -> Adapted:
-    """Ask with each template; one without `{text}` follows the text, and `{label}` is a blank to be filled."""
-    from bench.modeling.prompts import fill_template
-    from bench.training.endpoint_answers import asked, unread
+    def system(self, context: Context) -> str:
+        """Names the labels, and the blank where a template has one."""
+        return SYSTEM + (GAP if any("{label}" in template for template in self.templates(context)) else "")
 
-    templates = list(job.parameters.templates or TEMPLATES)
-    system = SYSTEM + (GAP if any("{label}" in one for one in templates) else "")
+    def question(self, context: Context, template: str, example: Any) -> str:
+        """The filled template, or without `{text}` in it the text and then the template; `{label}` is a blank."""
+        from bench.modeling.prompts import fill_template
 
-    def question(template: str, example: Any) -> str:
         whole = template if "{text}" in template else "{text} " + template
         return fill_template.fill(whole, fill_template.plain(example), BLANK)
 
-    def read(part: Part, texts: list[list[str]]) -> np.ndarray:
+    def read(self, context: Context, part: Part, texts: list[list[str]]) -> tuple[np.ndarray, tuple[str, ...]]:
+        """Log-probabilities, float32 [templates, n, classes]."""
         import numpy as np
 
-        found = [[named(text, job.labels) for text in one] for one in texts]
-        unread(job, part, found, "label")
-        return np.stack([scores(one, part.labels, len(job.labels), job.objective.FLOOR) for one in found])
-
-    return asked(job, system=system, templates=templates, question=question, read=read)
-
-
-def named(text: str, labels: Sequence[str]) -> int | None:
-    """The number of the label that a text consists of; the longest where one is another with punctuation (C, C++)."""
-    fits = [i for i, word in enumerate(labels) if re.fullmatch(rf"[\W_]*{re.escape(word)}[\W_]*", text, re.IGNORECASE)]
-    return max(fits, key=lambda i: len(labels[i]), default=None)
-
-
-def scores(chosen: Sequence[int | None], targets: np.ndarray, classes: int, floor: float) -> np.ndarray:
-    """Log-probabilities, float32 [n, classes]: 0 for the chosen and the floor for others."""
-    import numpy as np
-
-    found = np.full((len(chosen), classes), floor, dtype=np.float32)
-    for row, number in enumerate(chosen):
-        if number is None:
-            found[row] = -np.log(classes - 1)
-            found[row, targets[row]] = floor
-        else:
-            found[row, number] = 0.0
-    return found
+        found = [[named(text, context.labels) for text in one] for one in texts]
+        classes, floor = len(context.labels), context.objective.FLOOR
+        return np.stack([scores(one, part.labels, classes, floor) for one in found]), unread(part, found, "label")

@@ -10,61 +10,56 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bench.errors import NotApplicable
-from bench.zeroshot.endpoint import BLANK, applies, named, scores
+from bench.modeling.inference.endpoint_answers import BLANK, EndpointWay, named, scores, unread
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from bench.training.job import Adapted, Job, Part
+    from bench.contracts import Context, Part
 
-__all__ = ["applies"]
-
-VERSION = 1
-GIVES = "choices"
-SHOTS = True
-TEMPLATES = ("",)
 SYSTEM = "Answer with the letter of the right choice, or of the one that goes on best, and nothing else."
 LETTERS = string.ascii_uppercase
 
 
-def adapt(job: Job) -> Adapted:
-    """Ask with each template, `{label}` a blank, and a line a choice after it. Raises NotApplicable past 26 choices."""
-    from bench.modeling.prompts import fill_template
-    from bench.training.endpoint_answers import asked, unread
+class EndpointChoices(EndpointWay):
+    """Asks for a choice's letter, with each template."""
 
-    def question(template: str, example: Sequence[str]) -> str:
-        context, *choices = example
+    VERSION = 1
+    OBJECTIVE = "choices"
+    TEMPLATES = ("",)
+
+    def system(self, context: Context) -> str:
+        """Asks for a letter."""
+        return SYSTEM
+
+    def question(self, context: Context, template: str, example: Sequence[str]) -> str:
+        """The filled template, `{label}` a blank, then a line a choice. Raises NotApplicable past 26 choices."""
+        from bench.modeling.prompts import fill_template
+
+        before, *choices = example
         if len(choices) > len(LETTERS):
             raise NotApplicable(f"an example has {len(choices)} choices, and there are {len(LETTERS)} letters")
         whole = template if "{text}" in template else "{text} " + template
         lines = [f"{letter}. {choice}" for letter, choice in zip(LETTERS, choices, strict=False)]
-        return "\n".join([fill_template.fill(whole, context, BLANK), *lines]).lstrip()
+        return "\n".join([fill_template.fill(whole, before, BLANK), *lines]).lstrip()
 
-    def read(part: Part, texts: list[list[str]]) -> np.ndarray:
+    def example_answer(self, context: Context, example: Sequence[str], answer: str) -> str:
+        """The letter of the right choice."""
+        return LETTERS[list(example[1:]).index(answer)]
+
+    def read(self, context: Context, part: Part, texts: list[list[str]]) -> tuple[np.ndarray, tuple[str, ...]]:
+        """Log-probabilities, float32 [templates, n, most choices], -inf where an example has fewer."""
         import numpy as np
 
         from bench.modeling.encoding import choices as choosing
 
-        every = job.examples(part.split).inputs
-        inputs, right = [every[row] for row in part.indices.tolist()], job.objective.targets(job, part)
-        counts = [len(one) - 1 for one in inputs]
+        inputs, right = context.inputs(part), context.objective.targets(context, part)
+        counts, floor = [len(one) - 1 for one in inputs], context.objective.FLOOR
         found = [[named(text, LETTERS[:count]) for text, count in zip(one, counts, strict=True)] for one in texts]
-        unread(job, part, found, "choice")
 
         def spread(one: list[int | None]) -> np.ndarray:
             rows = zip(one, right, counts, strict=True)
-            each = [
-                scores([number], np.array([target]), count, job.objective.FLOOR)[0] for number, target, count in rows
-            ]
+            each = [scores([number], np.array([target]), count, floor)[0] for number, target, count in rows]
             return choosing.spread(np.concatenate(each), inputs)
 
-        return np.stack([spread(one) for one in found])
-
-    return asked(
-        job,
-        system=SYSTEM,
-        templates=list(job.parameters.templates or TEMPLATES),
-        question=question,
-        read=read,
-        said=lambda example, answer: LETTERS[list(example[1:]).index(answer)],
-    )
+        return np.stack([spread(one) for one in found]), unread(part, found, "choice")

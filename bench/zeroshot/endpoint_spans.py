@@ -4,44 +4,43 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.zeroshot.endpoint import applies
-from bench.zeroshot.endpoint_texts import used
+from bench.modeling.inference.endpoint_answers import EndpointTexts, named
 
 if TYPE_CHECKING:
-    from bench.training.job import Adapted, Job, Part
+    from bench.contracts import Context, Part
 
-__all__ = ["applies", "used"]
-
-VERSION = 1
-GIVES = "spans"
-SHOTS = True
-TEMPLATES = ()
 NONE = "unanswerable"
 SYSTEM = "Answer the user's question with words of the context, as they stand there, and nothing else."
 NONE_TOO = f" Where the context does not answer it, say: {NONE}"
 
 
-def adapt(job: Job) -> Adapted:
-    """Ask with the task's template. No answer is a word where the task has such questions: an endpoint must say one."""
-    from bench.training.endpoint_answers import asked, limit
-    from bench.zeroshot.endpoint import named
+class EndpointSpans(EndpointTexts):
+    """Asks a question about a context. An endpoint must say something: where a question may have no answer, a word
+    stands for none."""
 
-    may_lack = job.parameters.unanswerable
+    VERSION = 1
+    OBJECTIVE = "spans"
 
-    def question(template: str, example: tuple[str, str]) -> str:
-        before, after = job.task.around(template, example[0])
-        return str(before + example[1] + after)
+    def system(self, context: Context) -> str:
+        """With the word for no answer where the task has such questions."""
+        if context.parameters.unanswerable:
+            return SYSTEM + NONE_TOO
+        return SYSTEM
 
-    def read(part: Part, texts: list[list[str]]) -> list[list[str]]:
+    def question(self, context: Context, template: str, example: tuple[str, str]) -> str:
+        """The template with the question and its context."""
+        from bench.modeling.prompts.fill_template import around_context
+
+        before, after = around_context(template, example[0])
+        return before + example[1] + after
+
+    def example_answer(self, context: Context, example: tuple[str, str], answer: str) -> str:
+        """The answer, or the word for none."""
+        return answer or NONE
+
+    def read(self, context: Context, part: Part, texts: list[list[str]]) -> tuple[list[list[str]], tuple[str, ...]]:
+        """First lines, "" for no answer."""
         lines = [[text.strip().partition("\n")[0].rstrip() for text in one] for one in texts]
-        return [["" if may_lack and named(line, [NONE]) is not None else line for line in one] for one in lines]
-
-    return asked(
-        job,
-        system=SYSTEM + NONE_TOO * may_lack,
-        templates=[job.parameters.template],
-        question=question,
-        read=read,
-        max_tokens=limit(job),
-        said=lambda example, answer: answer or NONE,
-    )
+        if not context.parameters.unanswerable:
+            return lines, ()
+        return [["" if named(line, [NONE]) is not None else line for line in one] for one in lines], ()

@@ -2,48 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from bench.zeroshot.endpoint import applies
+from bench.modeling.inference.endpoint_answers import EndpointTexts
 
 if TYPE_CHECKING:
+    from bench.contracts import Context, Part
     from bench.modeling.prompts.conversations import Source
-    from bench.training.job import Adapted, Job, Part
 
-__all__ = ["applies"]
-
-VERSION = 1
-GIVES = "texts"
-SHOTS = True
-TEMPLATES = ()
 SYSTEM = "Answer the user with the text that is asked for and nothing else."
 """What the model is told where neither the suite nor the task kind (`SYSTEM`) says it."""
 FROM_TO = " Its language is {}, the answer's {}."
 
 
-def adapt(job: Job) -> Adapted:
-    """Ask with the task's template."""
-    from bench.modeling.prompts import conversations
-    from bench.training.endpoint_answers import asked, limit
+class EndpointWritten(EndpointTexts):
+    """Asks for a text."""
 
-    languages = job.parameters.languages
+    VERSION = 1
+    OBJECTIVE = "texts"
 
-    def question(template: str, example: Source) -> Source:
+    def system(self, context: Context) -> str:
+        """The task kind's own words, and the languages."""
+        languages = context.parameters.languages
+        return (context.task.SYSTEM or SYSTEM) + (FROM_TO.format(*languages) if languages else "")
+
+    def question(self, context: Context, template: str, example: Source) -> Source:
+        """The filled template, or a conversation that ends in it."""
+        from bench.modeling.prompts import conversations
+
         return conversations.asking(example, template.replace("{text}", conversations.asked(example)))
 
-    def read(part: Part, texts: list[list[str]]) -> list[list[str]]:
-        return [[text.strip() for text in one] for one in texts]
-
-    return asked(
-        job,
-        system=getattr(job.task, "SYSTEM", SYSTEM) + (FROM_TO.format(*languages) if languages else ""),
-        templates=[job.parameters.template],
-        question=question,
-        read=read,
-        max_tokens=limit(job),
-    )
-
-
-def used(job: Job) -> dict[str, Any]:
-    """The template."""
-    return {"template": job.parameters.template}
+    def read(self, context: Context, part: Part, texts: list[list[str]]) -> tuple[list[list[str]], tuple[str, ...]]:
+        """Texts without space around them."""
+        return [[text.strip() for text in one] for one in texts], ()

@@ -5,78 +5,77 @@ Radford et al. 2021.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from bench.modeling.models.facts import Facts
+from bench.modeling.inference.label_scoring import LabelScoring
 
 if TYPE_CHECKING:
     import numpy as np
-    import PIL.Image
     import torch
 
+    from bench.contracts import Context, Question
     from bench.modeling.inference.zero_shot import Loaded, Settings
-
-VERSION = 1
-GIVES = "classes"
-TEMPLATES = ("a photo of a {label}.", "an image of a {label}.", "{label}")
+    from bench.modeling.models.facts import Facts
 
 
-def applies(
-    facts: Facts, modality: Literal["text", "image"], labels: Sequence[str], label_map: Mapping[str, str]
-) -> str | None:
-    """None, or why not."""
-    return None if modality == "image" and facts.head == "image-text" else "it is no image-text model over images"
+class LabelPrompts(LabelScoring):
+    """Cosines of an image and labels' prompts."""
+
+    VERSION = 1
+    AUTO = "AutoModel"
+    TEMPLATES = ("a photo of a {label}.", "an image of a {label}.", "{label}")
+
+    def applies(self, facts: Facts, question: Question) -> str | None:
+        """None, or why not."""
+        fits = question.modality == "image" and facts.head == "image-text"
+        return None if fits else "it is no image-text model over images"
+
+    def load(self, context: Context) -> Loaded:
+        """Both towers."""
+        from bench.modeling.inference import zero_shot
+
+        return zero_shot.own_model(context, self.AUTO, image=True)
+
+    def log_probabilities(
+        self, loaded: Loaded, inputs: Sequence[Any], labels: Sequence[str], templates: Sequence[str], how: Settings
+    ) -> np.ndarray:
+        """float32 [templates, examples, labels]."""
+        from bench.modeling.inference import zero_shot
+        from bench.modeling.prompts import fill_template
+
+        model = loaded.model
+        statements = [fill_template.statement(template, label) for template in templates for label in labels]
+        prompt: torch.Tensor = how.known("statements", lambda: _of_texts(loaded, statements, how))
+        found = zero_shot.run_images(
+            loaded,
+            inputs,
+            lambda pixels: model.logit_scale.exp().float() * _unit(model.get_image_features(**pixels)) @ prompt.T,
+            how,
+        )
+        return zero_shot.normalised(found.reshape(len(inputs), len(templates), len(labels)).swapaxes(0, 1))
 
 
-def load(folder: Path, device: torch.device, dtype: torch.dtype, **options: Any) -> Loaded:
-    """Both towers."""
-    from bench.modeling.inference import zero_shot
-
-    return zero_shot.load("AutoModel", folder, device, dtype, image=True, **options)
-
-
-def log_probabilities(
-    loaded: Loaded,
-    inputs: Sequence[PIL.Image.Image],
-    labels: Sequence[str],
-    templates: Sequence[str],
-    how: Settings,
-) -> np.ndarray:
-    """float32 [templates, examples, labels]."""
+def _of_texts(loaded: Loaded, texts: Sequence[str], how: Settings) -> torch.Tensor:
+    """Embeddings of length 1, [n, width]."""
     import torch
 
-    from bench.modeling.inference import zero_shot
-    from bench.modeling.prompts import fill_template
+    config = loaded.model.config
+    siglip = config.model_type.startswith("siglip")  # trained on padded text, without a mask
+    encoding = loaded.tokenizer(
+        texts,
+        padding="max_length" if siglip else True,
+        padding_side="right",
+        truncation=True,
+        max_length=min(config.text_config.max_position_embeddings, loaded.tokenizer.model_max_length),
+        return_tensors="pt",
+    ).to(how.device)
+    batch = {"input_ids": encoding["input_ids"]} | ({} if siglip else {"attention_mask": encoding["attention_mask"]})
+    with torch.inference_mode():
+        return _unit(loaded.model.get_text_features(**batch))
 
-    model = loaded.model
 
-    def unit(output: Any) -> torch.Tensor:
-        return torch.nn.functional.normalize(getattr(output, "pooler_output", output).float(), dim=-1)
+def _unit(output: Any) -> torch.Tensor:
+    import torch
 
-    statements = [fill_template.statement(template, label) for template in templates for label in labels]
-    siglip = model.config.model_type.startswith("siglip")  # trained on padded text, without a mask
-    positions = model.config.text_config.max_position_embeddings
-
-    def prompts_of_labels() -> torch.Tensor:
-        encoding = loaded.tokenizer(
-            statements,
-            padding="max_length" if siglip else True,
-            padding_side="right",
-            truncation=True,
-            max_length=min(positions, loaded.tokenizer.model_max_length),
-            return_tensors="pt",
-        ).to(how.device)
-        text = {"input_ids": encoding["input_ids"]} | ({} if siglip else {"attention_mask": encoding["attention_mask"]})
-        with torch.inference_mode():
-            return unit(model.get_text_features(**text))
-
-    prompt: torch.Tensor = how.known("statements", prompts_of_labels)
-    found = zero_shot.run_images(
-        loaded,
-        inputs,
-        lambda pixels: model.logit_scale.exp().float() * unit(model.get_image_features(**pixels)) @ prompt.T,
-        how,
-    )
-    return zero_shot.normalised(found.reshape(len(inputs), len(templates), len(labels)).swapaxes(0, 1))
+    return torch.nn.functional.normalize(getattr(output, "pooler_output", output).float(), dim=-1)

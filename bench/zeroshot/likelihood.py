@@ -7,73 +7,53 @@ it, the contextual calibration of Zhao et al. 2021).
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from bench.modeling.models.facts import Facts
+from bench.modeling.inference.label_scoring import LabelScoring
+from bench.modeling.inference.own_model import CausalModel
 
 if TYPE_CHECKING:
     import numpy as np
-    import torch
 
     from bench.modeling.inference.zero_shot import Loaded, Settings
 
-VERSION = 1
-GIVES = "classes"
-SHOTS = True
-TEMPLATES = ("{text} It was {label}.", "{text} This is {label}.", "{text}\nLabel: {label}")
 
+class Likelihood(CausalModel, LabelScoring):
+    """Likelihoods of labels after the text."""
 
-def applies(
-    facts: Facts, modality: Literal["text", "image"], labels: Sequence[str], label_map: Mapping[str, str]
-) -> str | None:
-    """None, or why not."""
-    if modality != "text" or facts.head != "causal-lm":
-        return "it is no causal language model"
-    return "a sentence encoder is compared by similarity" if facts.sentence_encoder else None
+    VERSION = 1
+    TEMPLATES = ("{text} It was {label}.", "{text} This is {label}.", "{text}\nLabel: {label}")
 
+    def log_probabilities(
+        self, loaded: Loaded, inputs: Sequence[Any], labels: Sequence[str], templates: Sequence[str], how: Settings
+    ) -> np.ndarray:
+        """float32 [templates, examples, labels]. Raises UsageError for a template whose text follows its label."""
+        import numpy as np
 
-def load(folder: Path, device: torch.device, dtype: torch.dtype, **options: Any) -> Loaded:
-    """The model with its language-modelling head."""
-    from bench.modeling.inference import zero_shot
+        from bench.modeling.inference import continuations, zero_shot
+        from bench.modeling.prompts import few_shot_examples, fill_template
 
-    return zero_shot.load("AutoModelForCausalLM", folder, device, dtype, **options)
-
-
-def log_probabilities(
-    loaded: Loaded,
-    inputs: Sequence[str] | Sequence[tuple[str, str]],
-    labels: Sequence[str],
-    templates: Sequence[str],
-    how: Settings,
-) -> np.ndarray:
-    """float32 [templates, examples, labels]. Raises UsageError for a template whose text follows its label."""
-    import numpy as np
-
-    from bench.modeling.inference import continuations, zero_shot
-    from bench.modeling.prompts import few_shot_examples, fill_template
-
-    texts = [fill_template.plain(example) for example in inputs] + [""] * how.prior
-    examples = [(fill_template.plain(example), label) for example, label in how.shots]
-    scores = []
-    for number, template in enumerate(templates):
-        whole = fill_template.with_text(template)
-        stem = fill_template.stem(whole)
-        longest = max(labels, key=lambda label: len(loaded.tokenizer(label)["input_ids"]))
-        wrap = partial(fill_template.fill, stem + "{label}", label=longest)
-        length, most = loaded.length(how.max_length), loaded.length(sys.maxsize)
-        asked = few_shot_examples.ask(loaded.tokenizer, examples, whole, texts, wrap, length, most)
-        rows, starts = _rows(loaded.tokenizer, stem, asked, labels)
-        found = zero_shot.run(
-            zero_shot.tokens(loaded, {"input_ids": rows}),
-            partial(continuations.mean_log_probability, loaded, np.array(starts)),
-            how,
-            part=(number, len(templates)),
-        ).reshape(-1, len(labels))
-        scores.append(found[:-1] - found[-1] if how.prior else found)
-    return zero_shot.normalised(np.stack(scores))
+        texts = [fill_template.plain(example) for example in inputs] + [""] * how.prior
+        examples = [(fill_template.plain(example), label) for example, label in how.few_shot]
+        scores = []
+        for number, template in enumerate(templates):
+            whole = fill_template.with_text(template)
+            stem = fill_template.stem(whole)
+            longest = max(labels, key=lambda label: len(loaded.tokenizer(label)["input_ids"]))
+            wrap = partial(fill_template.fill, stem + "{label}", label=longest)
+            length, most = loaded.length(how.max_length), loaded.length(sys.maxsize)
+            asked = few_shot_examples.ask(loaded.tokenizer, examples, whole, texts, wrap, length, most)
+            rows, starts = _rows(loaded.tokenizer, stem, asked, labels)
+            found = zero_shot.run(
+                zero_shot.tokens(loaded, {"input_ids": rows}),
+                partial(continuations.mean_log_probability, loaded, np.array(starts)),
+                how,
+                part=(number, len(templates)),
+            ).reshape(-1, len(labels))
+            scores.append(found[:-1] - found[-1] if how.prior else found)
+        return zero_shot.normalised(np.stack(scores))
 
 
 def _rows(

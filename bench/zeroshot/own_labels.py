@@ -5,43 +5,47 @@ Of several of the model's labels that mean one of the task's, the likeliest coun
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from bench.zeroshot import own_head
-from bench.zeroshot.own_head import load, used
+from bench.modeling.inference import classification_head
+from bench.modeling.inference.classification_head import ClassificationHead
+from bench.modeling.inference.own_model import Asked
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from bench.contracts import Context, Question
     from bench.modeling.inference.zero_shot import Loaded, Settings
     from bench.modeling.models.facts import Facts
-    from bench.training.job import Adapted, Job
-
-__all__ = ["load", "used"]
-
-VERSION = 1
-GIVES = "label-sets"
-TEMPLATES = ()
+    from bench.suite.trial import Json
 
 
-def applies(facts: Facts, modality: str, labels: Sequence[str], label_map: Mapping[str, str]) -> str | None:
-    """None, or why not."""
-    if modality == "text" and facts.problem == "single_label_classification":
-        return "its head was trained to choose one label"
-    return own_head.applies(facts, "text", labels, label_map) if modality == "text" else "it is no task of text"
+class OwnLabels(ClassificationHead, Asked):
+    """The pretrained head's labels."""
 
+    VERSION = 1
+    OBJECTIVE = "label-sets"
 
-def adapt(job: Job) -> Adapted:
-    """Each label's probability."""
+    def applies(self, facts: Facts, question: Question) -> str | None:
+        """None, or why not."""
+        if question.modality != "text":
+            return "it is no task of text"
+        if facts.problem == "single_label_classification":
+            return "its head was trained to choose one label"
+        return classification_head.refusal(facts, question)
 
-    def answer(loaded: Loaded, inputs: list[str], how: Settings) -> np.ndarray:
-        """float32 [1, n, labels]."""
+    def asked(self, context: Context) -> Json:
+        """Which label of the task each label of the head stands for."""
+        return classification_head.label_map(context)
+
+    def answers(
+        self, context: Context, loaded: Loaded, inputs: Sequence[Any], templates: Sequence[str], how: Settings
+    ) -> np.ndarray:
+        """Each label's probability, float32 [1, n, labels]."""
         import numpy as np
         from scipy.special import expit
 
-        meant = np.array(own_head.meant(loaded.labels, job.labels, how.label_map))
-        found = expit(own_head.logits(loaded, inputs, how))
-        return np.stack([found[:, meant == label].max(axis=1) for label in range(len(job.labels))], axis=-1)[None]
-
-    return job.unlearnt(answer)
+        meant = np.array(classification_head.meant(loaded.labels, context.labels, how.label_map))
+        found = expit(classification_head.logits(loaded, inputs, how))
+        return np.stack([found[:, meant == label].max(axis=1) for label in range(len(context.labels))], axis=-1)[None]

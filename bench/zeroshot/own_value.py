@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from bench.zeroshot import own_head
-from bench.zeroshot.own_head import load
+from bench.modeling.inference import classification_head
+from bench.modeling.inference.classification_head import ClassificationHead
+from bench.modeling.inference.own_model import Asked
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from bench.contracts import Context, Question
+    from bench.modeling.inference.zero_shot import Loaded, Settings
     from bench.modeling.models.facts import Facts
-    from bench.training.job import Adapted, Job
-
-__all__ = ["load"]
-
-VERSION = 1
-GIVES = "values"
-TEMPLATES = ()
 
 
-def applies(facts: Facts, modality: str, labels: Sequence[str], label_map: Mapping[str, str]) -> str | None:
-    """None, or why not."""
-    if facts.head != "sequence-classification" or len(facts.labels or ()) != 1:
-        return "it has no sequence-classification head of one output"
-    return None
+class OwnValue(ClassificationHead, Asked):
+    """The pretrained head's number."""
 
+    VERSION = 1
+    OBJECTIVE = "values"
 
-def adapt(job: Job) -> Adapted:
-    """In the unit that the model was trained in: rank correlation does not mind."""
-    return job.unlearnt(lambda loaded, inputs, how: own_head.logits(loaded, inputs, how).astype("float64").T)
+    def applies(self, facts: Facts, question: Question) -> str | None:
+        """None, or why not."""
+        if facts.head != "sequence-classification" or len(facts.labels or ()) != 1:
+            return "it has no sequence-classification head of one output"
+        return None
+
+    def answers(
+        self, context: Context, loaded: Loaded, inputs: Sequence[Any], templates: Sequence[str], how: Settings
+    ) -> np.ndarray:
+        """float64 [1, n], in the unit that the model was trained in: rank correlation does not mind."""
+        return classification_head.logits(loaded, inputs, how).astype("float64").T

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bench.modeling.models.generation_models import extracts
-from bench.zeroshot import as_is
-from bench.zeroshot.as_is import adapt, used
+from bench.zeroshot.as_is import AsIs
 
 if TYPE_CHECKING:
+    from bench.contracts import Question
     from bench.modeling.models.facts import Facts
 
-__all__ = ["adapt", "used"]
 
-VERSION = 1
-GIVES = "spans"
-SHOTS = True
-TEMPLATES = ()
+class WrittenSpans(AsIs):
+    """The pretrained model writes an answer to a question."""
 
+    VERSION = 1
+    OBJECTIVE = "spans"
 
-def applies(facts: Facts, modality: str, labels: Sequence[str], label_map: Mapping[str, str]) -> str | None:
-    """As `as-is`, for models that do not extract."""
-    return "it has not learnt to write text" if extracts(facts) else as_is.applies(facts, modality, labels, label_map)
+    def applies(self, facts: Facts, question: Question) -> str | None:
+        """As `as-is`, for models that do not extract."""
+        return "it has not learnt to write text" if extracts(facts) else super().applies(facts, question)

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bench.contracts import Context
+
 
 def by_length(lengths: np.ndarray, batch_size: int) -> list[np.ndarray]:
     """Batches of positions 0..n-1, longest first, so that the largest batch comes first."""
@@ -35,3 +37,10 @@ def batched(
     result = np.empty_like(found)
     result[np.concatenate(batches)] = found
     return result
+
+
+def in_batches(
+    context: Context, forward: Callable[[np.ndarray], Tensor], lengths: np.ndarray, stage: str = "predict"
+) -> np.ndarray:
+    """`forward` (positions → [n, width]) of all positions, float32 [n, width], in the trial's batches and precision."""
+    return batched(forward, lengths, context.evaluation_batch, context.autocast, context.progress(stage))

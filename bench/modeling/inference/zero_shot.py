@@ -1,11 +1,11 @@
-"""What every way of answering without training shares: loading a model with its head, and running it in batches."""
+"""What ways of answering without training share: loading a model with its own head, and running it in batches."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bench.contracts import Context, Prepared
 from bench.modeling.encoding.arrays import Tokens
 from bench.modeling.encoding.pixels import processor_for
 from bench.modeling.encoding.text import positions, tokenizer_for
 from bench.modeling.inference.batched import batched
-from bench.modeling.models.loading import from_files, require
+from bench.modeling.models.loading import file_options, from_files, require
 
 Tick = Callable[[int, int | None], None]
 
@@ -28,9 +29,9 @@ class Settings:
 
     label_map: {label of the model's own head: label of the task}; batch_size: rows at a time; max_length: tokens, to
     which the text alone is cut; prior: judge a label's likelihood against its likelihood without the text (Zhao et al.
-    2021); autocast: a context manager for mixed precision; tick: told of (done, total); shots: (example, its label's
-    words), to stand in the prompt before what is asked, by a way that states `SHOTS`; prepared: while the time of one
-    answer is taken, what was ready before the example was seen (`known`).
+    2021); autocast: a context manager for mixed precision; tick: told of (done, total); few_shot: (example, its label's
+    words), to stand in the prompt before what is asked, by a way that is `FEW_SHOT`; prepared: while the time of one
+    answer is taken, what was ready before the model runs (`known`).
     """
 
     label_map: Mapping[str, str]
@@ -40,8 +41,8 @@ class Settings:
     prior: bool = False
     autocast: Callable[[], AbstractContextManager[object]] = nullcontext
     tick: Tick = lambda done, total: None
-    shots: Sequence[tuple[Any, str]] = ()
-    prepared: dict[Any, Any] | None = None
+    few_shot: Sequence[tuple[Any, str]] = ()
+    prepared: Prepared | None = None
 
     def known(self, key: Any, compute: Callable[[], Any]) -> Any:
         """What `compute` gives; while the time of one answer is taken, from the first call on it takes none."""
@@ -52,10 +53,25 @@ class Settings:
         return self.prepared[key]
 
 
-class Remembering:
-    """A tokenizer that keeps what it said: the time of a second call is not the tokenizer's."""
+def settings(context: Context, task_parameters: Any, prepared: Prepared | None = None) -> Settings:
+    """How a trial asks its model. task_parameters: of the task it is asked about, which may be another than its own."""
+    return Settings(
+        label_map=getattr(task_parameters, "label_map", {}),
+        device=context.device,
+        batch_size=context.evaluation_batch,
+        max_length=getattr(task_parameters, "max_length", 0),
+        prior=bool(context.trial.regime["parameters"].get("prior")),
+        autocast=context.autocast,
+        tick=context.progress("predict"),
+        few_shot=context.few_shot,
+        prepared=prepared,
+    )
 
-    def __init__(self, tokenizer: Any, kept: dict[Any, Any]) -> None:
+
+class Remembering:
+    """A tokenizer that keeps its results: a second call takes no time of the tokenizer's."""
+
+    def __init__(self, tokenizer: Any, kept: Prepared) -> None:
         self._tokenizer, self._kept = tokenizer, kept
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
@@ -90,6 +106,27 @@ class Loaded:
     def length(self, max_length: int) -> int:
         """`max_length`, or what the model can take if that is less."""
         return int(min(max_length, self.tokenizer.model_max_length, positions(self.model.config.to_dict())))
+
+    def remembering(self, prepared: Prepared | None) -> Loaded:
+        """The same with a tokenizer that keeps its results in `prepared`, where that is given."""
+        if prepared is None or self.tokenizer is None:
+            return self
+        return replace(self, tokenizer=Remembering(self.tokenizer, prepared))
+
+
+def own_model(
+    context: Context, auto: str, *, text: bool = True, image: bool = False, allow_missing: Sequence[str] = ()
+) -> Loaded:
+    """The trial's pretrained model as transformers' class `auto` builds it, with the head in its files.
+
+    text, image: what it reads. allow_missing: further weights that may be random, because they are not used.
+    """
+    options = file_options(context)
+    options["allow_missing"] = (*allow_missing, *options["allow_missing"])
+    dtype = getattr(torch, context.trial.model["parameters"]["dtype"])
+    loaded = load(auto, context.folder, context.device, dtype, text=text, image=image, **options)
+    context.intact()
+    return loaded
 
 
 def load(

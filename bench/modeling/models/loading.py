@@ -12,9 +12,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from bench.contracts import Context
+from bench.data.seeding import stream
 from bench.errors import BenchError, ModelError
 from bench.modeling.heads.classifier import Classifier
 from bench.private_api import leave_masks_unread
+from bench.suite.trial import Json
 
 UNSAFE = (
     "its pickled weights hold more than tensors and would run code of their own; nothing of them was loaded: save the "
@@ -155,3 +158,22 @@ def tower(model: Any, config: Any, modality: str) -> nn.Module:
     else:
         tower = model
     return tower
+
+
+def file_options(context: Context) -> Json:
+    """Whether the model's own code may run, and which of its weights may be random."""
+    parameters = context.trial.model["parameters"]
+    return {
+        "trust_remote_code": parameters.get("trust_remote_code", False),
+        "allow_missing": parameters.get("allow_missing", ()),
+    }
+
+
+def build_options(context: Context, *, frozen: bool) -> Json:
+    """How objectives have models built: the seed of random weights, dropout, dtype, and what is allowed."""
+    return {
+        "seed": stream(context.trial.seed, "initialisation"),
+        "dropout": context.trial.training.get("dropout"),
+        "dtype": context.trial.model["parameters"]["dtype"] if frozen else "float32",
+        **file_options(context),
+    }

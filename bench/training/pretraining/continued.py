@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from bench.contracts import Context
 from bench.data.seeding import stream
 from bench.errors import NotApplicable
 from bench.modeling.encoding.arrays import Tokens, send
@@ -21,15 +22,17 @@ from bench.modeling.encoding.text import tokenise
 from bench.modeling.models.loading import building, from_files, require, set_dropout
 from bench.modeling.prompts.conversations import Turn
 from bench.private_api import leave_masks_unread
+from bench.probes.heartbeat import working
+from bench.probes.ledger import Ledger
 from bench.suite.parameters import Budget, Training
 from bench.suite.trial import Json
 from bench.training import starting_weights
-from bench.training.job import Job
 from bench.training.loop import train
 from bench.training.loss import Goal
 from bench.training.pretraining.masking import IGNORED, AtPositions, counts, mask
 from bench.training.pretraining.small_model import Logits
 from bench.training.sampler import endless
+from bench.training.shared import shared
 
 VERSION = 1
 SEED = 0
@@ -50,27 +53,30 @@ class Settings:
     rate: float
 
 
-def continued(job: Job, settings: Settings) -> Path:
+def continued(context: Context, ledger: Ledger, settings: Settings) -> Path:
     """The folder with the weights, computed once for a model, a task, these settings and an environment, from where
-    the job starts: from the pretrained weights or those at `job.start`.
+    the trial starts: from the pretrained weights or those at `context.start`.
 
     Raises NotApplicable where the model has no such objective, and Diverged.
     """
-    training = job.training.model_copy(update={"batch_size": settings.batch_size})
-    if job.trial.limits:  # a smoke run
-        settings = dataclasses.replace(settings, steps=job.trial.budget["steps"])
+    training = context.training.model_copy(update={"batch_size": settings.batch_size})
+    if context.trial.limits:  # a smoke run
+        settings = dataclasses.replace(settings, steps=context.trial.budget["steps"])
     key = {
-        "version": VERSION, "model": job.trial.model, "task": job.trial.task, "limits": job.trial.limits,
-        "settings": dataclasses.asdict(settings), "environment": job.environment,
+        "version": VERSION, "model": context.trial.model, "task": context.trial.task, "limits": context.trial.limits,
+        "settings": dataclasses.asdict(settings), "environment": context.environment,
         "training": training.model_dump(mode="json", exclude={"evaluation_batch_size"}),
-        "start": job.start.name if job.start else None,
+        "start": context.start.name if context.start else None,
     }  # fmt: skip
-    return job.shared("pretraining", "start", key, lambda target: _pretrain(job, settings, training, target))
+    return shared(
+        context, ledger, "pretraining", "start", key,
+        lambda target: _pretrain(context, ledger, settings, training, target),
+    )  # fmt: skip
 
 
-def texts(job: Job) -> list[str]:
+def texts(context: Context) -> list[str]:
     """Every input of the training split, in the label budget or not."""
-    return texts_of(job.examples("train").inputs)
+    return texts_of(context.examples("train").inputs)
 
 
 def texts_of(inputs: Iterable[Any]) -> list[str]:
@@ -88,24 +94,24 @@ def _parts(value: Any) -> Iterable[str]:
             yield from _parts(part)
 
 
-def _pretrain(job: Job, settings: Settings, training: Training, target: Path) -> Json:
+def _pretrain(context: Context, ledger: Ledger, settings: Settings, training: Training, target: Path) -> Json:
     begun = time.perf_counter()
-    model, notes = _model(job, settings)
-    limit = getattr(job.parameters, "max_length", None) or getattr(job.parameters, "max_source", None) or LENGTH
+    model, notes = _model(context, settings)
+    limit = getattr(context.parameters, "max_length", None) or getattr(context.parameters, "max_source", None) or LENGTH
     masked = settings.objective == "masked-lm"
-    with job.working("tokenise"):
-        tokens = _long(tokenise(job.folder, texts(job), limit), 3 if masked else 2)
+    with working(lambda: context.tick("tokenise", 0, None)):
+        tokens = _long(tokenise(context.folder, texts(context), limit), 3 if masked else 2)
     asked: nn.Module = AtPositions(model) if masked else Logits(model)
     count, size = len(tokens.lengths), training.batch_size
     steps = settings.steps or math.ceil(settings.epochs * math.ceil(count / size))
     copies = math.ceil(steps * size / count)
-    goal = _masked_goal(job, tokens, settings.rate, copies) if masked else _causal_goal(job, tokens)
+    goal = _masked_goal(context, tokens, settings.rate, copies) if masked else _causal_goal(context, tokens)
     torch.manual_seed(stream(SEED, "dropout"))
     fit = train(
-        asked.to(job.device), goal, endless(goal.lengths, size, stream(SEED, "order")),
+        asked.to(context.device), goal, endless(goal.lengths, size, stream(SEED, "order")),
         budget=Budget(steps=steps), training=training, learning_rate=settings.learning_rate,
-        micro_batch=max(1, size * job.micro_batch // job.training.batch_size), device=job.device,
-        tick=lambda done, total: job.tick("pretraining", done, total), guard=job.guard,
+        micro_batch=max(1, size * context.micro_batch // context.training.batch_size), device=context.device,
+        tick=context.progress("pretraining"), guard=ledger.guard,
     )  # fmt: skip
     starting_weights.write(target, starting_weights.state_of(model))
     few = max(1, len(fit.losses) // 10)
@@ -114,38 +120,38 @@ def _pretrain(job: Job, settings: Settings, training: Training, target: Path) ->
             "examples": count, "tokens": fit.tokens, "loss": ends}  # fmt: skip
 
 
-def _model(job: Job, settings: Settings) -> tuple[Any, list[str]]:
-    """The model with its language-modelling head, in fp32, from where the job starts; and what is to be said of it."""
+def _model(context: Context, settings: Settings) -> tuple[Any, list[str]]:
+    """The model with its language-modelling head, in fp32, from where the trial starts; and remarks on it."""
     import transformers
 
     auto, known = {
         "masked-lm": (transformers.AutoModelForMaskedLM, transformers.MODEL_FOR_MASKED_LM_MAPPING),
         "causal-lm": (transformers.AutoModelForCausalLM, transformers.MODEL_FOR_CAUSAL_LM_MAPPING),
     }[settings.objective]
-    parameters = job.trial.model["parameters"]
+    parameters = context.trial.model["parameters"]
     trust = parameters.get("trust_remote_code", False)
     options = {"local_files_only": True, "trust_remote_code": trust}
     leave_masks_unread()
     torch.manual_seed(stream(SEED, "initialisation"))
-    with building(job.folder):
-        config = transformers.AutoConfig.from_pretrained(job.folder, **options)
+    with building(context.folder):
+        config = transformers.AutoConfig.from_pretrained(context.folder, **options)
         if type(config) not in known and auto.__name__ not in (getattr(config, "auto_map", None) or {}):
             raise NotApplicable(f"there is no {settings.objective} objective for a {config.model_type}")
-        if settings.objective == "masked-lm" and job.tokenizer.mask_token is None:
+        if settings.objective == "masked-lm" and context.features.tokenizer.mask_token is None:
             raise NotApplicable("the model's tokenizer has no mask token")
-        if job.training.dropout is not None:
-            set_dropout(config, job.training.dropout)
+        if context.training.dropout is not None:
+            set_dropout(config, context.training.dropout)
         config.use_cache = False
-    model, gaps = from_files(auto, job.folder, config=config, dtype="float32", trust_remote_code=trust)
-    require(job.folder, model, gaps, model.base_model, parameters.get("allow_missing", ()))
-    if job.start is not None:
-        starting_weights.place(model, starting_weights.read(job.start))
+    model, gaps = from_files(auto, context.folder, config=config, dtype="float32", trust_remote_code=trust)
+    require(context.folder, model, gaps, model.base_model, parameters.get("allow_missing", ()))
+    if context.start is not None:
+        starting_weights.place(model, starting_weights.read(context.start))
     lacking = sorted(gaps)
     return model, [f"continued pretraining began with a random head ({lacking[0]})"] if lacking else []
 
 
 def _long(tokens: Tokens, least: int) -> Tokens:
-    """The texts that something can be asked of."""
+    """The texts of at least so many tokens. Raises NotApplicable where there are none."""
     long = np.flatnonzero(tokens.lengths >= least)
     if not len(long):
         raise NotApplicable("the task has no text of several tokens to go on pretraining with")
@@ -160,24 +166,24 @@ def _chosen(tokens: Tokens, rows: np.ndarray) -> Tokens:
     return Tokens(flat[0], flat[1], offsets, tokens.pad)  # type: ignore[arg-type]
 
 
-def _masked_goal(job: Job, tokens: Tokens, rate: float, copies: int) -> Goal:
+def _masked_goal(context: Context, tokens: Tokens, rate: float, copies: int) -> Goal:
     """Mean cross-entropy over hidden tokens, other ones each time a text comes by."""
-    lengths, tokenizer = np.tile(tokens.lengths, copies), job.tokenizer
+    lengths, tokenizer = np.tile(tokens.lengths, copies), context.features.tokenizer
 
     def loss(model: nn.Module, rows: np.ndarray) -> Tensor:
         generator = np.random.Generator(np.random.PCG64([SEED, *rows.tolist()]))
         hidden = mask(_chosen(tokens, rows % len(tokens.lengths)), rate, 1, tokenizer, generator)
-        logits = model(hidden.batch(np.arange(len(rows)), job.device))
-        return _sum(logits, send(torch.from_numpy(hidden.labels), job.device))
+        logits = model(hidden.batch(np.arange(len(rows)), context.device))
+        return _sum(logits, send(torch.from_numpy(hidden.labels), context.device))
 
     return Goal(loss, counts(lengths, rate), lengths)
 
 
-def _causal_goal(job: Job, tokens: Tokens) -> Goal:
+def _causal_goal(context: Context, tokens: Tokens) -> Goal:
     """Mean cross-entropy over tokens, each given those before it."""
 
     def loss(model: nn.Module, rows: np.ndarray) -> Tensor:
-        batch = tokens.batch(rows, job.device)
+        batch = tokens.batch(rows, context.device)
         wanted = batch["input_ids"].masked_fill(batch["attention_mask"] == 0, IGNORED)
         return _sum(model(batch)[:, :-1], wanted[:, 1:])
 

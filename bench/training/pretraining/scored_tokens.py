@@ -1,4 +1,4 @@
-"""What of a stream a model is asked to tell: every token given those before it, or hidden ones given all others."""
+"""Which tokens of a window are scored: all, each given those before it, or hidden ones, given all others."""
 
 from __future__ import annotations
 
@@ -20,25 +20,26 @@ SEED = 0
 """Of which tokens are hidden: the same in every trial, and in every epoch."""
 
 
-class Reading(Protocol):
-    """n windows. stream: what they are of; lengths: their tokens, int64 [n]; weights: how many are told, int64 [n]."""
+class ScoredTokens(Protocol):
+    """n windows. stream: what they are of; lengths: their tokens, int64 [n]; weights: how many of those are scored,
+    int64 [n]."""
 
     stream: Stream
     lengths: np.ndarray
     weights: np.ndarray
 
-    def told(self) -> np.ndarray:
-        """Places in the stream of what is told, window by window, int64 [sum of weights]."""
+    def positions(self) -> np.ndarray:
+        """Where in the stream the scored tokens stand, window by window, int64 [sum of weights]."""
         ...
 
     def nats(self, model: Any, rows: np.ndarray, device: torch.device) -> Tensor:
-        """Negative log-likelihoods, fp32 [len(rows), k]: a window's `weights` in the order of `told`, then 0."""
+        """Negative log-likelihoods, fp32 [len(rows), k]: a window's `weights` in the order of `positions`, then 0."""
         ...
 
 
 @dataclass
 class Causal:
-    """spans: int64 [n, 3]: where a window begins, the first token it tells, and its end."""
+    """spans: int64 [n, 3]: where a window begins, the first token it scores, and its end."""
 
     stream: Stream
     spans: np.ndarray
@@ -48,12 +49,12 @@ class Causal:
         self.lengths: np.ndarray = self.spans[:, 2] - self.spans[:, 0]
         self.weights: np.ndarray = self.spans[:, 2] - self.spans[:, 1]
 
-    def told(self) -> np.ndarray:
-        """See `Reading`."""
+    def positions(self) -> np.ndarray:
+        """See `ScoredTokens`."""
         return np.concatenate([np.arange(first, end) for _, first, end in self.spans] or [np.empty(0, np.int64)])
 
     def nats(self, model: Any, rows: np.ndarray, device: torch.device) -> Tensor:
-        """See `Reading`."""
+        """See `ScoredTokens`."""
         spans = self.spans[rows]
         ids = np.concatenate([self.stream.ids[begin:end] for begin, _, end in spans])
         offsets = np.concatenate([[0], np.cumsum(self.lengths[rows])])
@@ -80,13 +81,13 @@ class Hidden:
         self.lengths: np.ndarray = self.masked.tokens.lengths
         self.weights: np.ndarray = (self.masked.labels != IGNORED).sum(axis=1)
 
-    def told(self) -> np.ndarray:
-        """See `Reading`."""
+    def positions(self) -> np.ndarray:
+        """See `ScoredTokens`."""
         found: np.ndarray = (self.starts[:, None] + self.masked.positions)[self.masked.labels != IGNORED]
         return found
 
     def nats(self, model: Any, rows: np.ndarray, device: torch.device) -> Tensor:
-        """See `Reading`."""
+        """See `ScoredTokens`."""
         batch = self.masked.batch(rows, device)
         positions = batch.pop("positions")
         logits = model(**batch).logits
@@ -95,13 +96,13 @@ class Hidden:
 
 
 def sliding(stream: Stream, stride: int, pad: int) -> Causal:
-    """Windows of the stream's longest that overlap, so that every token but the first is told once."""
+    """Windows of the stream's longest that overlap, so that every token but the first is scored once."""
     whole = stream.whole()
     return Causal(whole, windows(len(whole.ids), stream.longest, overlap(stream.longest, stride)), pad)
 
 
 def side_by_side(stream: Stream, pad: int) -> Causal:
-    """Windows of the stream's longest without overlap, of which all but the first token is told."""
+    """Windows of the stream's longest without overlap, of which all but the first token are scored."""
     whole = stream.whole()
     total, begins = len(whole.ids), np.arange(0, len(whole.ids), stream.longest)
     spans = np.stack([begins, begins + 1, np.minimum(begins + stream.longest, total)], axis=1)

@@ -1,0 +1,66 @@
+"""Trains a model on a trial's train part, within its budget, and times each stage of that."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from bench.contracts import Context
+from bench.data.seeding import stream
+from bench.errors import TrialError
+from bench.modeling.inference.batched import by_length
+from bench.probes.clock import Stages
+from bench.probes.ledger import Ledger
+from bench.suite.parameters import Budget
+from bench.training.loop import train
+from bench.training.loss import Goal
+from bench.training.sampler import endless
+from bench.training.state import Fit
+
+
+def fit(context: Context, ledger: Ledger, model: nn.Module) -> Fit:
+    """Train what is trainable in `model`. Raises TrialError and Diverged."""
+    budget = Budget.model_validate(context.trial.budget)
+    if budget.until and not len(context.parts["validation"].indices):
+        raise TrialError("`until: converged` is judged on held-out labels, and there are none; take more labels")
+    goal, held_out = (context.objective.goal(context, context.parts[name]) for name in ("train", "validation"))
+    torch.manual_seed(stream(context.trial.seed, "dropout"))
+    with ledger.stage("train"):
+        found = train(
+            model,
+            goal,
+            endless(goal.lengths, context.training.batch_size, stream(context.trial.seed, "order")),
+            budget=budget,
+            training=context.training,
+            learning_rate=context.trial.tuned["learning_rate"],
+            micro_batch=context.micro_batch,
+            device=context.device,
+            validate=(lambda: _validation_loss(context, ledger, model, held_out)) if budget.until else None,
+            checkpoint=context.checkpoint,
+            tick=context.progress("train"),
+            guard=ledger.guard,
+        )
+    _pure(ledger.stages, found)
+    return found
+
+
+def _pure(stages: Stages, found: Fit) -> None:
+    """Leave the stage `train` what its steps took; validation and checkpoints are stages of their own, and the rest is
+    overhead."""
+    within = [stage for stage in ("validation", "checkpoint") if stage in stages.seconds]
+    seconds, joules = stages.seconds, stages.joules
+    seconds["train"] -= sum(seconds[stage] for stage in within)
+    if (pure := found.times.total()) is not None:
+        pure = min(pure, seconds["train"])  # a warm step that was slow would stand for the cold ones too
+        seconds["overhead"], seconds["train"] = seconds["train"] - pure, pure
+    if "train" in joules and all(stage in joules for stage in within):
+        joules["train"] -= sum(joules[stage] for stage in within)
+    else:
+        joules.pop("train", None)
+
+
+def _validation_loss(context: Context, ledger: Ledger, model: nn.Module, goal: Goal) -> float:
+    with ledger.stage("validation"), torch.inference_mode(), context.autocast():
+        model.eval()
+        losses = [goal.loss(model, batch).float() for batch in by_length(goal.lengths, context.evaluation_batch)]
+        return float(torch.stack(losses).sum()) / int(goal.weights.sum())
