@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from continued_trials import FAST, REGIME, continuing, question
 from tiny_models import tiny_bert, tiny_causal, tiny_image, tiny_roberta, tiny_seq2seq
 from tiny_tasks import adapt, job, order, text_task, trial
 
-from bench import plugins
 from bench.errors import NotApplicable
 from bench.modeling.models.facts import Facts
 from bench.modeling.models.files import configs
 from bench.modeling.prompts.conversations import Turn
-from bench.planning.plan import Question
-from bench.suite.trial import Trial
 from bench.training import starting_weights
 from bench.training.pretraining import continued
 from bench.trial.run import run
 
 CPU = torch.device("cpu")
-REGIME = plugins.load("regimes", "continued-pretraining")
-FAST = {"pretraining_steps": 40, "pretraining_learning_rate": 1e-2, "pretraining_batch_size": 8}
 
 
 def model_of(family: str, folder: Path) -> Path:
@@ -40,18 +35,6 @@ def model_of(family: str, folder: Path) -> Path:
     else:
         tiny_causal(family, folder)
     return folder
-
-
-def question(modality: str = "text") -> Question:
-    return Question("classes", modality, [], {})
-
-
-def continuing(model: Path, task: Any, parameters: Any = FAST, **changes: Any) -> Trial:
-    parameters = REGIME.Parameters.model_validate(parameters)
-    found = trial(model, task, "continued-pretraining", parameters.model_dump(mode="json"), **changes)
-    own = {k: v for k, v in found.regime["parameters"].items() if k.startswith(("pretraining", "mlm"))}
-    resolved = REGIME.resolve(Facts.from_files(configs(model, "m")), question(), parameters)
-    return dataclasses.replace(found, regime={**found.regime, **resolved, "parameters": own})
 
 
 @pytest.fixture

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import datasets
 import numpy as np
 import pytest
 import torch
-import transformers
-from test_texts import built, paired, source, target
-from tiny_models import tiny_causal, tiny_seq2seq
+from source_target import built, paired, source, target
+from tiny_models import CHATML, chat_model, tiny_causal, tiny_seq2seq
 
 from bench.errors import DataError, NotApplicable
 from bench.modeling.encoding.source_target_arrays import NOTHING, loss
@@ -25,29 +23,7 @@ from bench.tasks import text_generation
 from bench.trial.task_data import _key
 
 CPU = torch.device("cpu")
-CHATML = (
-    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
 TALK = (Turn("system", "be good"), Turn("user", "the film?"), Turn("assistant", "a joy"), Turn("user", "the end?"))
-
-
-def chat_model(folder: Path, family: str = "qwen2", template: str | None = CHATML) -> Path:
-    """A tiny decoder with room for 400 tokens, and a chat template."""
-    folder.mkdir(exist_ok=True)
-    tiny_causal("llama", folder)
-    tokenizer = tokenizer_for(folder)
-    tokenizer.chat_template = template
-    tokenizer.add_special_tokens({"additional_special_tokens": ["<|im_start|>"], "eos_token": "<|im_end|>"})
-    tokenizer.save_pretrained(folder)
-    torch.manual_seed(0)
-    config: Any = {"qwen2": transformers.Qwen2Config, "llama": transformers.LlamaConfig}[family](
-        vocab_size=len(tokenizer) + 4, hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
-        num_key_value_heads=1, max_position_embeddings=400, initializer_range=0.5, bos_token_id=None,
-        eos_token_id=tokenizer.eos_token_id, pad_token_id=None,
-    )  # fmt: skip
-    transformers.AutoModelForCausalLM.from_config(config).save_pretrained(folder)
-    return folder
 
 
 @pytest.mark.parametrize("family", ["llama", "qwen2"])

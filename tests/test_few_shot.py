@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import transformers
-from test_zeroshot import answer, by_hand, softmaxed
-from tiny_models import LABELS, TEMPLATES, TEXTS, tiny_bert, tiny_causal, wordpiece
+from tiny_models import LABELS, TEMPLATES, TEXTS, longer, tiny_bert, tiny_causal, wordpiece
 from tiny_tasks import adapt, order, text_task, trial
+from zeroshot_answers import answer, by_hand, softmaxed
 
 from bench import zeroshot
 from bench.errors import NotApplicable
@@ -41,7 +40,7 @@ def test_examples_are_taken_in_turn_from_each_class() -> None:
 @torch.inference_mode()
 def test_likelihood_reads_the_shots_first(prior: bool, tmp_path: Path) -> None:
     model, tokenizer = tiny_causal("llama", tmp_path)
-    model = _longer(model, tmp_path)
+    model = longer(model, tmp_path)
     templates = [TEMPLATES[0], "{text}\nLabel: {label}"]
 
     def score(template: str, text: str, label: str) -> float:
@@ -129,7 +128,7 @@ def few_shot(model: Path, task: tuple[Json, Json], way: str, **changes: Any) -> 
 
 
 def test_shots_come_from_the_train_part_noise_and_all(tmp_path: Path) -> None:
-    model = _longer(tiny_causal("gpt2", tmp_path / "model")[0], tmp_path / "model")
+    model = longer(tiny_causal("gpt2", tmp_path / "model")[0], tmp_path / "model")
     assert model.config.n_positions > 64
     task, found = text_task(tmp_path), {}
     for seed, noise, size in ((0, 0.0, 32), (0, 0.0, "all"), (1, 0.0, 32), (0, 0.9, 32), (0, 0.0, 4)):
@@ -152,7 +151,7 @@ def test_shots_come_from_the_train_part_noise_and_all(tmp_path: Path) -> None:
 
 
 def test_a_record_says_what_was_asked(tmp_path: Path) -> None:
-    _longer(tiny_causal("gpt2", tmp_path / "model")[0], tmp_path / "model")
+    longer(tiny_causal("gpt2", tmp_path / "model")[0], tmp_path / "model")
     task = text_task(tmp_path)
     records = []
     for k in (2, 99):
@@ -170,13 +169,3 @@ def test_a_record_says_what_was_asked(tmp_path: Path) -> None:
     kept = records[1]["facts"]["train_examples"]
     assert records[1]["facts"]["shots"] == kept
     assert f"{kept} examples stand in the prompt, not 99: there are no more" in records[1]["facts"]["notes"]
-
-
-def _longer(model: Any, folder: Path) -> Any:
-    """The same kind of model with room for 400 tokens."""
-    config = model.config
-    setattr(config, "n_positions" if config.model_type == "gpt2" else "max_position_embeddings", 400)
-    torch.manual_seed(0)
-    found = transformers.AutoModelForCausalLM.from_config(config).eval()
-    found.save_pretrained(folder)
-    return found

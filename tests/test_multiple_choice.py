@@ -12,8 +12,7 @@ import pytest
 import torch
 import transformers
 from click.testing import CliRunner
-from test_few_shot import _longer
-from tiny_models import pad_on, tiny_bert, tiny_causal
+from tiny_models import longer, pad_on, tiny_bert, tiny_causal
 from tiny_tasks import _task, adapt, trial
 
 from bench.cli import main
@@ -108,7 +107,7 @@ def test_likelihood_reads_the_shots_first(prior: bool, tmp_path: Path) -> None:
     """Two of the train part, each with its right choice, before every context, and before the empty one too."""
     task = made(tmp_path, "gpt2", max_length=60, templates=["so {text} = {label}."])
     _, tokenizer = tiny_causal("gpt2", tmp_path / "model")
-    model = _longer(transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "model"), tmp_path / "model")
+    model = longer(transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "model"), tmp_path / "model")
     one = trial(tmp_path / "model", task, "few-shot", {"k": 2, "prior": prior}, size=12)
     one.regime.update({"way": "choice-likelihood", "way_version": 1})
     found, adapted = adapt(one, tmp_path / "out")

@@ -10,6 +10,7 @@ from typing import Any
 
 import factory
 import pytest
+from plan_suite import locked, suite
 
 from bench import api
 from bench.errors import SuiteError
@@ -19,40 +20,8 @@ from bench.planning import lock as locks
 from bench.planning.estimate import Estimator, forecast
 from bench.planning.plan import Cell, Plan, build, replan
 from bench.probes import environment
-from bench.suite.schema import Suite
-from bench.suite.trial import SCHEMA
 
-SUITE = """
-name: plan
-models: {tiny: org/tiny}
-tasks: {mood: {kind: text-classification, data: {hub: org/mood}, labels: [bad, good]}}
-regimes: {zero-shot: , full: , fixed: {regime: full, learning_rate: 1e-4}}
-sizes: [5, 40]
-seeds: 3
-tuning: {trials: 3}
-"""
 EMPTY: dict[str, Any] = {"models": {}, "tasks": {}, "regimes": {}}
-CONFIG = json.dumps({"model_type": "bert", "architectures": ["BertForMaskedLM"]})
-
-
-def suite(tmp_path: Path, **changes: str) -> Suite:
-    text = SUITE
-    for old, new in changes.items():
-        assert old in text
-        text = text.replace(old, new)
-    (tmp_path / "suite.yaml").write_text(text)
-    return api.load_suite(tmp_path / "suite.yaml")
-
-
-def locked(found: Suite, classes: list[int]) -> dict[str, Any]:
-    lock: dict[str, Any] = {"schema": SCHEMA, "models": {}, "tasks": {}, "regimes": {}}
-    entries: dict[str, dict[str, Any]] = {
-        "models": {"fingerprint": "m", "files": {"config.json": CONFIG}},
-        "tasks": {"fingerprint": "t", "labels": ["bad", "good"], "classes": {"train": classes, "test": [9, 9]}},
-    }
-    for section, name, _, order in locks.orders(found, lock):
-        lock[section][name] = {"request": order["request"], **entries.get(section, {})}
-    return lock
 
 
 def states(plan: Plan) -> dict[tuple[str, int | str], str]:

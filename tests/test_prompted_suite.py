@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from pyarrow import parquet
-from test_dialogue import chat_model
-from tiny_models import tiny_bert
+from tiny_models import chat_model, tiny_bert
 from tiny_tasks import write_texts
 
 from bench import api

@@ -18,8 +18,7 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
-from test_dialogue import CHATML, chat_model
-from tiny_models import TEXTS, tiny_bert, tiny_causal, tiny_roberta, tiny_seq2seq, wordpiece
+from tiny_models import CHATML, TEXTS, chat_model, tiny_bert, tiny_causal, tiny_roberta, tiny_seq2seq, wordpiece
 
 from bench import api, plugins
 from bench.cli import main

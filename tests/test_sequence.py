@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from test_continued import continuing
+from continued_trials import continuing
 from tiny_models import tiny_bert, tiny_causal, tiny_image
 from tiny_tasks import adapt, image_task, job, order, text_task, trial
 

@@ -12,23 +12,21 @@ import peft
 import pytest
 import torch
 import transformers
-from tiny_models import TEXTS, tiny_bert, tiny_causal, tiny_image, tiny_roberta, tiny_seq2seq
+from source_target import SOURCES, built, paired, source, target
+from tiny_models import tiny_bert, tiny_causal, tiny_image, tiny_roberta, tiny_seq2seq
 
 from bench.errors import ModelError, NotApplicable
-from bench.modeling.encoding.source_target import encode
-from bench.modeling.encoding.source_target_arrays import NOTHING, Pairs, load, loss
+from bench.modeling.encoding.source_target_arrays import NOTHING, Pairs, loss
 from bench.modeling.encoding.text import tokenizer_for
 from bench.modeling.inference.generation import generate
 from bench.modeling.models.facts import Facts
 from bench.modeling.models.generation_models import Decoding, writer
-from bench.modeling.models.generator import decoder_blocks, generator
+from bench.modeling.models.generator import decoder_blocks
 
 CPU = torch.device("cpu")
 SEQ2SEQ = ("t5", "marian", "bart", "mbart")
 JOINED = ("bert", "roberta")
 FAMILIES = (*SEQ2SEQ, "gpt2", "llama", "bert", "roberta")
-SOURCES = [*TEXTS[:4], "the end", "a film a joy a film a joy", "good", "not good at all", "the plot is dull", "a start"]
-TARGETS = [[text[::-1], "another"] for text in SOURCES]
 
 
 def folder_for(family: str, folder: Path) -> Path:
@@ -54,20 +52,6 @@ def folder(family: str, tmp_path: Path) -> Path:
     return folder_for(family, tmp_path / "model")
 
 
-def paired(folder: Path, texts: Any = SOURCES, targets: Any = TARGETS, **options: Any) -> Pairs:
-    """What `encode` leaves on disk."""
-    if "MBart" in json.loads((folder / "config.json").read_text())["architectures"][0]:
-        options.setdefault("languages", ("en_XX", "ro_RO"))
-    target = folder.parent / f"pairs{len(list(folder.parent.iterdir()))}"
-    target.mkdir()
-    encode(folder, texts, targets, target_folder=target, **{"max_source": 40, "max_target": 20, **options})
-    return load(target)
-
-
-def built(folder: Path, **options: Any) -> Any:
-    return generator(folder, **{"pretrained": True, "seed": 0, **options}).eval()
-
-
 def write(model: Any, folder: Path, data: Pairs, batch_size: int = 3, **settings: Any) -> Any:
     ticks: list[tuple[int, int | None]] = []
     written = generate(
@@ -84,14 +68,6 @@ def steps(model: Any, data: Pairs) -> Any:
     how = {"max_new_tokens": 6, "do_sample": False, "output_logits": True, "return_dict_in_generate": True}
     with torch.no_grad():
         return model.generate(**data.sources(np.arange(4), CPU), **how).logits
-
-
-def target(data: Pairs, i: int) -> list[int]:
-    return data.target[data.target_offsets[i] : data.target_offsets[i + 1]].tolist()
-
-
-def source(data: Pairs, i: int) -> list[int]:
-    return data.source[data.source_offsets[i] : data.source_offsets[i + 1]].tolist()
 
 
 def test_the_first_reference_is_learnt_and_nothing_but_it(family: str, folder: Path) -> None:

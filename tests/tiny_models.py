@@ -13,6 +13,8 @@ import torch
 import transformers
 from tokenizers import decoders, models, pre_tokenizers, processors, trainers
 
+from bench.modeling.encoding.text import tokenizer_for
+
 TEXTS = [
     "the film was a joy from start to end",
     "dull",
@@ -238,3 +240,37 @@ def tiny_seq2seq(family: str, folder: Path) -> Any:
     model = transformers.AutoModelForSeq2SeqLM.from_config(config).eval()
     model.save_pretrained(folder)
     return model, tokenizer
+
+
+CHATML = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+def chat_model(folder: Path, family: str = "qwen2", template: str | None = CHATML) -> Path:
+    """A tiny decoder with room for 400 tokens, and a chat template."""
+    folder.mkdir(exist_ok=True)
+    tiny_causal("llama", folder)
+    tokenizer = tokenizer_for(folder)
+    tokenizer.chat_template = template
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<|im_start|>"], "eos_token": "<|im_end|>"})
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(0)
+    config: Any = {"qwen2": transformers.Qwen2Config, "llama": transformers.LlamaConfig}[family](
+        vocab_size=len(tokenizer) + 4, hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
+        num_key_value_heads=1, max_position_embeddings=400, initializer_range=0.5, bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id, pad_token_id=None,
+    )  # fmt: skip
+    transformers.AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+    return folder
+
+
+def longer(model: Any, folder: Path) -> Any:
+    """The same kind of model with room for 400 tokens."""
+    config = model.config
+    setattr(config, "n_positions" if config.model_type == "gpt2" else "max_position_embeddings", 400)
+    torch.manual_seed(0)
+    found = transformers.AutoModelForCausalLM.from_config(config).eval()
+    found.save_pretrained(folder)
+    return found
