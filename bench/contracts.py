@@ -252,6 +252,20 @@ class Metric(Plugin):
         """Raise UsageError where something the metric needs is not at hand; called before anything is trained."""
 
 
+class MeanMetric(Metric):
+    """A metric that is the mean of each example's own score."""
+
+    PER_EXAMPLE = True
+
+    def score(self, targets: Any, answers: Any) -> float:
+        """The mean of `outcomes`."""
+        return float(self.outcomes(targets, answers).mean(dtype="float64"))
+
+    @abc.abstractmethod
+    def outcomes(self, targets: Any, answers: Any) -> np.ndarray:
+        """Each example's own score, float32 [n]."""
+
+
 class ModelSource(Plugin, Generic[P]):
     """Where models come from. `Parameters`: a `ModelParameters` with a field of the source's own name."""
 

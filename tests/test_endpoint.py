@@ -31,7 +31,7 @@ from bench import api, plugins, redact
 from bench.cli import main
 from bench.errors import ModelError, SuiteError
 from bench.execution.local.client import Server
-from bench.metrics import accuracy
+from bench.metrics.accuracy import Accuracy
 from bench.model_sources import endpoint
 from bench.model_sources.endpoint import Parameters
 from bench.modeling.inference.endpoint import SENT, Client, turns
@@ -686,5 +686,5 @@ def test_an_answer_is_read_to_the_letter(text: str, number: int | None) -> None:
 def test_an_answer_that_names_no_label_is_wrong_whatever_the_label() -> None:
     targets = np.array([0, 1, 2, 2])
     found = way.scores([None, None, None, 2], targets, 3, classes.FLOOR)
-    assert accuracy.score(targets, found) == 0.25
+    assert Accuracy().score(targets, found) == 0.25
     assert np.exp(found).sum(-1) == pytest.approx(1, abs=1e-5)

@@ -35,18 +35,19 @@ FILES = {
     "luck.py": '''
         """How often the second class was right (higher is better)."""
 
-        VERSION = 1
-        TAKES, HIGHER_IS_BETTER, PER_EXAMPLE, RANGE = "classes", True, True, (0.0, 1.0)
+        from bench.contracts import MeanMetric
 
 
-        def outcomes(targets, answers):
-            """1 where it was."""
-            return (targets == 1).astype("float32")
+        class Luck(MeanMetric):
+            """The share of examples of the second class."""
 
+            VERSION = 1
+            TAKES = "classes"
+            RANGE = (0.0, 1.0)
 
-        def score(targets, answers):
-            """The mean."""
-            return float(outcomes(targets, answers).mean())
+            def outcomes(self, targets, answers):
+                """1 where it was."""
+                return (targets == 1).astype("float32")
     ''',
     "stubborn.py": '''
         """Always answer one class."""

@@ -22,7 +22,6 @@ from torch.nn.functional import cross_entropy
 from bench import plugins
 from bench.cli import main
 from bench.errors import Diverged, ModelError, TrialError
-from bench.metrics import bits_per_byte, perplexity
 from bench.modeling.encoding.text import tokenizer_for
 from bench.modeling.models.language_model import language_model
 from bench.objectives import likelihoods
@@ -34,6 +33,7 @@ from bench.trial import evaluation
 
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")  # PEFT asks transformers so
 CPU = torch.device("cpu")
+perplexity, bits_per_byte = plugins.load("metrics", "perplexity"), plugins.load("metrics", "bits-per-byte")
 HUB = Path(__file__).parents[2] / "shared" / "hub"
 ROWS = [" \n", "the film", "", "dull 🤖 dull", *TEXTS, "", "ünïcode joy", *TEXTS[::-1], "a good end"]
 

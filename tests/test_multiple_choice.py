@@ -18,7 +18,7 @@ from tiny_tasks import _task, adapt, trial
 from bench.cli import main
 from bench.data.corpora import python_docs, python_docs_next
 from bench.errors import DataError, NotApplicable
-from bench.metrics import accuracy
+from bench.metrics.accuracy import Accuracy
 from bench.modeling.models.facts import Facts
 from bench.objectives import choices as objective
 from bench.store import records
@@ -196,7 +196,7 @@ def test_training_is_a_softmax_over_an_examples_choices(model: str, tmp_path: Pa
         np.testing.assert_allclose(adapted.predict(found.parts["test"]), answers, atol=1e-4)
     baseline = objective.baselines(found, found.parts["test"])["majority"]()
     assert found.majority == 1
-    assert accuracy.score(objective.targets(found, found.parts["test"]), baseline[0]) == 0.4
+    assert Accuracy().score(objective.targets(found, found.parts["test"]), baseline[0]) == 0.4
 
 
 class Columns(dict[str, Any]):

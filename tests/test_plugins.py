@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import inspect
 import os
+import sys
 from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
 from bench import plugins
+from bench.contracts import Metric
 from bench.errors import UsageError
 from bench.suite.parameters import ModelParameters, RegimeParameters, TaskParameters, TrainedParameters, Tuned
 
@@ -43,6 +46,11 @@ PARAMETERS = {
 }
 
 
+def about(plugin: Any) -> str:
+    """What its file says of a plugin."""
+    return (plugin if inspect.ismodule(plugin) else sys.modules[type(plugin).__module__]).__doc__ or ""
+
+
 @pytest.fixture(params=ALL, ids=lambda pair: f"{pair[0]}.{pair[1]}")
 def plugin(request: pytest.FixtureRequest) -> tuple[str, str, ModuleType]:
     folder, name = request.param
@@ -57,8 +65,7 @@ def test_a_plugin_states_its_version_and_what_it_is_in_one_sentence(plugin: tupl
     _, _, module = plugin
     assert type(module.VERSION) is int
     assert module.VERSION >= 1
-    assert module.__doc__
-    assert module.__doc__.splitlines()[0].strip()
+    assert about(module).splitlines()[0].strip()
 
 
 def test_a_plugin_has_its_folders_functions(plugin: tuple[str, str, ModuleType]) -> None:
@@ -127,9 +134,9 @@ def test_a_metric_says_how_it_is_read(name: str) -> None:
     module = plugins.load("metrics", name)
     assert module.TAKES in ("classes", "label-sets", "tags", "texts", "values", "likelihoods")
     assert type(module.HIGHER_IS_BETTER) is bool
-    assert module.HIGHER_IS_BETTER or "lower is better" in module.__doc__.splitlines()[0]
+    assert module.HIGHER_IS_BETTER or "lower is better" in about(module).splitlines()[0]
     assert module.RANGE[0] < module.RANGE[1]
-    assert callable(module.outcomes) if module.PER_EXAMPLE else not hasattr(module, "outcomes")
+    assert (type(module).outcomes is not Metric.outcomes) == module.PER_EXAMPLE
 
 
 @pytest.mark.parametrize("name", plugins.names("zeroshot"))

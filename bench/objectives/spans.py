@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.metrics import token_f1_char
+from bench.metrics.token_f1_char import TokenF1Char
 from bench.modeling.models.generation_models import extracts
 from bench.objectives import classes, texts
 
@@ -127,4 +127,4 @@ def lost(answers: Sequence[Sequence[Any]]) -> np.ndarray:
 
 def doubt(targets: list[list[str]], answers: list[list[str]]) -> float:
     """How far the answers are from the references, by characters, in [0, 1]."""
-    return 1 - token_f1_char.score(targets, answers[0])
+    return 1 - TokenF1Char().score(targets, answers[0])

@@ -55,8 +55,8 @@ def metrics_of(trial: Trial, task: Any) -> list[str]:
 
 def signatures(metrics: list[str]) -> Json:
     """{"signatures": {metric: library, version and settings}} of those whose value depends on them."""
-    modules = {metric: plugins.load("metrics", metric) for metric in metrics}
-    found = {metric: module.signature() for metric, module in modules.items() if hasattr(module, "signature")}
+    found = {metric: plugins.load("metrics", metric).signature() for metric in metrics}
+    found = {metric: signature for metric, signature in found.items() if signature is not None}
     return {"signatures": found} if found else {}
 
 

@@ -89,9 +89,7 @@ def _task(order: Json) -> Json:
     if classes:
         task["parameters"]["labels"] = labels
     for metric in asked.metrics:
-        module = plugins.load("metrics", metric)
-        if hasattr(module, "check"):
-            module.check()
+        plugins.load("metrics", metric).check()
     found = task_data.load(task, order["location"], {}, place, also)
     counts = {split: np.bincount(values, minlength=len(labels)).tolist() for split, values in found.labels.items()}
     entry = {"fingerprint": locked["fingerprint"], "labels": labels, "classes": counts, "dropped": found.dropped}
