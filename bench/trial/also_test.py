@@ -13,14 +13,14 @@ import numpy as np
 
 from bench.data.examples import Examples
 from bench.errors import DataError, did_you_mean
-from bench.suite.trial import Json
+from bench.suite.trial import Json, TaskSpec
 from bench.training.job import Adapted, Job
 from bench.trial import evaluation
 
 PREFIX = "also-"
 
 
-def splits(task: Json) -> Iterator[tuple[str, str]]:
+def splits(task: TaskSpec) -> Iterator[tuple[str, str]]:
     """(name, split) of every further test set of a trial's task."""
     for name in task.get("also_test", {}):
         yield name, PREFIX + name
@@ -31,7 +31,7 @@ def title(split: str) -> str:
     return f"also_test {split.removeprefix(PREFIX)}"
 
 
-def source(task: Json, location: Json, also: Json, split: str) -> tuple[Json, Json]:
+def source(task: TaskSpec, location: Json, also: Json, split: str) -> tuple[TaskSpec, Json]:
     """The task, and the place of the data, that a split is of; a further set's data stand in it for the task's own.
 
     also: {name of a further set: its place}.
@@ -43,7 +43,7 @@ def source(task: Json, location: Json, also: Json, split: str) -> tuple[Json, Js
     return {**task, "data": entry["data"], "columns": entry["columns"], "splits": {split: entry["split"]}}, also[name]
 
 
-def labels_of(task: Json, split: str) -> Any:
+def labels_of(task: TaskSpec, split: str) -> Any:
     """What the suite says of a split's labels where they are not as in the task's own data, else None."""
     return task["also_test"][split.removeprefix(PREFIX)].get("labels") if split.startswith(PREFIX) else None
 

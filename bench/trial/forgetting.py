@@ -19,7 +19,7 @@ from bench.modeling.inference import zero_shot
 from bench.modeling.models.loading import tower
 from bench.modeling.prompts import fill_template
 from bench.store.cache import cached
-from bench.suite.trial import Json
+from bench.suite.trial import ForgettingSpec, Json
 from bench.training.job import Job
 from bench.training.starting_weights import merged
 from bench.trial import evaluation, task_data
@@ -42,7 +42,7 @@ def measure(job: Job, backbone: nn.Module, locations: Json) -> Json:
             continue
         key = {"model": job.trial.model, **named, "limits": job.trial.limits, "environment": job.environment}
 
-        def before(target: Path, named: Json = named, asked: task_data.Material = asked) -> None:
+        def before(target: Path, named: ForgettingSpec = named, asked: task_data.Material = asked) -> None:
             scores = _scores(job, named, asked, None)
             job.intact()
             (target / "scores.json").write_text(json.dumps(scores))
@@ -52,7 +52,7 @@ def measure(job: Job, backbone: nn.Module, locations: Json) -> Json:
     return found
 
 
-def _scores(job: Job, named: Json, asked: task_data.Material, weights: Json | None) -> dict[str, float]:
+def _scores(job: Job, named: ForgettingSpec, asked: task_data.Material, weights: Json | None) -> dict[str, float]:
     """The task's scores with the pretrained weights, or with a trained backbone's in their place."""
     kind, parameters = task_data.task_of(named["task"])
     loaded = job.whole_model(named["way"])

@@ -18,7 +18,7 @@ from bench.errors import DataError, ModelError, UsageError
 from bench.modeling.models import weights_check
 from bench.modeling.models.facts import Facts
 from bench.store.cache import cached
-from bench.suite.trial import Json
+from bench.suite.trial import DataSpec, Json, TaskSpec
 from bench.trial import also_test, task_data
 
 
@@ -65,7 +65,7 @@ def _task(order: Json) -> Json:
     parameters = plugin.Parameters.model_validate(order["parameters"])
     locked = order["locked"] or plugin.lock(parameters)
     place = f"task {order['name']}"
-    task: Json = order["task"]
+    task: TaskSpec = order["task"]
     task["data"]["fingerprint"] = locked["fingerprint"]
     also = order.get("also_test", {})
     further_locked = dict((order["locked"] or {}).get("also_test", {}))
@@ -97,7 +97,7 @@ def _task(order: Json) -> Json:
     return entry | ({"also_test": further_locked} if further_locked else {})
 
 
-def _fingerprint(data: Json, location: Json) -> str:
+def _fingerprint(data: DataSpec, location: Json) -> str:
     plugin = plugins.load("data_sources", data["source"])
     return plugin.lock(plugin.Parameters.model_validate(data["parameters"] | location))["fingerprint"]  # type: ignore[no-any-return]
 

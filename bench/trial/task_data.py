@@ -18,7 +18,7 @@ from bench.data.row_problems import RowsError
 from bench.data.seeding import ranks
 from bench.errors import DataError
 from bench.store.cache import cached
-from bench.suite.trial import Json
+from bench.suite.trial import Json, Limits, TaskSpec
 from bench.trial import also_test
 from bench.trial import data_summary as summary
 
@@ -31,7 +31,7 @@ class Material:
     also stand in the test split, or in a further test set, and are left out; summary: what they are like; also: where
     further sets' data lie."""
 
-    task: Json
+    task: TaskSpec
     location: Json
     also: Json
     labels: dict[str, np.ndarray]
@@ -54,7 +54,7 @@ class Material:
 
 
 def load(
-    task: Json, location: Json, limits: Json, place: str = "the task's data", also: Json | None = None
+    task: TaskSpec, location: Json, limits: Limits, place: str = "the task's data", also: Json | None = None
 ) -> Material:
     """The material of a trial's task; what is costly about it is computed once. Raises DataError.
 
@@ -75,13 +75,13 @@ def load(
     return Material(task, location, also, labels, rows, facts["dropped"], facts["summary"])
 
 
-def task_of(task: Json) -> tuple[Any, Any]:
+def task_of(task: TaskSpec) -> tuple[Any, Any]:
     """The task kind's plugin and its parameters."""
     plugin = plugins.load("tasks", task["kind"])
     return plugin, plugin.Parameters.model_validate(task["parameters"])
 
 
-def open_splits(task: Json, location: Json, place: str) -> Any:
+def open_splits(task: TaskSpec, location: Json, place: str) -> Any:
     """The data set's splits, with the columns the task needs in each that is used, those inside columns too.
 
     Raises DataError.
@@ -105,12 +105,12 @@ def open_splits(task: Json, location: Json, place: str) -> Any:
     return found
 
 
-def _source_split(task: Json, split: str) -> str:
+def _source_split(task: TaskSpec, split: str) -> str:
     name = task["splits"][split]
     return str(task["splits"]["train"] if isinstance(name, float) else name)
 
 
-def _examples(task: Json, split: str, dataset: Any, asked: Json, place: str) -> Examples:
+def _examples(task: TaskSpec, split: str, dataset: Any, asked: TaskSpec, place: str) -> Examples:
     """asked: the task with the data that the split is of."""
     plugin, parameters = task_of(task)
     if split not in task["splits"]:
@@ -121,7 +121,7 @@ def _examples(task: Json, split: str, dataset: Any, asked: Json, place: str) -> 
     return read(dataset, asked["columns"], parameters, place)  # type: ignore[no-any-return]
 
 
-def place_of(task: Json, location: Json, split: str) -> Callable[[list[int]], str]:
+def place_of(task: TaskSpec, location: Json, split: str) -> Callable[[list[int]], str]:
     """Where rows of a split stand in their file, as far as the source can tell."""
     source = plugins.load("data_sources", task["data"]["source"])
     if not hasattr(source, "places"):
@@ -130,7 +130,7 @@ def place_of(task: Json, location: Json, split: str) -> Callable[[list[int]], st
     return lambda rows: str(source.places(parameters, _source_split(task, split), rows))
 
 
-def _fill(task: Json, location: Json, also: Json, place: str, target: Path) -> None:
+def _fill(task: TaskSpec, location: Json, also: Json, place: str, target: Path) -> None:
     examples, rows, wrong = {}, {}, list[str]()
     for origin, names in (("", list(task["splits"])), *((split, [split]) for _, split in also_test.splits(task))):
         asked, own_location = also_test.source(task, location, also, origin)
@@ -176,7 +176,7 @@ def _fill(task: Json, location: Json, also: Json, place: str, target: Path) -> N
     (target / "facts.json").write_text(json.dumps({"splits": list(rows), "dropped": dropped, "summary": told}))
 
 
-def _nothing_left(task: Json, split: str, count: int) -> str:
+def _nothing_left(task: TaskSpec, split: str, count: int) -> str:
     """Why a split is empty once the examples of the test split are taken out."""
     names = task["splits"]
     if isinstance(names["test"], float):
