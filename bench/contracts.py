@@ -287,7 +287,7 @@ class ModelSource(Plugin, Generic[P]):
 
 
 class DataSource(Plugin, Generic[P]):
-    """Where data come from. `Parameters`: a model with a field of the source's own name."""
+    """Where data come from. `Parameters`: a `SourceParameters` with a field of the source's own name."""
 
     Parameters: type[P]
 
@@ -303,8 +303,8 @@ class DataSource(Plugin, Generic[P]):
         """The fingerprint of what lies there now; None where that is not cheaply told."""
         return None
 
-    def places(self, parameters: P, split: str, rows: Sequence[int]) -> list[str] | None:
-        """Where rows of a split stand in their file, for messages; None where rows have no such place."""
+    def places(self, parameters: P, split: str, rows: Sequence[int]) -> str | None:
+        """Where rows of a split stand in their file, as `data.csv:3, 5`; None where rows have no such place."""
         return None
 
 

@@ -32,8 +32,7 @@ from bench.cli import main
 from bench.errors import ModelError, SuiteError
 from bench.execution.local.client import Server
 from bench.metrics.accuracy import Accuracy
-from bench.model_sources import endpoint
-from bench.model_sources.endpoint import Parameters
+from bench.model_sources.endpoint import EndpointModels, EndpointParameters
 from bench.modeling.inference.endpoint import SENT, Client, turns
 from bench.modeling.models.facts import Facts
 from bench.modeling.prompts.conversations import Turn
@@ -47,6 +46,7 @@ from bench.trial.run import _job, run
 from bench.zeroshot import choose
 from bench.zeroshot import endpoint as way
 
+endpoint = EndpointModels()
 KEY = "correct-horse-battery"
 NAME = "tiny/chat"
 TEMPLATE = (
@@ -164,9 +164,9 @@ def gate(served: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
     found.server_close()
 
 
-def parameters(gate: Gate, **changes: Any) -> Parameters:
+def parameters(gate: Gate, **changes: Any) -> EndpointParameters:
     given = {"endpoint": NAME, "base_url": gate.address, "key": "MY_LLM", "max_tokens": 6, "retries": 2, "timeout": 30}
-    return Parameters.model_validate(given | changes)
+    return EndpointParameters.model_validate(given | changes)
 
 
 def say(gate: Gate, text: str, **fields: Any) -> Json:
@@ -613,8 +613,8 @@ def test_an_odd_list_of_models_is_none(gate: Gate) -> None:
 
 def test_what_determines_an_answer_is_in_the_id_and_nothing_else() -> None:
     given: Json = {"endpoint": "m", "base_url": "https://a.example/v1/", "key": "MY_LLM", "price": None}
-    content, place = split(Parameters.model_validate(given))
-    assert place.keys() == Parameters.PLACES
+    content, place = split(EndpointParameters.model_validate(given))
+    assert place.keys() == EndpointParameters.PLACES
     assert content.keys() == {
         *("endpoint", "base_url", "system", "max_tokens", "temperature", "options", "pooling", "dtype")
     }
@@ -650,14 +650,14 @@ def test_a_suite_with_a_key_in_it_is_refused(
 @pytest.mark.parametrize("address", ["https://me:pw@a.example/v1", "https://a.example/v1?api_key=1", "a.example"])
 def test_an_address_holds_no_credentials(address: str) -> None:
     with pytest.raises(ValueError, match=r"without credentials or a query|looks like a key"):
-        Parameters.model_validate({"endpoint": "m", "base_url": address})
+        EndpointParameters.model_validate({"endpoint": "m", "base_url": address})
 
 
 def test_the_keys_variable_is_hidden_whatever_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redact, "_hidden", set())
     monkeypatch.setenv("ELSE", "123456789012")
     assert redact.redact("it is 123456789012") == "it is 123456789012"
-    Parameters.model_validate({"endpoint": "m", "base_url": "https://a.example/v1", "key": "ELSE"})
+    EndpointParameters.model_validate({"endpoint": "m", "base_url": "https://a.example/v1", "key": "ELSE"})
     assert redact.redact("it is 123456789012") == "it is [secret]"
     assert redact.redact("sk-learn-contrib-imbalanced-learn and sk-A1b2C3d4E5f6G7h8I9j0K1") == (
         "sk-learn-contrib-imbalanced-learn and [secret]"

@@ -10,12 +10,18 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
 
 from bench import plugins
 from bench.contracts import Metric
 from bench.errors import UsageError
-from bench.suite.parameters import ModelParameters, RegimeParameters, TaskParameters, TrainedParameters, Tuned
+from bench.suite.parameters import (
+    ModelParameters,
+    RegimeParameters,
+    SourceParameters,
+    TaskParameters,
+    TrainedParameters,
+    Tuned,
+)
 
 ALL = [(folder, name) for folder in plugins.FOLDERS for name in plugins.names(folder)]
 FUNCTIONS = {
@@ -42,7 +48,7 @@ PARAMETERS = {
     "regimes": RegimeParameters,
     "tasks": TaskParameters,
     "model_sources": ModelParameters,
-    "data_sources": BaseModel,
+    "data_sources": SourceParameters,
 }
 
 

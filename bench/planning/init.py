@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from bench import plugins
 from bench.data.column_kinds import LABELS, VALUES, Fit, Table, is_missing
+from bench.data.row_files import FORMATS
 from bench.errors import DataError, UsageError, did_you_mean
 from bench.planning import installed
 from bench.suite.yaml_flow import flow, word
@@ -78,8 +79,6 @@ def _open(source: str, test: str | None, config: str | None) -> tuple[dict[str, 
     """How the suite names the data, and its splits."""
     import datasets
 
-    from bench.data_sources import files
-
     datasets.disable_progress_bars()
     path = Path(source).expanduser()
     where: dict[str, Any]
@@ -89,7 +88,7 @@ def _open(source: str, test: str | None, config: str | None) -> tuple[dict[str, 
         kind, where = "files", {"files": str(path.absolute())}
         if test is not None:
             where = {"files": {"train": where["files"], "test": str(Path(test).expanduser().absolute())}}
-    elif path.suffix.lower() in files.FORMATS or source.startswith((".", "/", "~")) or source.count("/") > 1:
+    elif path.suffix.lower() in FORMATS or source.startswith((".", "/", "~")) or source.count("/") > 1:
         raise DataError(
             f"{source}: no such file; give a csv, tsv, jsonl or parquet file, a folder of images or a Hub id"
         )

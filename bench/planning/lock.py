@@ -14,6 +14,7 @@ from bench import plugins
 from bench.errors import DataError, StoreError
 from bench.hub.client import is_commit
 from bench.store import atomic, paths, schema_version, validation
+from bench.suite.parameters import SourceParameters
 from bench.suite.schema import Source, Suite, Task
 from bench.suite.trial import SCHEMA, Json
 
@@ -44,12 +45,12 @@ def write(folder: Path, lock: Json) -> None:
 
 
 def split(parameters: BaseModel) -> tuple[Json, Json]:
-    """A source's parameters as (what its content is, where it lies). Paths, branches and what the
-    source names in `PLACES` are places: a trial's id does not depend on them, but on the fingerprint they led to."""
+    """A source's parameters as (what its content is, where it lies). Paths and `PLACES` say where it lies: a trial's id
+    does not depend on them, but on the fingerprint they led to."""
     content: Json = {}
     place: Json = {}
     values = parameters.model_dump(mode="json")
-    places = getattr(parameters, "PLACES", ("revision",))
+    places = parameters.PLACES if isinstance(parameters, SourceParameters) else frozenset()
     for name, value in parameters:
         if name not in values:
             continue
@@ -134,7 +135,7 @@ def verify(suite: Suite, lock: Json) -> None:
     """Check that local files are still what was locked. Raises DataError naming the way out."""
     for section, kind, name, source, locked in _locked(suite, lock):
         plugin = plugins.load(section, source.source)
-        if locked and hasattr(plugin, "fingerprint") and plugin.fingerprint(source.parameters) != locked:
+        if locked and plugin.fingerprint(source.parameters) not in (None, locked):
             raise DataError(
                 f"{kind} {name}: its files have changed since they were locked; put them back, or accept them with "
                 f"`bench lock {suite.path} --update` (their trials then run anew)"

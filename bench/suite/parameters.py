@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_serializer, model_validator
 
@@ -125,7 +125,14 @@ class TrainedParameters(RegimeParameters):
         return self
 
 
-class ModelParameters(Strict):
+class SourceParameters(Strict):
+    """What every source of models or data takes."""
+
+    PLACES: ClassVar[frozenset[str]] = frozenset({"revision"})
+    """Fields that, like paths, say where something lies: no part of a trial's id."""
+
+
+class ModelParameters(SourceParameters):
     """What every model takes, wherever it comes from."""
 
     pooling: Literal["mean", "cls", "last", "pooler"] | None = Field(

@@ -38,7 +38,7 @@ def _model(order: Json) -> Json:
     entry: Json = order["locked"] or plugin.lock(parameters)
     facts = Facts.from_files(entry["files"])
     folder = plugin.fetch(parameters, entry["fingerprint"])
-    if getattr(plugin, "LOCAL", True):
+    if plugin.LOCAL:
         _check(order, parameters, entry["fingerprint"], facts, folder)
     return entry
 

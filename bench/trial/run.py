@@ -158,7 +158,7 @@ def _job(
 
 def _intact(source: Any, parameters: Any, locked: str) -> None:
     """Raise ModelError where a model's files are no more those that were locked."""
-    if hasattr(source, "fingerprint") and source.fingerprint(parameters) != locked:
+    if source.fingerprint(parameters) not in (None, locked):
         raise ModelError(
             f"{parameters.folder}: the model's files have changed since they were locked; put them back and run again, "
             "or accept them with `bench lock SUITE --update`"
@@ -315,7 +315,7 @@ def _batches(training: Training, halved: int) -> tuple[int, int]:
 
 def _is_local(trial: Trial) -> bool:
     """Whether the model runs here, and not behind an endpoint."""
-    return getattr(plugins.load("model_sources", trial.model["source"]), "LOCAL", True)
+    return plugins.load("model_sources", trial.model["source"]).LOCAL  # type: ignore[no-any-return]
 
 
 def _synchroniser(device: Any) -> Callable[[], None]:

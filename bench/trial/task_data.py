@@ -124,10 +124,8 @@ def _examples(task: TaskSpec, split: str, dataset: Any, asked: TaskSpec, place: 
 def place_of(task: TaskSpec, location: Json, split: str) -> Callable[[list[int]], str]:
     """Where rows of a split stand in their file, as far as the source can tell."""
     source = plugins.load("data_sources", task["data"]["source"])
-    if not hasattr(source, "places"):
-        return lambda rows: ""
     parameters = source.Parameters.model_validate(task["data"]["parameters"] | location)
-    return lambda rows: str(source.places(parameters, _source_split(task, split), rows))
+    return lambda rows: source.places(parameters, _source_split(task, split), rows) or ""
 
 
 def _fill(task: TaskSpec, location: Json, also: Json, place: str, target: Path) -> None:

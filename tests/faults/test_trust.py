@@ -28,11 +28,13 @@ from rows import Row
 
 from bench import api
 from bench.data import decompression_limits
-from bench.data_sources import files, folder
+from bench.data_sources.files import FileData
+from bench.data_sources.folder import FolderData
 from bench.errors import DataError, ModelError, SuiteError, UsageError
 from bench.redact import redact, redact_all
 
 pytestmark = pytest.mark.fault(Row.TRUST)
+files, folder = FileData(), FolderData()
 
 
 class Bomb:
@@ -123,8 +125,9 @@ def test_code_of_a_tokenizer_is_not_run(tmp_path: Path) -> None:
 
 
 def test_an_adapter_does_not_bring_another_model(tmp_path: Path) -> None:
-    from bench.model_sources import folder as models
+    from bench.model_sources.folder import FolderModels
 
+    models = FolderModels()
     model = bert(tmp_path / "model")
     (model / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "/elsewhere"}))
     with pytest.raises(ModelError, match=r"holds an adapter_config\.json"):
