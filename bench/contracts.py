@@ -472,7 +472,7 @@ class ZeroShotWay(Plugin):
 
     def templates(self, context: Context) -> list[str]:
         """The task's templates, or where it names none the way's own."""
-        return list(getattr(context.parameters, "templates", ()) or self.TEMPLATES) if self.TEMPLATES else []
+        return list(context.parameters.own_templates() or self.TEMPLATES) if self.TEMPLATES else []
 
 
 class Regime(Plugin, Generic[P]):

@@ -393,7 +393,7 @@ def told(gate: Gate, folder: Path, kind: str, rows: list[Json], answers: list[st
     device = torch.device("cpu")
     job = _job(of, order(of, folder), device, Stages(), PeakMemory(device), 0, lambda *_: None, record)
     job.shots = shots
-    chosen, _ = choose(job.facts, "text", [], {}, job.task.GIVES, shots=True)
+    chosen, _ = choose(job.facts, "text", [], {}, job.task.OBJECTIVE, shots=True)
     message = {"object": "chat.completion", "id": "1", "created": 1, "model": NAME}
     gate.faults = [(200, {}, message | {"choices": [{"index": 0, "finish_reason": "stop", "message": {
         "role": "assistant", "content": text}}]}) for text in answers]  # fmt: skip

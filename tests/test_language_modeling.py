@@ -26,10 +26,12 @@ from bench.modeling.encoding.text import tokenizer_for
 from bench.modeling.models.language_model import language_model
 from bench.objectives import likelihoods
 from bench.store import records
-from bench.tasks import language_modeling
+from bench.tasks.language_modeling import LanguageModeling
 from bench.training.job import Part
 from bench.training.loop import Step
 from bench.trial import evaluation
+
+language_modeling = LanguageModeling()
 
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")  # PEFT asks transformers so
 CPU = torch.device("cpu")

@@ -77,7 +77,7 @@ def written_task(folder: Path, languages: tuple[str, str] | None) -> tuple[Json,
 def outputs(of: Job, model: Any) -> torch.Tensor:
     """Log-probabilities of the test split's classes, or of its targets' tokens."""
     part = of.parts["test"]
-    if of.task.GIVES == "classes":
+    if of.task.OBJECTIVE == "classes":
         return torch.from_numpy(of.objective.answer(of, model.eval(), part))
     batch = of.encoded("test").batch(part.indices, of.device)
     with torch.no_grad():
@@ -88,7 +88,7 @@ def outputs(of: Job, model: Any) -> torch.Tensor:
 def fresh(of: Job, backbone: Any, trained: Any) -> Any:
     """The pretrained model with another backbone, and with the trained head."""
     found = of.model(pretrained=True, frozen=True)
-    if of.task.GIVES == "classes":
+    if of.task.OBJECTIVE == "classes":
         found.head.load_state_dict(trained.head.state_dict())
     found.backbone = backbone(found.backbone)
     return found

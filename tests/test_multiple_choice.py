@@ -22,9 +22,11 @@ from bench.metrics.accuracy import Accuracy
 from bench.modeling.models.facts import Facts
 from bench.objectives import choices as objective
 from bench.store import records
-from bench.tasks import multiple_choice as kind
+from bench.tasks.multiple_choice import MultipleChoice
 from bench.training.loop import Step
 from bench.zeroshot import choose
+
+kind = MultipleChoice()
 
 CPU = torch.device("cpu")
 ROWS = [

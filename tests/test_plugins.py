@@ -117,8 +117,8 @@ def test_a_regime_says_what_it_tunes_and_whether_it_trains(name: str) -> None:
 def test_a_task_kind_says_what_it_takes_and_how_it_is_scored(name: str) -> None:
     module = plugins.load("tasks", name)
     assert module.MODALITY in ("text", "image")
-    assert module.GIVES in plugins.names("objectives")
-    assert plugins.load("metrics", module.METRIC).TAKES == plugins.load("objectives", module.GIVES).ANSWERS
+    assert module.OBJECTIVE in plugins.names("objectives")
+    assert plugins.load("metrics", module.METRIC).TAKES == plugins.load("objectives", module.OBJECTIVE).ANSWERS
     assert any(module.COLUMNS.values())
 
 

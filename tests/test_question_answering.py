@@ -31,9 +31,11 @@ from bench.modeling.models.facts import Facts
 from bench.modeling.models.generation_models import extracts
 from bench.objectives import spans
 from bench.store import paths, records
-from bench.tasks import question_answering as kind
+from bench.tasks.question_answering import QuestionAnswering
 from bench.training.job import Job
 from bench.zeroshot import choose
+
+kind = QuestionAnswering()
 
 CPU = torch.device("cpu")
 ROOT = Path(__file__).parents[1]
@@ -170,7 +172,7 @@ def test_the_best_span_is_that_of_a_plain_loop(count: int, length: int, longest:
 
 
 class Columns(dict[str, Any]):
-    features: dict[str, Any] = {}  # noqa: RUF012
+    features: dict[str, Any] = {}
 
 
 @pytest.mark.parametrize(

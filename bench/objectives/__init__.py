@@ -1,6 +1,6 @@
 """Objectives, one file each: what a model is trained to answer, and how its answers are read.
 
-A task kind names its objective (`GIVES`), and a metric the form of answers it judges (`TAKES`). An objective states
+A task kind names its objective (`OBJECTIVE`), and a metric the form of answers it judges (`TAKES`). An objective states
 `VERSION`, `ANSWERS` (the form of its answers), `TARGETS` ("classes", or "rows": a part's labels say which row's target
 an example has), `POOLED` (whether it answers from one pooled feature vector an example, which a linear probe needs),
 `NOISE` (whether targets can be made wrong), `applies(facts)` (None, or why a model cannot be trained for it), and works

@@ -80,7 +80,7 @@ def task_spec(suite: Suite, task: Task, fingerprint: str) -> Json:
 def _columns(task: Task, named: Json) -> Json:
     """A column for each role: those named, and for what is needed besides, one of that name."""
     kind = plugins.load("tasks", task.kind)
-    given = {role for name in named for role in (name, *getattr(kind, "INSTEAD", {}).get(name, ()))}
+    given = {role for name in named for role in (name, *kind.INSTEAD.get(name, ()))}
     return {role: role for role, needed in kind.COLUMNS.items() if needed and role not in given} | named
 
 
@@ -128,7 +128,7 @@ def _uses(suite: Suite, model: str) -> Iterator[Json]:
         ways = {"way" in type(suite.regimes[regime].parameters).model_fields for regime in task.regimes}
         if model in task.models:
             asked = True in ways or name in suite.forgetting
-            yield {"gives": kind.GIVES, "modality": kind.MODALITY, "asked": asked, "trained": False in ways}
+            yield {"gives": kind.OBJECTIVE, "modality": kind.MODALITY, "asked": asked, "trained": False in ways}
 
 
 def verify(suite: Suite, lock: Json) -> None:

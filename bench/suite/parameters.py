@@ -155,3 +155,24 @@ class TaskParameters(Strict):
     """What every task kind takes besides `kind`, `data`, `columns`, `splits` and the axes."""
 
     metrics: tuple[str, ...] = Field(default=(), description="the first is the one compared; empty: the kind's default")
+
+    @classmethod
+    def labelled(cls) -> bool:
+        """Whether the task has labels: a field `labels`, which locking fills where the suite leaves it empty."""
+        return "labels" in cls.model_fields
+
+    def words(self) -> list[str]:
+        """The labels' words, in class order; empty for a task without, and where the data must tell."""
+        return []
+
+    def own_templates(self) -> tuple[str, ...]:
+        """The templates that the suite names for zero-shot; empty: the way's own."""
+        return ()
+
+    def own_label_map(self) -> Mapping[str, str]:
+        """{label of the model's own head: label of the task}, where the suite says so."""
+        return {}
+
+    def most_tokens(self) -> int:
+        """Tokens of an example that a model reads; 0 where the kind has no such limit."""
+        return 0

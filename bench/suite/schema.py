@@ -148,7 +148,7 @@ class Task:
     to before it is to this one."""
 
     kind: str
-    parameters: BaseModel
+    parameters: TaskParameters
     data: Source
     columns: dict[str, str]
     splits: dict[str, str | float]

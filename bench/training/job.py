@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from bench import plugins
+from bench.contracts import TaskKind
 from bench.data.examples import Examples
 from bench.data.seeding import stream
 from bench.errors import TrialError
@@ -103,7 +103,7 @@ class Job:
     facts: Facts
     folder: Path
     device: torch.device
-    task: ModuleType
+    task: TaskKind[Any]
     parameters: Any
     labels: list[str]
     majority: int
@@ -151,7 +151,7 @@ class Job:
     @property
     def objective(self) -> Any:
         """What the task's models are trained to answer."""
-        return plugins.load("objectives", self.task.GIVES)
+        return plugins.load("objectives", self.task.OBJECTIVE)
 
     @functools.cached_property
     def tokenizer(self) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.contracts import TaskKind
 from bench.data.examples import Examples
 from bench.errors import DataError, did_you_mean
 from bench.suite.trial import Json, TaskSpec
@@ -48,27 +49,26 @@ def labels_of(task: TaskSpec, split: str) -> Any:
     return task["also_test"][split.removeprefix(PREFIX)].get("labels") if split.startswith(PREFIX) else None
 
 
-def examples(kind: Any, dataset: Any, columns: Json, parameters: Any, given: Any, place: str) -> Examples:
+def examples(kind: TaskKind[Any], dataset: Any, columns: Json, parameters: Any, given: Any, place: str) -> Examples:
     """The examples of a further set, their labels by the task's numbers.
 
     given: the set's own labels, as under `labels` of a task, each of them one of the task's words; None where its data
     are read as the task's are. Several values may mean one class, and a class may be missing. Raises DataError.
     """
-    own = given if kind.GIVES != "tags" else _tags(dataset.features[columns["tags"]], given)
+    own = given if kind.OBJECTIVE != "tags" else _tags(dataset.features[columns["tags"]], given)
     if not own:
-        read = getattr(kind, "test_examples", kind.examples)
-        return read(dataset, columns, parameters, place)  # type: ignore[no-any-return]
+        return kind.test_examples(dataset, columns, parameters, place)
     words = parameters.words()
     for word in _words(given or ()):
         if word not in words:
             raise DataError(f"{place}: label '{word}' is none of the task's{did_you_mean(word, words)}")
     meant = _words(own)
     own = own if isinstance(own, dict) else tuple(own)
-    found: Examples = kind.examples(dataset, columns, parameters.model_copy(update={"labels": own}), place)
+    found = kind.examples(dataset, columns, parameters.model_copy(update={"labels": own}), place)
     numbers = np.array([words.index(word) if word in words else -1 for word in meant])
-    if kind.GIVES == "classes":
+    if kind.OBJECTIVE == "classes":
         return Examples(found.inputs, numbers[found.labels], found.targets)
-    if kind.GIVES == "label-sets":
+    if kind.OBJECTIVE == "label-sets":
         among = np.eye(len(words), dtype=np.int8)[numbers]  # [own labels, the task's]
         return Examples(found.inputs, found.labels, [(target @ among > 0).astype(np.int8) for target in found.targets])  # type: ignore[union-attr]
     targets = [numbers[target] for target in found.targets or ()]

@@ -7,24 +7,24 @@ import io
 import json
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from bench import plugins
+from bench.contracts import TaskKind
 from bench.errors import Diverged
 from bench.store import atomic
 from bench.suite.trial import Json, Trial
 from bench.training.job import Baseline, Job, Part
 
 
-def scores(task: ModuleType, metrics: list[str], targets: Any, answers: Any) -> Json:
+def scores(task: TaskKind[Any], metrics: list[str], targets: Any, answers: Any) -> Json:
     """{metric: its mean over templates}. answers: [templates][n].
 
     Raises Diverged where an example's answer or a score is none: no finite number.
     """
-    lost = plugins.load("objectives", task.GIVES).lost(answers)
+    lost = plugins.load("objectives", task.OBJECTIVE).lost(answers)
     if lost.any():
         raise Diverged(f"the model's outputs are not finite numbers for {lost.sum()} of {len(lost)} examples")
     found = {metric: float(np.mean(values)) for metric, values in by_template(metrics, targets, answers).items()}

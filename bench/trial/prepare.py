@@ -73,7 +73,7 @@ def _task(order: Json) -> Json:
         further_locked[name] = further_locked.get(name) or _fingerprint(asked_also["data"], also[name])
         asked_also["data"]["fingerprint"] = further_locked[name]
     kind, asked = task_data.task_of(task)
-    classes = "labels" in kind.Parameters.model_fields
+    classes = kind.Parameters.labelled()
     labels: Any = asked.model_dump(mode="json")["labels"] if classes else []
     splits = task_data.open_splits(task, order["location"], place)  # here now, whatever of it is cached: no trial waits
     for _, split in also_test.splits(task):

@@ -121,8 +121,8 @@ def _job(
         also = trial.locations.get("also_test", {})
         found = task_data.load(trial.task, trial.locations["data"], trial.limits, also=also)
     task, parameters = task_data.task_of(trial.task)
-    labels = parameters.words() if hasattr(parameters, "words") else []
-    classes = len(labels) if plugins.load("objectives", task.GIVES).TARGETS == "classes" else 0
+    labels = parameters.words()
+    classes = len(labels) if plugins.load("objectives", task.OBJECTIVE).TARGETS == "classes" else 0
     parts = parts_of(trial, found, classes)
     notes = list(record.get("facts", {}).get("notes", []))
     for name in ("train", "test") if classes and trial.size != 0 else ("test",) if classes else ():

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from bench import plugins
+from bench.contracts import TaskKind
 from bench.data.examples import Examples
 from bench.data.nested_columns import opened
 from bench.data.row_problems import RowsError
@@ -75,9 +76,9 @@ def load(
     return Material(task, location, also, labels, rows, facts["dropped"], facts["summary"])
 
 
-def task_of(task: TaskSpec) -> tuple[Any, Any]:
+def task_of(task: TaskSpec) -> tuple[TaskKind[Any], Any]:
     """The task kind's plugin and its parameters."""
-    plugin = plugins.load("tasks", task["kind"])
+    plugin: TaskKind[Any] = plugins.load("tasks", task["kind"])
     return plugin, plugin.Parameters.model_validate(task["parameters"])
 
 
@@ -99,7 +100,7 @@ def open_splits(task: TaskSpec, location: Json, place: str) -> Any:
             way = "splits, or give `test` as a fraction of train" if "train" in task["splits"] else "split"
             raise DataError(f"{place}: no split '{name}'; the data has {', '.join(found)}; name one under {way}")
         for role, named in task["columns"].items():
-            whole = role not in getattr(plugin, "SEVERAL", ()) or named in found[name].column_names
+            whole = role not in plugin.SEVERAL or named in found[name].column_names
             for column in [named] if whole else [part.strip() for part in named.split(",")]:
                 found[name] = opened(found[name], role, column, f"{place}, split {name}")
     return found
@@ -117,8 +118,8 @@ def _examples(task: TaskSpec, split: str, dataset: Any, asked: TaskSpec, place: 
         given = also_test.labels_of(task, split)
         return also_test.examples(plugin, dataset, asked["columns"], parameters, given, place)
     judged = split == "test" and isinstance(task["splits"]["test"], str)
-    read = getattr(plugin, "test_examples", plugin.examples) if judged else plugin.examples
-    return read(dataset, asked["columns"], parameters, place)  # type: ignore[no-any-return]
+    read = plugin.test_examples if judged else plugin.examples
+    return read(dataset, asked["columns"], parameters, place)
 
 
 def place_of(task: TaskSpec, location: Json, split: str) -> Callable[[list[int]], str]:
@@ -164,7 +165,7 @@ def _fill(task: TaskSpec, location: Json, also: Json, place: str, target: Path) 
         np.save(target / f"{split}-rows.npy", rows[split])
         np.save(target / f"{split}-labels.npy", examples[split].labels[rows[split]])
     kind, parameters = task_of(task)
-    words = parameters.words() if hasattr(parameters, "words") else []
+    words = parameters.words()
     told = summary.describe(kind, words, examples, rows, keys, dropped)
     deep = sum(
         len(getattr(found.inputs, "deep", set()) & set(rows[split].tolist())) for split, found in examples.items()

@@ -23,14 +23,15 @@ NONE_TOO = f" Where the context does not answer it, say: {NONE}"
 
 def adapt(job: Job) -> Adapted:
     """Ask with the task's template. No answer is a word where the task has such questions: an endpoint must say one."""
+    from bench.modeling.prompts.fill_template import around_context
     from bench.training.endpoint_answers import asked, limit
     from bench.zeroshot.endpoint import named
 
     may_lack = job.parameters.unanswerable
 
     def question(template: str, example: tuple[str, str]) -> str:
-        before, after = job.task.around(template, example[0])
-        return str(before + example[1] + after)
+        before, after = around_context(template, example[0])
+        return before + example[1] + after
 
     def read(part: Part, texts: list[list[str]]) -> list[list[str]]:
         lines = [[text.strip().partition("\n")[0].rstrip() for text in one] for one in texts]

@@ -36,7 +36,7 @@ def adapt(job: Job) -> Adapted:
 
     return asked(
         job,
-        system=getattr(job.task, "SYSTEM", SYSTEM) + (FROM_TO.format(*languages) if languages else ""),
+        system=(job.task.SYSTEM or SYSTEM) + (FROM_TO.format(*languages) if languages else ""),
         templates=[job.parameters.template],
         question=question,
         read=read,

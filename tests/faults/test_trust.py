@@ -332,7 +332,7 @@ def test_a_small_file_that_is_a_huge_image(side: int, tmp_path: Path) -> None:
 def test_a_bad_image_in_a_column_is_named_by_its_row(kept: Any, problem: str, tmp_path: Path) -> None:
     import datasets
 
-    from bench.tasks import image_classification
+    from bench.tasks.image_classification import ImageClassification
 
     small = {"bytes": png(4, 4), "path": None}
     values = {"bytes": datasets.Value("binary"), "path": datasets.Value("string")}
@@ -340,8 +340,8 @@ def test_a_bad_image_in_a_column_is_named_by_its_row(kept: Any, problem: str, tm
         {"image": [small, small, kept, small], "label": ["a", "b", "a", "b"]},
         datasets.Features({"image": values, "label": datasets.Value("string")}),
     ).cast_column("image", datasets.Image())
-    found = image_classification.examples(
-        rows, {"image": "image", "label": "label"}, image_classification.Parameters(labels=("a", "b")), "t"
+    found = ImageClassification().examples(
+        rows, {"image": "image", "label": "label"}, ImageClassification.Parameters(labels=("a", "b")), "t"
     )
     assert found.inputs[0].size == (4, 4)
     with pytest.raises(DataError, match=problem):

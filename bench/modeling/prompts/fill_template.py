@@ -42,6 +42,12 @@ def fill(template: str, text: str, label: str) -> str:
     return re.sub(r"\{(text|label)\}", lambda found: text if found[1] == "text" else label, template).strip()
 
 
+def around_context(template: str, question: str) -> tuple[str, str]:
+    """What stands before `{context}`, and after it. Braces in the question mean nothing."""
+    before, after = template.split("{context}")
+    return before.replace("{question}", question), after.replace("{question}", question)
+
+
 def statement(template: str, label: str) -> str:
     """The template's sentence about the label, without the text."""
     return fill(with_text(template), "", label)
