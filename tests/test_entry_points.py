@@ -19,18 +19,18 @@ FILES = {
 
         from dataclasses import replace
 
-        from bench.tasks import text_classification
-        from bench.tasks.text_classification import Parameters, encode, label_words, load
-
-        VERSION = 1
-        MODALITY, GIVES, METRIC = "text", "classes", "luck"
-        COLUMNS = text_classification.COLUMNS
+        from bench.tasks.text_classification import TextClassification
 
 
-        def examples(dataset, columns, parameters, place):
-            """The texts in capitals, and their classes."""
-            found = text_classification.examples(dataset, columns, parameters, place)
-            return replace(found, inputs=[text.upper() for text in found.inputs])
+        class Shouting(TextClassification):
+            """One class a text in capitals."""
+
+            METRIC = "luck"
+
+            def examples(self, dataset, columns, parameters, place):
+                """The texts in capitals, and their classes."""
+                found = super().examples(dataset, columns, parameters, place)
+                return replace(found, inputs=[text.upper() for text in found.inputs])
     ''',
     "luck.py": '''
         """How often the second class was right (higher is better)."""
