@@ -46,7 +46,7 @@ def schemas() -> Schemas:
         section: {name: plugins.load(folder, name).Parameters for name in plugins.names(folder)}
         for section, folder in SECTIONS.items()
     }
-    given = {name: plugins.load("tasks", name).GIVES for name in plugins.names("tasks")}
+    given = {name: plugins.load("tasks", name).OBJECTIVE for name in plugins.names("tasks")}
     gives = {name: plugins.load("objectives", objective).ANSWERS for name, objective in given.items()}
     takes = {name: plugins.load("metrics", name).TAKES for name in plugins.names("metrics")}
     modalities = {name: plugins.load("tasks", name).MODALITY for name in given}

@@ -273,6 +273,20 @@ class Metric(Plugin):
         """Raise UsageError where something the metric needs is not at hand; called before anything is trained."""
 
 
+class MeanMetric(Metric):
+    """A metric that is the mean of each example's own score."""
+
+    PER_EXAMPLE = True
+
+    def score(self, targets: Any, answers: Any) -> float:
+        """The mean of `outcomes`."""
+        return float(self.outcomes(targets, answers).mean(dtype="float64"))
+
+    @abc.abstractmethod
+    def outcomes(self, targets: Any, answers: Any) -> np.ndarray:
+        """Each example's own score, float32 [n]."""
+
+
 class ModelSource(Plugin, Generic[P]):
     """Where models come from. `Parameters`: a `ModelParameters` with a field of the source's own name."""
 
@@ -294,7 +308,7 @@ class ModelSource(Plugin, Generic[P]):
 
 
 class DataSource(Plugin, Generic[P]):
-    """Where data come from. `Parameters`: a model with a field of the source's own name."""
+    """Where data come from. `Parameters`: a `SourceParameters` with a field of the source's own name."""
 
     Parameters: type[P]
 
@@ -310,8 +324,8 @@ class DataSource(Plugin, Generic[P]):
         """The fingerprint of what lies there now; None where that is not cheaply told."""
         return None
 
-    def places(self, parameters: P, split: str, rows: Sequence[int]) -> list[str] | None:
-        """Where rows of a split stand in their file, for messages; None where rows have no such place."""
+    def places(self, parameters: P, split: str, rows: Sequence[int]) -> str | None:
+        """Where rows of a split stand in their file, as `data.csv:3, 5`; None where rows have no such place."""
         return None
 
 
@@ -481,7 +495,7 @@ class ZeroShotWay(Plugin):
 
     def templates(self, context: Context) -> list[str]:
         """The task's templates, or where it names none the way's own."""
-        return list(getattr(context.parameters, "templates", ()) or self.TEMPLATES) if self.TEMPLATES else []
+        return list(context.parameters.own_templates() or self.TEMPLATES) if self.TEMPLATES else []
 
 
 class Regime(Plugin, Generic[P]):

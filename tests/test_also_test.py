@@ -26,9 +26,13 @@ from bench.objectives.classes import Classes
 from bench.planning import lock
 from bench.probes.memory import PeakMemory
 from bench.store import paths, records
-from bench.tasks import multi_label_classification, token_classification
+from bench.tasks.multi_label_classification import MultiLabelClassification
+from bench.tasks.token_classification import TokenClassification
 from bench.trial import also_test
 from bench.trial.run import run
+
+multi_label_classification = MultiLabelClassification()
+token_classification = TokenClassification()
 
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")
 

@@ -10,7 +10,7 @@ import factory
 import numpy as np
 import pandas as pd
 import pytest
-from test_only import plan
+from plan_suite import plan
 
 from bench import api
 from bench.analysis import predictions

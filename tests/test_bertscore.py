@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 from tiny_models import tiny_bert
 
-from bench import api
+from bench import api, plugins
 from bench.errors import ModelError
-from bench.metrics import bertscore
+from bench.metrics.bertscore import _model
 from bench.planning import lock
 from bench.trial.prepare import prepare
 
+bertscore = plugins.load("metrics", "bertscore")
 ANSWERS = ["the film was a joy from start to end", "dull", "a good end of it", "the plot is long"]
 REFERENCES = [["a joy"], ["dull", "good"], ["not good at all", "it has a good end"], ["the film is a long plot"]]
 
@@ -78,7 +79,7 @@ def test_without_its_model_nothing_is_trained(tmp_path: Path, monkeypatch: pytes
 def test_a_model_that_lacks_weights_is_refused(model: Path) -> None:
     from safetensors.torch import load_file, save_file
 
-    bertscore._model.cache_clear()
+    _model.cache_clear()
     weights = load_file(model / "model.safetensors")
     save_file(
         {k: v for k, v in weights.items() if "layer.1.output" not in k}, model / "model.safetensors", {"format": "pt"}

@@ -10,8 +10,10 @@ import pytest
 from pydantic import ValidationError
 
 from bench.data.corpora import digits, python_docs, python_docs_next
-from bench.data_sources import builtin
+from bench.data_sources.builtin import BuiltinData
 from bench.errors import DataError
+
+builtin = BuiltinData()
 
 
 @pytest.fixture(scope="module")

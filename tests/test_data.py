@@ -12,9 +12,12 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from bench.data_sources import files, folder, hub
+from bench import plugins
+from bench.data.row_files import FORMATS
+from bench.data_sources.folder import FolderDataParameters
 from bench.errors import DataError
 
+files, folder, hub = (plugins.load("data_sources", name) for name in ("files", "folder", "hub"))
 Run = Callable[[str, dict[str, str]], str]
 
 
@@ -41,7 +44,7 @@ def test_every_format_gives_the_same_rows(tmp_path: Path) -> None:
     write(tmp_path / "a.jsonl", "\n".join(json.dumps(row) for row in ROWS) + "\n\n")
     write(tmp_path / "a.json", json.dumps(ROWS, indent=1))
     pyarrow.parquet.write_table(pa.Table.from_pylist(ROWS), tmp_path / "a.parquet")
-    for suffix in files.FORMATS:
+    for suffix in FORMATS:
         assert fetched(tmp_path / f"a{suffix}") == {"train": ROWS}, suffix
 
 
@@ -126,7 +129,7 @@ def test_splits_that_differ_in_case_alone_would_be_one_folder(tmp_path: Path) ->
             folder.lock(images(tmp_path / names[0].partition("/")[0] / "x", *names))
 
 
-def images(root: Path, *names: str) -> folder.Parameters:
+def images(root: Path, *names: str) -> FolderDataParameters:
     from PIL import Image
 
     for number, name in enumerate(names):
@@ -186,8 +189,9 @@ def test_what_is_no_hub_id(name: str) -> None:
 
 FETCH = """
 import sys
-from bench.data_sources import hub
+from bench import plugins
 from bench.errors import BenchError
+hub = plugins.load("data_sources", "hub")
 for name, config, revision in {cases!r}:
     try:
         parameters = hub.Parameters(hub=name, config=config, revision=revision)
@@ -246,12 +250,14 @@ def test_another_commit_in_the_cache_is_never_taken(
 ) -> None:
     """`datasets` alone would here, offline, silently return the other commit's rows. The dataset has no card."""
     lock = """
-    from bench.data_sources import hub
+    from bench import plugins
+    hub = plugins.load("data_sources", "hub")
     print(hub.lock(hub.Parameters(hub="me/tiny"))["fingerprint"])
     """
     fetch = """
-    from bench.data_sources import hub
+    from bench import plugins
     from bench.errors import BenchError
+    hub = plugins.load("data_sources", "hub")
     try:
         print(hub.fetch(hub.Parameters(hub="me/tiny"), {!r})["train"]["text"][:])
     except BenchError as error:

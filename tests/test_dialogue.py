@@ -19,8 +19,10 @@ from bench.modeling.models.facts import Facts
 from bench.modeling.prompts import conversations
 from bench.modeling.prompts.conversations import Source, Turn
 from bench.modeling.prompts.generation_prompt import ends_at_a_blank_line
-from bench.tasks import text_generation
+from bench.tasks.text_generation import TextGeneration
 from bench.trial.task_data import _key
+
+text_generation = TextGeneration()
 
 CPU = torch.device("cpu")
 TALK = (Turn("system", "be good"), Turn("user", "the film?"), Turn("assistant", "a joy"), Turn("user", "the end?"))

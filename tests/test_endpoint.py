@@ -25,28 +25,26 @@ import torch
 from click.testing import CliRunner, Result
 from pyarrow import parquet
 from tiny_models import tiny_causal
-from tiny_tasks import _task, text_task, trial, write_texts
+from tiny_tasks import _task, context, question, text_task, trial, write_texts
 
 from bench import api, plugins, redact
 from bench.cli import main
 from bench.errors import ModelError, SuiteError
 from bench.execution.local.client import Server
 from bench.metrics.accuracy import Accuracy
-from bench.model_sources import endpoint
-from bench.model_sources.endpoint import Parameters
+from bench.model_sources.endpoint import EndpointModels, EndpointParameters
+from bench.modeling.inference.choose_way import choose
 from bench.modeling.inference.endpoint import SENT, Client, turns
+from bench.modeling.inference.endpoint_answers import named, scores
 from bench.modeling.models.facts import Facts
 from bench.modeling.prompts.conversations import Turn
-from bench.objectives import classes
+from bench.objectives.classes import Classes
 from bench.planning.lock import split
-from bench.probes.clock import Stages
-from bench.probes.memory import PeakMemory
 from bench.store import paths, records
 from bench.suite.trial import Json, Trial
-from bench.trial.run import _job, run
-from bench.zeroshot import choose
-from bench.zeroshot import endpoint as way
+from bench.trial.run import run
 
+endpoint = EndpointModels()
 KEY = "correct-horse-battery"
 NAME = "tiny/chat"
 TEMPLATE = (
@@ -164,9 +162,9 @@ def gate(served: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
     found.server_close()
 
 
-def parameters(gate: Gate, **changes: Any) -> Parameters:
+def parameters(gate: Gate, **changes: Any) -> EndpointParameters:
     given = {"endpoint": NAME, "base_url": gate.address, "key": "MY_LLM", "max_tokens": 6, "retries": 2, "timeout": 30}
-    return Parameters.model_validate(given | changes)
+    return EndpointParameters.model_validate(given | changes)
 
 
 def say(gate: Gate, text: str, **fields: Any) -> Json:
@@ -366,17 +364,15 @@ def test_a_model_that_keeps_to_the_labels_is_scored_by_them(gate: Gate, tmp_path
 
 def test_shots_are_earlier_turns_and_the_suites_words_come_first(gate: Gate, tmp_path: Path) -> None:
     of = tried(gate, tmp_path, system="One of {labels}, please.")
-    record: Json = {"environment": {"id": "here", "device": "cpu"}}
-    device = torch.device("cpu")
-    job = _job(of, order(of, tmp_path), device, Stages(), PeakMemory(device), 0, lambda *_: None, record)
-    job.shots = [("a joy", "good"), ("dull", "bad")]
-    way.adapt(job).predict(job.parts["test"])
+    here, _ = context(of, tmp_path, order=order(of, tmp_path))
+    asked = here.replace(few_shot=(("a joy", "good"), ("dull", "bad")))
+    plugins.load("zeroshot", "endpoint").predictor(asked, None)(here.parts["test"])
     assert len(gate.asked) == 8
     for request in gate.asked:
         *earlier, last = request["messages"]
         assert [m["content"] for m in earlier] == ["One of good, bad, please.", "a joy", "good", "dull", "bad"]
         assert [m["role"] for m in earlier] == ["system", "user", "assistant", "user", "assistant"]
-        assert last["content"] in job.examples("test").inputs
+        assert last["content"] in here.examples("test").inputs
 
 
 def told(gate: Gate, folder: Path, kind: str, rows: list[Json], answers: list[str], shots: Any, **own: Any) -> Any:
@@ -393,11 +389,13 @@ def told(gate: Gate, folder: Path, kind: str, rows: list[Json], answers: list[st
     device = torch.device("cpu")
     job = _job(of, order(of, folder), device, Stages(), PeakMemory(device), 0, lambda *_: None, record)
     job.shots = shots
-    chosen, _ = choose(job.facts, "text", [], {}, job.task.GIVES, shots=True)
+    chosen, _ = choose(job.facts, "text", [], {}, job.task.OBJECTIVE, shots=True)
     message = {"object": "chat.completion", "id": "1", "created": 1, "model": NAME}
     gate.faults = [(200, {}, message | {"choices": [{"index": 0, "finish_reason": "stop", "message": {
         "role": "assistant", "content": text}}]}) for text in answers]  # fmt: skip
-    return plugins.load("zeroshot", str(chosen)).adapt(job).predict(job.parts["test"]), job.notes
+    predict = plugins.load("zeroshot", str(chosen)).predictor(here.replace(few_shot=tuple(shots)), None)
+    found = predict(here.parts["test"])
+    return found.answers, list(found.notes)
 
 
 def test_words_of_the_context_are_asked_for(gate: Gate, tmp_path: Path) -> None:
@@ -498,14 +496,14 @@ def test_the_lock_says_what_is_wrong_and_what_to_do(gate: Gate, monkeypatch: pyt
     assert (gate.listed, len(gate.asked)) == (1, 0)  # the list has it
     facts = Facts.from_files(locked["files"])
     assert (facts.head, facts.modality) == ("endpoint", "text")
-    assert choose(facts, "text", ["a", "b"], {}) == ("endpoint", None)
-    assert choose(facts, "text", [], {}, "texts") == ("endpoint-texts", None)
-    assert choose(facts, "image", ["a", "b"], {})[0] is None
-    assert choose(facts, "text", [], {}, "spans") == ("endpoint-spans", None)
-    assert choose(facts, "text", [], {}, "choices") == ("endpoint-choices", None)
-    for gives, shots in itertools.product(("tags", "values", "label-sets", "likelihoods"), (False, True)):
-        reason = f"a model behind an endpoint is not asked for {gives}"
-        assert choose(facts, "text", ["a", "b"], {}, gives, shots=shots) == (None, reason)
+    assert choose(facts, question(["a", "b"])) == ("endpoint", None)
+    assert choose(facts, question(objective="texts")) == ("endpoint-texts", None)
+    assert choose(facts, question(["a", "b"], modality="image"))[0] is None
+    assert choose(facts, question(objective="spans")) == ("endpoint-spans", None)
+    assert choose(facts, question(objective="choices")) == ("endpoint-choices", None)
+    for objective, few_shot in itertools.product(("tags", "values", "label-sets", "likelihoods"), (False, True)):
+        reason = f"a model behind an endpoint is not asked for {objective}"
+        assert choose(facts, question(["a", "b"], objective), few_shot=few_shot) == (None, reason)
     assert locked == endpoint.lock(parameters(gate, base_url=f"{gate.address}/", timeout=9))
     with pytest.raises(ModelError, match=r"failed \(500: .*; did you mean 'tiny/chat'\?"):
         endpoint.lock(parameters(gate, endpoint="tiny/chats", retries=0))
@@ -613,8 +611,8 @@ def test_an_odd_list_of_models_is_none(gate: Gate) -> None:
 
 def test_what_determines_an_answer_is_in_the_id_and_nothing_else() -> None:
     given: Json = {"endpoint": "m", "base_url": "https://a.example/v1/", "key": "MY_LLM", "price": None}
-    content, place = split(Parameters.model_validate(given))
-    assert place.keys() == Parameters.PLACES
+    content, place = split(EndpointParameters.model_validate(given))
+    assert place.keys() == EndpointParameters.PLACES
     assert content.keys() == {
         *("endpoint", "base_url", "system", "max_tokens", "temperature", "options", "pooling", "dtype")
     }
@@ -650,14 +648,14 @@ def test_a_suite_with_a_key_in_it_is_refused(
 @pytest.mark.parametrize("address", ["https://me:pw@a.example/v1", "https://a.example/v1?api_key=1", "a.example"])
 def test_an_address_holds_no_credentials(address: str) -> None:
     with pytest.raises(ValueError, match=r"without credentials or a query|looks like a key"):
-        Parameters.model_validate({"endpoint": "m", "base_url": address})
+        EndpointParameters.model_validate({"endpoint": "m", "base_url": address})
 
 
 def test_the_keys_variable_is_hidden_whatever_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redact, "_hidden", set())
     monkeypatch.setenv("ELSE", "123456789012")
     assert redact.redact("it is 123456789012") == "it is 123456789012"
-    Parameters.model_validate({"endpoint": "m", "base_url": "https://a.example/v1", "key": "ELSE"})
+    EndpointParameters.model_validate({"endpoint": "m", "base_url": "https://a.example/v1", "key": "ELSE"})
     assert redact.redact("it is 123456789012") == "it is [secret]"
     assert redact.redact("sk-learn-contrib-imbalanced-learn and sk-A1b2C3d4E5f6G7h8I9j0K1") == (
         "sk-learn-contrib-imbalanced-learn and [secret]"
@@ -680,11 +678,11 @@ def test_the_keys_variable_is_hidden_whatever_its_name(monkeypatch: pytest.Monke
     ],
 )
 def test_an_answer_is_read_to_the_letter(text: str, number: int | None) -> None:
-    assert way.named(text, ["good", "bad", "very good", "C", "C++", "好"]) == number
+    assert named(text, ["good", "bad", "very good", "C", "C++", "好"]) == number
 
 
 def test_an_answer_that_names_no_label_is_wrong_whatever_the_label() -> None:
     targets = np.array([0, 1, 2, 2])
-    found = way.scores([None, None, None, 2], targets, 3, classes.FLOOR)
+    found = scores([None, None, None, 2], targets, 3, Classes.FLOOR)
     assert Accuracy().score(targets, found) == 0.25
     assert np.exp(found).sum(-1) == pytest.approx(1, abs=1e-5)

@@ -19,18 +19,18 @@ FILES = {
 
         from dataclasses import replace
 
-        from bench.tasks import text_classification
-        from bench.tasks.text_classification import Parameters, encode, label_words, load
-
-        VERSION = 1
-        MODALITY, GIVES, METRIC = "text", "classes", "luck"
-        COLUMNS = text_classification.COLUMNS
+        from bench.tasks.text_classification import TextClassification
 
 
-        def examples(dataset, columns, parameters, place):
-            """The texts in capitals, and their classes."""
-            found = text_classification.examples(dataset, columns, parameters, place)
-            return replace(found, inputs=[text.upper() for text in found.inputs])
+        class Shouting(TextClassification):
+            """One class a text in capitals."""
+
+            METRIC = "luck"
+
+            def examples(self, dataset, columns, parameters, place):
+                """The texts in capitals, and their classes."""
+                found = super().examples(dataset, columns, parameters, place)
+                return replace(found, inputs=[text.upper() for text in found.inputs])
     ''',
     "luck.py": '''
         """How often the second class was right (higher is better)."""
@@ -55,27 +55,31 @@ FILES = {
         import numpy as np
         from pydantic import Field
 
+        from bench.contracts import Adapted, Predictions, Regime
         from bench.suite.parameters import RegimeParameters
 
-        VERSION, TUNED, LABELS, TRAINS = 1, None, True, False
 
-
-        class Parameters(RegimeParameters):
+        class StubbornParameters(RegimeParameters):
             """Which."""
 
             answer: int = Field(0, description="the class's number")
 
 
-        def adapt(job, parameters):
-            """Nothing is loaded."""
-            from bench.training.job import Adapted
+        class Stubborn(Regime[StubbornParameters]):
+            """One answer to everything."""
 
-            def predict(part):
-                found = np.full((1, len(part.indices), len(job.labels)), -20.0, dtype=np.float32)
-                found[:, :, parameters.answer] = 0.0
-                return found
+            VERSION = 1
+            Parameters = StubbornParameters
 
-            return Adapted(predict, trainable=0, total=0, stored_bytes=0)
+            def adapt(self, context, ledger, parameters):
+                """Nothing is loaded."""
+
+                def predict(part, prepared=None):
+                    found = np.full((1, len(part.indices), len(context.labels)), -20.0, dtype=np.float32)
+                    found[:, :, parameters.answer] = 0.0
+                    return Predictions(found)
+
+                return Adapted(predict, trainable=0, total=0, stored_bytes=0)
     ''',
 }
 ENTRIES = """\

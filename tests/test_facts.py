@@ -175,8 +175,8 @@ def test_config_files_of_the_wrong_shape_are_refused(config: dict[str, Any], mod
 
 def test_facts_and_plans_import_nothing_heavy() -> None:
     program = (
-        "import sys; from bench.modeling.models.facts import Facts; from bench.modeling.inference.choose_way import choose;"
-        "from bench.contracts import Question;"
+        "import sys; from bench.contracts import Question; from bench.modeling.models.facts import Facts;"
+        "from bench.modeling.inference.choose_way import choose;"
         "choose(Facts.from_files({}), Question('text', ['a'], {}, 'classes', ())); from bench import plugins;"
         "[plugins.load('metrics', n) for n in plugins.names('metrics')];"
         "print(*{'torch', 'transformers', 'sklearn', 'pandas', 'PIL'} & set(sys.modules))"

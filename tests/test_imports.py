@@ -7,23 +7,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import bench
+from source_files import modules
 
-ROOT = Path(bench.__file__).parent
 ORDER = (
     "cli", "api", "report", "analysis", "execution", "planning", "trial", "regimes", "objectives", "zeroshot", "tasks",
     "model_sources", "data_sources", "metrics", "training", "modeling", "data", "probes", "hub", "store",
     "plugins", "contracts", "suite", "private_api", "errors", "redact", "printable",
 )  # fmt: skip
-
-
-def modules() -> dict[str, Path]:
-    """Dotted name below `bench` → file."""
-    found = {}
-    for path in ROOT.rglob("*.py"):
-        parts = path.relative_to(ROOT).with_suffix("").parts
-        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    return found
 
 
 def imported(source: str, known: set[str]) -> Iterator[str]:

@@ -116,7 +116,7 @@ def loaded(folder: Path, text: str) -> Suite:
 
 
 def test_every_kind_that_can_be_recognised_is_tried() -> None:
-    known = {name for name in plugins.names("tasks") if hasattr(plugins.load("tasks", name), "recognise")}
+    known = set(plugins.names("tasks"))
     assert known == {*ROWS, "image-classification"} == set(plugins.names("tasks"))
 
 

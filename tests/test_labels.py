@@ -10,8 +10,10 @@ import pytest
 
 from bench.data.examples import Labelled, class_words, labels_of
 from bench.errors import DataError
-from bench.tasks import text_classification
+from bench.tasks.text_classification import TextClassification
 from bench.trial.task_data import _key
+
+text_classification = TextClassification()
 
 CLASSES = datasets.ClassLabel(names=["neg", "pos"])
 

@@ -20,8 +20,11 @@ from nltk.translate.meteor_score import meteor_score
 from rouge_score.rouge_scorer import RougeScorer
 
 from bench import plugins
-from bench.metrics import bits_per_byte, entity_f1, exact_match, meteor, pearson, perplexity, spearman, token_f1
 
+bits_per_byte, perplexity, entity_f1, pearson, spearman = (
+    plugins.load("metrics", name) for name in ("bits-per-byte", "perplexity", "entity-f1", "pearson", "spearman")
+)
+exact_match, token_f1, meteor = (plugins.load("metrics", name) for name in ("exact-match", "token-f1", "meteor"))
 TEXTS = plugins.names("metrics")
 TEXTS = [name for name in TEXTS if plugins.load("metrics", name).TAKES == "texts" and name != "bertscore"]
 REFERENCES = [

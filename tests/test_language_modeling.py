@@ -26,10 +26,12 @@ from bench.modeling.encoding.text import tokenizer_for
 from bench.modeling.models.language_model import language_model
 from bench.objectives.likelihoods import _scored_tokens
 from bench.store import records
-from bench.tasks import language_modeling
+from bench.tasks.language_modeling import LanguageModeling
 from bench.training.build import build
 from bench.training.loop import Step
 from bench.trial import evaluation
+
+language_modeling = LanguageModeling()
 
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")  # PEFT asks transformers so
 CPU = torch.device("cpu")
@@ -63,9 +65,7 @@ def recipe(model: Any, tokenizer: Any, text: str, max_length: int, stride: int, 
 
 def test_a_perplexity_that_is_no_finite_number_is_no_score() -> None:
     with pytest.raises(Diverged, match="perplexity is no finite number"):
-        evaluation.scores(
-            likelihoods, ["perplexity"], None, np.array([[[1e6, 1.0, 1.0]]])
-        )
+        evaluation.scores(likelihoods, ["perplexity"], None, np.array([[[1e6, 1.0, 1.0]]]))
 
 
 def by_hand(model: Any, ids: list[int], max_length: int, stride: int) -> list[float]:
@@ -164,7 +164,7 @@ def test_the_batch_size_changes_no_likelihood(family: str, tmp_path: Path) -> No
     for size, side in ((1, "right"), (3, "left"), (8, "right"), (8, "left")):
         pad_on(side, tmp_path / "model")
         training = {"precision": "fp32", "evaluation_batch_size": size}
-        found, answers = as_is(tmp_path, task, training=training)
+        _, answers = as_is(tmp_path, task, training=training)
         kept.append(answers)
     for other in kept[1:]:
         np.testing.assert_allclose(other, kept[0], rtol=1e-4, atol=1e-4)

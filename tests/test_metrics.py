@@ -14,7 +14,11 @@ from sklearn.metrics import brier_score_loss
 from tiny_models import tiny_bert
 
 from bench import plugins
-from bench.metrics import accuracy, brier, calibration_error, macro_f1, matthews
+
+accuracy, brier, macro_f1, matthews = (
+    plugins.load("metrics", name) for name in ("accuracy", "brier", "macro-f1", "matthews")
+)
+calibration_error = plugins.load("metrics", "calibration-error")
 
 
 def answers(predictions: list[int], classes: int, sure: float = 0.8) -> np.ndarray:
@@ -145,8 +149,8 @@ def test_contract(name: str) -> None:
             found = metric.outcomes(targets, given_answers)
             assert (found.shape, found.dtype) == ((len(targets),), np.float32)
             assert found.mean() == pytest.approx(metric.score(targets, given_answers))
-    if hasattr(metric, "signature"):
-        assert metric.signature() == metric.signature() != ""
+    assert metric.signature() == metric.signature() != ""
+    metric.check()
 
 
 @pytest.mark.parametrize("name", plugins.names("metrics"))

@@ -9,14 +9,17 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from bench import plugins
 from bench.errors import ModelError
-from bench.model_sources import folder, hub
+from bench.model_sources.folder import FolderModelParameters
+from bench.model_sources.hub import _refuse_others_code
 from bench.planning.lock import split
 
+folder, hub = plugins.load("model_sources", "folder"), plugins.load("model_sources", "hub")
 Run = Callable[[str, dict[str, str]], str]
 
 
-def model(root: Path, *without: str) -> folder.Parameters:
+def model(root: Path, *without: str) -> FolderModelParameters:
     """A folder with the files that a model has."""
     contents = {
         "config.json": json.dumps({"model_type": "bert"}),
@@ -66,17 +69,18 @@ def test_trust_is_part_of_the_trial_and_ends_at_the_repository() -> None:
     assert content["trust_remote_code"] is True
     assert place == {"revision": "0123456789" * 4}
     own = json.dumps({"auto_map": {"AutoModel": "code.Model"}})
-    hub._refuse_others_code("a/b", {"config.json": own, "generation_config.json": "[1]", "tokenizer_config.json": "{"})
+    _refuse_others_code("a/b", {"config.json": own, "generation_config.json": "[1]", "tokenizer_config.json": "{"})
     for other in ("x/y--code.Model", ["code.A", "x/y--code.B"]):
         files = {"tokenizer_config.json": json.dumps({"auto_map": {"AutoTokenizer": other}})}
         with pytest.raises(ModelError, match=r"tokenizer_config\.json runs code of another repository"):
-            hub._refuse_others_code("a/b", files)
+            _refuse_others_code("a/b", files)
 
 
 FETCH = """
 import bench.hub.client; bench.hub.client.WAITS = bench.hub.client.WAITS[:{waits}]
-from bench.model_sources import hub
+from bench import plugins
 from bench.errors import BenchError
+hub = plugins.load("model_sources", "hub")
 for name, revision in {cases!r}:
     try:
         parameters = hub.Parameters(hub=name, revision=revision)
@@ -106,11 +110,13 @@ def test_a_real_model_online_and_then_offline(
 @pytest.mark.hub
 def test_a_lock_alone_is_not_a_download(hub_env: dict[str, str], python: Run) -> None:
     source = """
-    from bench.model_sources import hub
+    import bench.model_sources.hub
+    from bench import plugins
     from bench.errors import HubError
+    hub = plugins.load("model_sources", "hub")
     parameters = hub.Parameters(hub="mirror/stories260k-llama")
     fingerprint = hub.lock(parameters)["fingerprint"]
-    hub.is_offline = lambda: True
+    bench.model_sources.hub.is_offline = lambda: True
     try:
         hub.fetch(parameters, fingerprint)
     except HubError as error:

@@ -24,9 +24,11 @@ from bench.metrics.accuracy import Accuracy
 from bench.modeling.inference.choose_way import choose
 from bench.modeling.models.facts import Facts
 from bench.store import records
-from bench.tasks import multiple_choice as kind
+from bench.tasks.multiple_choice import MultipleChoice
 from bench.training.build import build
 from bench.training.loop import Step
+
+kind = MultipleChoice()
 
 CPU = torch.device("cpu")
 objective = plugins.load("objectives", "choices")
@@ -106,9 +108,7 @@ def test_likelihood_is_the_mean_over_the_choices_tokens(family: str, prior: bool
 
 @pytest.mark.parametrize("prior", [False, True])
 @torch.inference_mode()
-def test_likelihood_reads_the_shots_first(
-    prior: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_likelihood_reads_the_shots_first(prior: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two of the train part, each with its right choice, before every context, and before the empty one too."""
     task = made(tmp_path, "gpt2", max_length=60, templates=["so {text} = {label}."])
     _, tokenizer = tiny_causal("gpt2", tmp_path / "model")

@@ -9,18 +9,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from factory import example
-from test_plan import locked, suite
+from plan_suite import plan, suite
 
 from bench import api
 from bench.cli import main
 from bench.errors import UsageError
 from bench.planning.only import narrow
 from bench.planning.plan import Plan, build
-
-
-def plan(folder: Path, **changes: str) -> Plan:
-    found = suite(folder, **changes)
-    return build(found, locked(found, [100, 100]), {})
 
 
 def trials(plan: Plan, *only: str) -> set[tuple[str, int | str, str, int]]:

@@ -12,14 +12,14 @@ import torch
 import transformers
 from pydantic import ValidationError
 
-from bench.data_sources import builtin
+from bench import plugins
 from bench.errors import DataError, ModelError
-from bench.model_sources import pretrain
-from bench.model_sources.pretrain import Parameters
+from bench.model_sources.pretrain import PretrainParameters, Text, _pretrain
 from bench.modeling.models.facts import Facts
 from bench.training.pretraining import small_model
 from bench.training.pretraining.recipes import MaskedLM
 
+builtin, pretrain = plugins.load("data_sources", "builtin"), plugins.load("model_sources", "pretrain")
 SMALL = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
 DIGITS = {"builtin": "digits", "classes": [0, 1]}
 RESNET = {"embedding_size": 4, "hidden_sizes": [4, 8], "depths": [1, 1], "layer_type": "basic"}
@@ -31,10 +31,10 @@ def text_recipe(**changes: Any) -> MaskedLM:
     return MaskedLM.model_validate({**spec, "epochs": 12, "learning_rate": 1e-2, **changes})
 
 
-def images(architecture: str = "resnet", **changes: Any) -> Parameters:
+def images(architecture: str = "resnet", **changes: Any) -> PretrainParameters:
     config = RESNET if architecture == "resnet" else {**SMALL, "patch_size": 4}
     spec = {"objective": "classification", "architecture": architecture, "data": DIGITS, "config": config}
-    return Parameters.model_validate({"pretrain": {**spec, "image_size": 16, "epochs": 2, **changes}})
+    return PretrainParameters.model_validate({"pretrain": {**spec, "image_size": 16, "epochs": 2, **changes}})
 
 
 def passages() -> list[str]:
@@ -145,7 +145,7 @@ def test_the_fingerprint_holds_recipe_and_corpus(monkeypatch: pytest.MonkeyPatch
     others = [images(epochs=1), images(seed=1), images(data={"builtin": "digits", "classes": [1, 0]})]
     assert len({first, *(pretrain.lock(parameters)["fingerprint"] for parameters in others)}) == 4
     real = builtin.lock
-    monkeypatch.setattr(builtin, "lock", lambda *_: {"fingerprint": real(images().pretrain.data)["fingerprint"]})
+    monkeypatch.setattr(type(builtin), "lock", lambda *_: {"fingerprint": real(images().pretrain.data)["fingerprint"]})
     assert pretrain.lock(images(data={"builtin": "digits", "classes": [2, 3]}))["fingerprint"] != first
 
 
@@ -158,10 +158,10 @@ def test_it_learns_from_no_test_example(monkeypatch: pytest.MonkeyPatch, tmp_pat
     seen: list[str] = []
     monkeypatch.setattr(small_model, "masked_lm", lambda recipe, texts, folder: seen.extend(texts))
     recipe = {**text_recipe().model_dump(), "data": {"builtin": "python-docs"}}
-    parameters = Parameters.model_validate({"pretrain": recipe}).pretrain
-    assert isinstance(parameters, pretrain.Text)
+    parameters = PretrainParameters.model_validate({"pretrain": recipe}).pretrain
+    assert isinstance(parameters, Text)
     corpus = builtin.lock(parameters.data)["fingerprint"]
-    pretrain._pretrain(parameters, corpus, tmp_path)
+    _pretrain(parameters, corpus, tmp_path)
     splits = builtin.fetch(parameters.data, corpus)
     assert seen == list(splits["unlabelled"]["text"])
     assert not set(seen) & set(splits["test"]["text"])
@@ -170,7 +170,9 @@ def test_it_learns_from_no_test_example(monkeypatch: pytest.MonkeyPatch, tmp_pat
 def test_what_does_not_go_together() -> None:
     with pytest.raises(DataError, match="has no texts, which masked-lm learns from"):
         pretrain.lock(
-            Parameters.model_validate({"pretrain": {**json.loads(text_recipe().model_dump_json()), "data": DIGITS}})
+            PretrainParameters.model_validate(
+                {"pretrain": {**json.loads(text_recipe().model_dump_json()), "data": DIGITS}}
+            )
         )
     with pytest.raises(ModelError, match="no `config` key 'hiden_sizes'; did you mean 'hidden_sizes'"):
         pretrain.lock(images(config={"hiden_sizes": [4]}))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from test_imports import modules
+from source_files import modules
 from torch import nn
 
 from bench import private_api

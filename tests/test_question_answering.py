@@ -32,9 +32,11 @@ from bench.modeling.inference.choose_way import choose
 from bench.modeling.models.facts import Facts
 from bench.modeling.models.generation_models import extracts
 from bench.store import paths, records
-from bench.tasks import question_answering as kind
+from bench.tasks.question_answering import QuestionAnswering
 from bench.training.build import build as build_model
 from bench.training.untrained import untrained
+
+kind = QuestionAnswering()
 
 CPU = torch.device("cpu")
 ROOT = Path(__file__).parents[1]
@@ -172,7 +174,7 @@ def test_the_best_span_is_that_of_a_plain_loop(count: int, length: int, longest:
 
 
 class Columns(dict[str, Any]):
-    features: dict[str, Any] = {}  # noqa: RUF012
+    features: dict[str, Any] = {}
 
 
 @pytest.mark.parametrize(

@@ -15,14 +15,15 @@ from tiny_tasks import question
 
 from bench import plugins
 from bench.errors import ModelError, NotApplicable
-from bench.model_sources import hub, random
-from bench.model_sources.random import Parameters
+from bench.model_sources import hub
+from bench.model_sources.random import RandomParameters
 from bench.modeling.encoding.text import tokenizer_for
 from bench.modeling.inference.choose_way import choose
 from bench.modeling.models.facts import Facts
 from bench.modeling.models.generator import generator
 from bench.planning.lock import split
 
+random = plugins.load("model_sources", "random")
 COMMITS = {"a/wordpiece": "a" * 40, "a/bpe": "b" * 40}
 BERT = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
 MARIAN = {
@@ -48,12 +49,12 @@ def tokenizers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
 
 
-def recipe(architecture: str = "bert", tokenizer: str = "a/wordpiece", **changes: Any) -> Parameters:
+def recipe(architecture: str = "bert", tokenizer: str = "a/wordpiece", **changes: Any) -> RandomParameters:
     spec = {"architecture": architecture, "tokenizer": tokenizer, "config": BERT, **changes}
-    return Parameters.model_validate({"random": spec})
+    return RandomParameters.model_validate({"random": spec})
 
 
-def weights(parameters: Parameters) -> bytes:
+def weights(parameters: RandomParameters) -> bytes:
     return (random.fetch(parameters, random.lock(parameters)["fingerprint"]) / "model.safetensors").read_bytes()
 
 
@@ -138,11 +139,13 @@ def test_a_real_tokenizer_online_and_then_offline(
     hub_env: dict[str, str], python: Callable[[str, dict[str, str]], str]
 ) -> None:
     source = f"""
-    from bench.model_sources import hub, random
+    from bench.model_sources.hub import snapshot
+    from bench.model_sources.random import TOKENIZER, RandomModels
+    random = RandomModels()
     recipe = {{"architecture": "bert", "tokenizer": "mirror/bert-base-chinese-tokenizer", "config": {BERT!r}}}
     parameters = random.Parameters.model_validate({{"random": recipe}})
     fingerprint = random.lock(parameters)["fingerprint"]
-    commit = hub.snapshot("mirror/bert-base-chinese-tokenizer", "main", random.TOKENIZER).name
+    commit = snapshot("mirror/bert-base-chinese-tokenizer", "main", TOKENIZER).name
     assert fingerprint.startswith(commit) and len(fingerprint) == 64, fingerprint
     print(fingerprint, sorted(path.suffix for path in random.fetch(parameters, fingerprint).iterdir()))
     """

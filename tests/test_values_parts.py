@@ -26,8 +26,13 @@ from bench.data.scripts import unspaced
 from bench.errors import DataError
 from bench.modeling.inference.zero_shot import Settings
 from bench.modeling.models.facts import Facts
-from bench.tasks import multi_label_classification as sets
-from bench.tasks import text_classification, text_regression
+from bench.tasks.multi_label_classification import MultiLabelClassification
+from bench.tasks.text_classification import TextClassification
+from bench.tasks.text_regression import TextRegression
+
+sets = MultiLabelClassification()
+text_classification = TextClassification()
+text_regression = TextRegression()
 
 COLUMNS = {"text": "text", "labels": "labels"}
 LABELS = ("red", "green", "blue")

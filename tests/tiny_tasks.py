@@ -124,20 +124,15 @@ def order(trial: Trial, results: Path, attempt: str = "a-00001") -> Json:
 
 
 def attempt(trial: Trial, results: Path, **changes: Any) -> Attempt:
-    """An attempt at a trial on the CPU."""
-    made = Attempt(
-        order=order(trial, results),
-        device=torch.device("cpu"),
-        environment={"id": "here", "device": "cpu"},
-        halved=0,
-        tick=lambda stage, done, total: None,
-        guard=Guard(),
-    )
+    """An attempt at a trial on the CPU. changes: other values of its fields."""
+    given: Json = changes.pop("order", None) or order(trial, results)
+    environment: Json = {"id": "here", "device": "cpu"}
+    made = Attempt(given, torch.device("cpu"), environment, 0, lambda stage, done, total: None, Guard())
     return dataclasses.replace(made, **changes)
 
 
 def context(trial: Trial, results: Path, **changes: Any) -> tuple[Context, Ledger]:
-    """The context that plugins are given for a trial, on the CPU, and its ledger."""
+    """The context that plugins are given for a trial, on the CPU, and its ledger. changes: of the attempt."""
     made = attempt(trial, results, **changes)
     ledger = made.ledger()
     return context_of(trial, made, ledger), ledger

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Collection, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +36,14 @@ class Labelled(TaskParameters):
     def words(self) -> list[str]:
         """The labels' words, in class order; empty where the data must tell."""
         return list(self.labels.values()) if isinstance(self.labels, dict) else list(self.labels)
+
+    def own_templates(self) -> tuple[str, ...]:
+        """The templates that the suite names."""
+        return self.templates
+
+    def own_label_map(self) -> Mapping[str, str]:
+        """{label of the model's own head: label of the task}."""
+        return self.label_map
 
 
 @dataclass

@@ -10,18 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, Field, field_validator, model_serializer
 
+from bench.contracts import DataSource
 from bench.data import row_files
-from bench.data.row_files import FORMATS, Dialect
+from bench.data.row_files import Dialect
 from bench.errors import DataError
 from bench.store.cache import cached
-from bench.suite.parameters import Strict, distinct_folders
+from bench.suite.parameters import SourceParameters, distinct_folders
 
 if TYPE_CHECKING:
     import datasets
-
-__all__ = ["FORMATS"]
-
-VERSION = 1
 
 
 def _encoding(name: str) -> str:
@@ -32,7 +29,7 @@ def _encoding(name: str) -> str:
     return name
 
 
-class Parameters(Strict):
+class FilesParameters(SourceParameters):
     """One file, which becomes the split `train`, or one file for each split; and how they are read."""
 
     files: Path | Annotated[dict[str, Path], Field(min_length=1)]
@@ -61,54 +58,59 @@ class Parameters(Strict):
         return Dialect(self.delimiter, self.encoding, self.skip_bad_rows)
 
 
-def lock(parameters: Parameters) -> dict[str, Any]:
-    """Read every file once and return a hash of split names, formats and bytes, and remarks. Raises DataError."""
-    remarks = []
-    for path in _splits(parameters).values():
-        remarks += _read(path, parameters.dialect)[1]
-    return {"fingerprint": fingerprint(parameters), "remarks": list(dict.fromkeys(remarks))}
+class FileData(DataSource[FilesParameters]):
+    """Local files of rows, known by a hash of them."""
+
+    VERSION = 1
+    Parameters = FilesParameters
+
+    def lock(self, parameters: FilesParameters) -> dict[str, Any]:
+        """Read every file once and return a hash of split names, formats and bytes, and remarks. Raises DataError."""
+        remarks = []
+        for path in _splits(parameters).values():
+            remarks += _read(path, parameters.dialect)[1]
+        return {"fingerprint": self.fingerprint(parameters), "remarks": list(dict.fromkeys(remarks))}
+
+    def fingerprint(self, parameters: FilesParameters) -> str:
+        """A hash of split names, formats and bytes. Raises DataError."""
+        digests = {}
+        for split, path in sorted(_splits(parameters).items()):
+            try:
+                if path.exists() and not path.is_file():
+                    raise DataError(f"{path}: is no file, but a folder, pipe or device; check `files` in the suite")
+                with path.open("rb") as file:
+                    content = hashlib.file_digest(file, "sha256").hexdigest()
+                digests[split] = [row_files.suffix(path, packed=True), content]
+            except OSError as error:
+                raise DataError(f"{path}: {error.strerror}; check `files` in the suite") from error
+        return hashlib.sha256(json.dumps(digests).encode()).hexdigest()
+
+    def fetch(self, parameters: FilesParameters, fingerprint: str) -> datasets.DatasetDict:
+        """Return every split, memory-mapped. Raises DataError where a file is not what was locked."""
+        import datasets
+
+        if self.fingerprint(parameters) != fingerprint:
+            places = ", ".join(map(str, _splits(parameters).values()))
+            raise DataError(f"{places}: changed since it was locked; `bench lock SUITE --update` takes it as it is now")
+
+        def convert(folder: Path) -> None:
+            splits = {split: _read(path, parameters.dialect)[0] for split, path in _splits(parameters).items()}
+            datasets.DatasetDict(splits).save_to_disk(folder)
+
+        read_as = {name: value for name, value in parameters.model_dump(mode="json").items() if name != "files"}
+        kept = cached("data", {"files": fingerprint, "version": self.VERSION, **read_as}, convert)
+        found = datasets.load_from_disk(kept)
+        assert isinstance(found, datasets.DatasetDict)
+        return found
+
+    def places(self, parameters: FilesParameters, split: str, rows: Sequence[int]) -> str | None:
+        """Where in its file rows of a split stand, as `data.csv:3, 5`; None for a format without lines."""
+        path = _splits(parameters).get(split)
+        found = row_files.lines(path, parameters.dialect, rows) if path else {}
+        return f"{path}:{', '.join(str(found[row]) for row in rows)}" if len(found) == len(rows) > 0 else None
 
 
-def fingerprint(parameters: Parameters) -> str:
-    """A hash of split names, formats and bytes. Raises DataError."""
-    digests = {}
-    for split, path in sorted(_splits(parameters).items()):
-        try:
-            if path.exists() and not path.is_file():
-                raise DataError(f"{path}: is no file, but a folder, pipe or device; check `files` in the suite")
-            with path.open("rb") as file:
-                digests[split] = [row_files.suffix(path, packed=True), hashlib.file_digest(file, "sha256").hexdigest()]
-        except OSError as error:
-            raise DataError(f"{path}: {error.strerror}; check `files` in the suite") from error
-    return hashlib.sha256(json.dumps(digests).encode()).hexdigest()
-
-
-def fetch(parameters: Parameters, locked: str) -> datasets.DatasetDict:
-    """Return every split, memory-mapped. Raises DataError where a file is not what was locked."""
-    import datasets
-
-    if fingerprint(parameters) != locked:
-        places = ", ".join(map(str, _splits(parameters).values()))
-        raise DataError(f"{places}: changed since it was locked; `bench lock SUITE --update` takes it as it is now")
-
-    def convert(folder: Path) -> None:
-        splits = {split: _read(path, parameters.dialect)[0] for split, path in _splits(parameters).items()}
-        datasets.DatasetDict(splits).save_to_disk(folder)
-
-    read_as = {name: value for name, value in parameters.model_dump(mode="json").items() if name != "files"}
-    found = datasets.load_from_disk(cached("data", {"files": locked, "version": VERSION, **read_as}, convert))
-    assert isinstance(found, datasets.DatasetDict)
-    return found
-
-
-def places(parameters: Parameters, split: str, rows: Sequence[int]) -> str:
-    """Where in its file rows of a split stand, as `data.csv:3, 5`; empty for a format without lines."""
-    path = _splits(parameters).get(split)
-    found = row_files.lines(path, parameters.dialect, rows) if path else {}
-    return f"{path}:{', '.join(str(found[row]) for row in rows)}" if len(found) == len(rows) > 0 else ""
-
-
-def _splits(parameters: Parameters) -> dict[str, Path]:
+def _splits(parameters: FilesParameters) -> dict[str, Path]:
     return parameters.files if isinstance(parameters.files, dict) else {"train": parameters.files}
 
 

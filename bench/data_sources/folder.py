@@ -6,71 +6,75 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.contracts import DataSource
 from bench.data.decompression_limits import check_image
 from bench.errors import DataError
 from bench.store.cache import cached
-from bench.suite.parameters import Strict, distinct_folders
+from bench.suite.parameters import SourceParameters, distinct_folders
 
 if TYPE_CHECKING:
     import datasets
 
-VERSION = 1
 SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"))
 
 
-class Parameters(Strict):
+class FolderDataParameters(SourceParameters):
     """Which folder. Columns: image, label (its class's folder name). Without split folders all is `train`."""
 
     folder: Path
 
 
-def lock(parameters: Parameters) -> dict[str, str]:
-    """Open every image once and return a hash of relative names and bytes. Raises DataError."""
-    from PIL import Image
+class FolderData(DataSource[FolderDataParameters]):
+    """Folders of images, known by a hash of their files."""
 
-    for path in _images(parameters.folder):
-        check_image(path, str(path))
-        try:
-            with Image.open(path) as image:
-                image.load()  # `verify` passes a truncated JPEG
-        except (OSError, SyntaxError, ValueError) as error:
-            raise DataError(f"{path}: is no readable image ({error}); repair or remove it") from error
-    return {"fingerprint": fingerprint(parameters)}
+    VERSION = 1
+    Parameters = FolderDataParameters
 
+    def lock(self, parameters: FolderDataParameters) -> dict[str, str]:
+        """Open every image once and return a hash of relative names and bytes. Raises DataError."""
+        from PIL import Image
 
-def fingerprint(parameters: Parameters) -> str:
-    """A hash of the images' relative names and bytes. Raises DataError."""
-    total = hashlib.sha256()
-    for path in _images(parameters.folder):
-        name = path.relative_to(parameters.folder).as_posix()
-        total.update(f"{name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-    return total.hexdigest()
+        for path in _images(parameters.folder):
+            check_image(path, str(path))
+            try:
+                with Image.open(path) as image:
+                    image.load()  # `verify` passes a truncated JPEG
+            except (OSError, SyntaxError, ValueError) as error:
+                raise DataError(f"{path}: is no readable image ({error}); repair or remove it") from error
+        return {"fingerprint": self.fingerprint(parameters)}
 
+    def fingerprint(self, parameters: FolderDataParameters) -> str:
+        """A hash of the images' relative names and bytes. Raises DataError."""
+        total = hashlib.sha256()
+        for path in _images(parameters.folder):
+            name = path.relative_to(parameters.folder).as_posix()
+            total.update(f"{name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+        return total.hexdigest()
 
-def fetch(parameters: Parameters, locked: str) -> datasets.DatasetDict:
-    """Return every split, memory-mapped, the images in it. Raises DataError where the folder is not what was locked."""
-    import datasets
+    def fetch(self, parameters: FolderDataParameters, fingerprint: str) -> datasets.DatasetDict:
+        """Return every split, memory-mapped, the images in it. Raises DataError where that is not what was locked."""
+        import datasets
 
-    folder = parameters.folder
-    images = _images(folder)
-    if fingerprint(parameters) != locked:
-        raise DataError(f"{folder}: changed since it was locked; `bench lock SUITE --update` takes it as it is now")
+        folder = parameters.folder
+        images = _images(folder)
+        if self.fingerprint(parameters) != fingerprint:
+            raise DataError(f"{folder}: changed since it was locked; `bench lock SUITE --update` takes it as it is now")
 
-    def convert(target: Path) -> None:
-        names = sorted({path.parent.name for path in images})
-        features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=names)})
-        splits: dict[str, dict[str, list[str]]] = {}
-        for path in images:
-            parts = path.relative_to(folder).parts
-            columns = splits.setdefault(parts[0] if len(parts) == 3 else "train", {"image": [], "label": []})
-            columns["image"].append(str(path))
-            columns["label"].append(path.parent.name)
-        tables = {split: datasets.Dataset.from_dict(columns, features) for split, columns in splits.items()}
-        datasets.DatasetDict(tables).save_to_disk(target)
+        def convert(target: Path) -> None:
+            names = sorted({path.parent.name for path in images})
+            features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=names)})
+            splits: dict[str, dict[str, list[str]]] = {}
+            for path in images:
+                parts = path.relative_to(folder).parts
+                columns = splits.setdefault(parts[0] if len(parts) == 3 else "train", {"image": [], "label": []})
+                columns["image"].append(str(path))
+                columns["label"].append(path.parent.name)
+            tables = {split: datasets.Dataset.from_dict(columns, features) for split, columns in splits.items()}
+            datasets.DatasetDict(tables).save_to_disk(target)
 
-    found = datasets.load_from_disk(cached("data", {"folder": locked, "version": VERSION}, convert))
-    assert isinstance(found, datasets.DatasetDict)
-    return found
+        found = datasets.load_from_disk(cached("data", {"folder": fingerprint, "version": self.VERSION}, convert))
+        assert isinstance(found, datasets.DatasetDict)
+        return found
 
 
 def _images(folder: Path) -> list[Path]:

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, Field
 
+from bench.contracts import DataSource
 from bench.data.decompression_limits import check_file
 from bench.errors import DataError, did_you_mean
 from bench.hub.checksums import verify
 from bench.hub.client import HubId, Revision, ask, is_commit, is_offline
 from bench.private_api import prepared
-from bench.suite.parameters import Strict
+from bench.suite.parameters import SourceParameters
 
 if TYPE_CHECKING:
     import datasets
 
-VERSION = 1
 READERS = ("csv", "imagefolder", "json", "parquet", "text")
 """Those of `datasets` that only read rows; others unpickle, or open formats that nothing here checks."""
 CONFIG = r"^[^.<>:/\\|?*\[\]][^<>:/\\|?*\[\]]{0,127}$"
@@ -30,7 +30,7 @@ def _printable(name: str) -> str:
     return name
 
 
-class Parameters(Strict):
+class HubDataParameters(SourceParameters):
     """Which dataset, and which of its configurations."""
 
     hub: HubId
@@ -38,44 +38,50 @@ class Parameters(Strict):
     revision: Revision = "main"
 
 
-def lock(parameters: Parameters) -> dict[str, str]:
-    """Return the commit that the revision stands for now. Raises DataError, HubError."""
-    from huggingface_hub import HfApi, hf_hub_download
+class HubData(DataSource[HubDataParameters]):
+    """Data sets on the Hub, known by their commit."""
 
-    name, revision = parameters.hub, parameters.revision
+    VERSION = 1
+    Parameters = HubDataParameters
 
-    def resolve() -> str:
-        if not is_offline():
-            return HfApi().dataset_info(name, revision=revision).sha or revision
-        if is_commit(revision):
-            return revision
-        card = hf_hub_download(name, "README.md", repo_type="dataset", revision=revision, local_files_only=True)
-        return Path(card).parent.name
+    def lock(self, parameters: HubDataParameters) -> dict[str, str]:
+        """Return the commit that the revision stands for now. Raises DataError, HubError."""
+        from huggingface_hub import HfApi, hf_hub_download
 
-    commit = ask("dataset", name, revision, resolve)
-    _config(parameters, revision)
-    return {"fingerprint": commit}
+        name, revision = parameters.hub, parameters.revision
 
+        def resolve() -> str:
+            if not is_offline():
+                return HfApi().dataset_info(name, revision=revision).sha or revision
+            if is_commit(revision):
+                return revision
+            card = hf_hub_download(name, "README.md", repo_type="dataset", revision=revision, local_files_only=True)
+            return Path(card).parent.name
 
-def fetch(parameters: Parameters, fingerprint: str) -> datasets.DatasetDict:
-    """Return every split at that commit, memory-mapped; downloads on first use. Raises DataError, HubError."""
-    import datasets
+        commit = ask("dataset", name, revision, resolve)
+        _config(parameters, revision)
+        return {"fingerprint": commit}
 
-    name = parameters.hub
-    config = _config(parameters, fingerprint)
-    found = prepared(name, config or "default", fingerprint)  # offline, `load_dataset` takes the newest of any commit
-    if found is not None:
-        return found
+    def fetch(self, parameters: HubDataParameters, fingerprint: str) -> datasets.DatasetDict:
+        """Return every split at that commit, memory-mapped; downloads on first use. Raises DataError, HubError."""
+        import datasets
 
-    def prepare() -> datasets.DatasetDict:
-        builder = datasets.load_dataset_builder(name, config, revision=fingerprint)
-        if builder.hash != fingerprint:  # a local folder of that name, or another commit from the cache
-            raise ConnectionError(f"only something other than commit {fingerprint[:8]} is at hand")
-        _refuse_strange(builder, f"dataset '{name}' at {fingerprint}", f"hf://datasets/{name}@{fingerprint}/")
-        builder.download_and_prepare(dl_manager=_downloads(builder, f"dataset '{name}' at {fingerprint}"))
-        return builder.as_dataset()
+        name = parameters.hub
+        config = _config(parameters, fingerprint)
+        # offline, `load_dataset` takes the newest of any commit
+        found = prepared(name, config or "default", fingerprint)
+        if found is not None:
+            return found
 
-    return ask("dataset", name, fingerprint, prepare)
+        def prepare() -> datasets.DatasetDict:
+            builder = datasets.load_dataset_builder(name, config, revision=fingerprint)
+            if builder.hash != fingerprint:  # a local folder of that name, or another commit from the cache
+                raise ConnectionError(f"only something other than commit {fingerprint[:8]} is at hand")
+            _refuse_strange(builder, f"dataset '{name}' at {fingerprint}", f"hf://datasets/{name}@{fingerprint}/")
+            builder.download_and_prepare(dl_manager=_downloads(builder, f"dataset '{name}' at {fingerprint}"))
+            return builder.as_dataset()
+
+        return ask("dataset", name, fingerprint, prepare)
 
 
 def _refuse_strange(builder: Any, place: str, root: str) -> None:
@@ -104,7 +110,7 @@ def _downloads(builder: Any, place: str) -> Any:
     return Checked(builder.dataset_name, download_config=datasets.DownloadConfig(use_etag=False))
 
 
-def _config(parameters: Parameters, revision: str) -> str | None:
+def _config(parameters: HubDataParameters, revision: str) -> str | None:
     """The configuration asked for, or the default one by the dataset's card; None where the card names none."""
     from huggingface_hub import DatasetCard, hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError

@@ -59,7 +59,7 @@ def begun_elsewhere(plan: Plan, latest: Mapping[str, Json], slot: Slot) -> tuple
 
 def _is_here(trial: Trial) -> bool:
     """Whether its model runs on the device of its slot, and not behind an endpoint: its record then says `cpu`."""
-    return getattr(plugins.load("model_sources", trial.model["source"]), "LOCAL", True)
+    return plugins.load("model_sources", trial.model["source"]).LOCAL  # type: ignore[no-any-return]
 
 
 def _change(record: Json | None, now: Json) -> str | None:

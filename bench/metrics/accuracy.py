@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-VERSION = 1
-TAKES = "classes"
-PER_EXAMPLE = True
-HIGHER_IS_BETTER = True
-RANGE = (0.0, 1.0)
+from bench.contracts import MeanMetric
 
 
-def score(labels: np.ndarray, log_probabilities: np.ndarray) -> float:
-    """In [0, 1]. labels: int [n]; log_probabilities: [n, classes]."""
-    return float(outcomes(labels, log_probabilities).mean(dtype=np.float64))
+class Accuracy(MeanMetric):
+    """The share of right classes."""
 
+    VERSION = 1
+    TAKES = "classes"
+    RANGE = (0.0, 1.0)
 
-def outcomes(labels: np.ndarray, log_probabilities: np.ndarray) -> np.ndarray:
-    """1 where right, 0 where wrong, float32 [n]."""
-    right: np.ndarray = log_probabilities.argmax(axis=-1) == labels
-    return right.astype(np.float32)
+    def outcomes(self, targets: np.ndarray, answers: np.ndarray) -> np.ndarray:
+        """1 where right, 0 where wrong, float32 [n]."""
+        right: np.ndarray = answers.argmax(axis=-1) == targets
+        return right.astype(np.float32)

@@ -14,13 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from bench.contracts import MeanMetric
 from bench.errors import ModelError
 
-VERSION = 1
-TAKES = "texts"
-PER_EXAMPLE = True
-HIGHER_IS_BETTER = True
-RANGE = (-1.0, 1.0)
 VARIABLE, DEFAULT = "BENCH_BERTSCORE_MODEL", "roberta-large"
 LAYERS = {
     "bert-base-uncased": 9, "bert-large-uncased": 18, "bert-base-cased": 9, "bert-base-multilingual-cased": 9,
@@ -31,32 +27,33 @@ LAYERS = {
 BATCH = 32
 
 
-def check() -> None:
-    """Bring the model here. Raises ModelError where it is not at hand."""
-    _model(_name())
+class BertScore(MeanMetric):
+    """BERTScore of the model that the environment names."""
 
+    VERSION = 1
+    TAKES = "texts"
+    RANGE = (-1.0, 1.0)
 
-def score(targets: list[list[str]], answers: list[str]) -> float:
-    """In [-1, 1]. targets: n lists of references."""
-    return float(outcomes(targets, answers).mean(dtype=np.float64))
+    def check(self) -> None:
+        """Bring the model here. Raises ModelError where it is not at hand."""
+        _model(_name())
 
+    def outcomes(self, targets: list[list[str]], answers: list[str]) -> np.ndarray:
+        """Each answer's F1 with its best reference, float32 [n]."""
+        vectors = _embedded(sorted({text for texts in targets for text in texts} | set(answers)))
+        pairs = zip(targets, answers, strict=True)
+        found = [max(_f1(vectors[text], vectors[answer]) for text in texts) for texts, answer in pairs]
+        return np.array(found, dtype=np.float32)
 
-def outcomes(targets: list[list[str]], answers: list[str]) -> np.ndarray:
-    """Each answer's F1 with its best reference, float32 [n]."""
-    vectors = _embedded(sorted({text for texts in targets for text in texts} | set(answers)))
-    pairs = zip(targets, answers, strict=True)
-    return np.array([max(_f1(vectors[t], vectors[answer]) for t in texts) for texts, answer in pairs], dtype=np.float32)
+    def signature(self) -> str:
+        """Model, layer, what is left out, and the libraries."""
+        import torch
+        import transformers
 
-
-def signature() -> str:
-    """Model, layer, what is left out, and the libraries."""
-    import torch
-    import transformers
-
-    name = _name()
-    shown = f"{Path(name).name} (a folder)" if Path(name).is_dir() else name
-    versions = f"torch {torch.__version__}|transformers {transformers.__version__}"
-    return f"bertscore|model:{shown}|layer:{_model(name)[2]}|idf:no|rescaled:no|f1|references:max|{versions}"
+        name = _name()
+        shown = f"{Path(name).name} (a folder)" if Path(name).is_dir() else name
+        versions = f"torch {torch.__version__}|transformers {transformers.__version__}"
+        return f"bertscore|model:{shown}|layer:{_model(name)[2]}|idf:no|rescaled:no|f1|references:max|{versions}"
 
 
 def _name() -> str:

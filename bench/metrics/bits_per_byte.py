@@ -9,14 +9,18 @@ import math
 
 import numpy as np
 
-VERSION = 1
-TAKES = "likelihoods"
-PER_EXAMPLE = False
-HIGHER_IS_BETTER = False
-RANGE = (0.0, math.inf)
+from bench.contracts import Metric
 
 
-def score(targets: None, answers: np.ndarray) -> float:
-    """At least 0. answers: float64 [n, 3], nats, tokens and bytes of each text."""
-    nats, _, size = answers.sum(axis=0)
-    return float(nats / (math.log(2) * size))
+class BitsPerByte(Metric):
+    """Bits for a byte of a corpus."""
+
+    VERSION = 1
+    TAKES = "likelihoods"
+    HIGHER_IS_BETTER = False
+    RANGE = (0.0, math.inf)
+
+    def score(self, targets: None, answers: np.ndarray) -> float:
+        """At least 0."""
+        nats, _, size = answers.sum(axis=0)
+        return float(nats / (math.log(2) * size))

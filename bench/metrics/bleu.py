@@ -5,27 +5,43 @@ Papineni et al. 2002, Post 2018. For languages written with spaces between words
 
 from __future__ import annotations
 
+import abc
 from itertools import zip_longest
+from typing import Any, ClassVar
 
-VERSION = 1
-TAKES = "texts"
-PER_EXAMPLE = False
-HIGHER_IS_BETTER = True
-RANGE = (0.0, 100.0)
+from bench.contracts import Metric
 
 
-def score(targets: list[list[str]], answers: list[str], tokenize: str = "13a") -> float:
-    """In [0, 100]. targets: n lists of references; tokenize: one of SacreBLEU's tokenizers."""
-    from sacrebleu.metrics.bleu import BLEU
+class _SacreBleu(Metric):
+    """A metric of SacreBLEU over a corpus of texts."""
 
-    streams = list(zip_longest(*targets))
-    return float(BLEU(tokenize=tokenize, force=True).corpus_score(answers, streams).score)
+    VERSION = 1
+    TAKES = "texts"
+    RANGE = (0.0, 100.0)
+
+    @abc.abstractmethod
+    def counter(self) -> Any:
+        """SacreBLEU's own metric."""
+
+    def score(self, targets: list[list[str]], answers: list[str]) -> float:
+        """In [0, 100]."""
+        return float(self.counter().corpus_score(answers, list(zip_longest(*targets))).score)
+
+    def signature(self) -> str:
+        """SacreBLEU's own, without the number of references, which is the data's."""
+        counter = self.counter()
+        counter.corpus_score(["a"], [["a"]])
+        return f"sacrebleu|{counter.get_signature()}".replace("|nrefs:1", "")
 
 
-def signature(tokenize: str = "13a") -> str:
-    """SacreBLEU's own, without the number of references, which is the data's."""
-    from sacrebleu.metrics.bleu import BLEU
+class Bleu(_SacreBleu):
+    """Corpus BLEU of words."""
 
-    metric = BLEU(tokenize=tokenize)
-    metric.corpus_score(["a"], [["a"]])
-    return f"sacrebleu|{metric.get_signature()}".replace("|nrefs:1", "")
+    TOKENIZE: ClassVar[str] = "13a"
+    """One of SacreBLEU's tokenizers."""
+
+    def counter(self) -> Any:
+        """SacreBLEU's BLEU."""
+        from sacrebleu.metrics.bleu import BLEU
+
+        return BLEU(tokenize=self.TOKENIZE, force=True)

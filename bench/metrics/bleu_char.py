@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-from bench.metrics import bleu
-
-VERSION = 1
-TAKES = "texts"
-PER_EXAMPLE = False
-HIGHER_IS_BETTER = True
-RANGE = (0.0, 100.0)
+from bench.metrics.bleu import Bleu
 
 
-def score(targets: list[list[str]], answers: list[str]) -> float:
-    """In [0, 100]. targets: n lists of references."""
-    return bleu.score(targets, answers, "char")
+class BleuChar(Bleu):
+    """Corpus BLEU of characters."""
 
-
-def signature() -> str:
-    """SacreBLEU's own, without the number of references."""
-    return bleu.signature("char")
+    TOKENIZE = "char"

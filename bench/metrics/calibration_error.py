@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import numpy as np
 
-VERSION = 1
-TAKES = "classes"
-PER_EXAMPLE = False
-HIGHER_IS_BETTER = False
-RANGE = (0.0, 1.0)
+from bench.contracts import Metric
+
 BINS = 15
 
 
-def score(labels: np.ndarray, log_probabilities: np.ndarray) -> float:
-    """In [0, 1]. labels: int [n]; log_probabilities: [n, classes]."""
-    confidence = np.exp(log_probabilities.max(axis=-1).astype(np.float64))
-    right = log_probabilities.argmax(axis=-1) == labels
-    bins = np.minimum(np.ceil(confidence * BINS), BINS).astype(np.int64)  # 1.0000001 is 1
-    return float(np.abs(np.bincount(bins, right - confidence)).sum() / len(labels))
+class CalibrationError(Metric):
+    """The expected calibration error."""
+
+    VERSION = 1
+    TAKES = "classes"
+    HIGHER_IS_BETTER = False
+    RANGE = (0.0, 1.0)
+
+    def score(self, targets: np.ndarray, answers: np.ndarray) -> float:
+        """In [0, 1]."""
+        confidence = np.exp(answers.max(axis=-1).astype(np.float64))
+        right = answers.argmax(axis=-1) == targets
+        bins = np.minimum(np.ceil(confidence * BINS), BINS).astype(np.int64)  # 1.0000001 is 1
+        return float(np.abs(np.bincount(bins, right - confidence)).sum() / len(targets))

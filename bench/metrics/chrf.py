@@ -5,26 +5,16 @@ Popović 2015. It needs no words, so it serves every script.
 
 from __future__ import annotations
 
-from itertools import zip_longest
+from typing import Any
 
-VERSION = 1
-TAKES = "texts"
-PER_EXAMPLE = False
-HIGHER_IS_BETTER = True
-RANGE = (0.0, 100.0)
+from bench.metrics.bleu import _SacreBleu
 
 
-def score(targets: list[list[str]], answers: list[str]) -> float:
-    """In [0, 100]. targets: n lists of references."""
-    from sacrebleu.metrics.chrf import CHRF
+class Chrf(_SacreBleu):
+    """Corpus chrF2."""
 
-    return float(CHRF().corpus_score(answers, list(zip_longest(*targets))).score)
+    def counter(self) -> Any:
+        """SacreBLEU's chrF."""
+        from sacrebleu.metrics.chrf import CHRF
 
-
-def signature() -> str:
-    """SacreBLEU's own, without the number of references, which is the data's."""
-    from sacrebleu.metrics.chrf import CHRF
-
-    metric = CHRF()
-    metric.corpus_score(["a"], [["a"]])
-    return f"sacrebleu|{metric.get_signature()}".replace("|nrefs:1", "")
+        return CHRF()

@@ -5,22 +5,24 @@ There an I-X that follows no X begins an entity. 0 where no entity is named or n
 
 from __future__ import annotations
 
-VERSION = 1
-TAKES = "tags"
-PER_EXAMPLE = False
-HIGHER_IS_BETTER = True
-RANGE = (0.0, 1.0)
+from bench.contracts import Metric
 
 
-def score(targets: list[list[str]], answers: list[list[str]]) -> float:
-    """In [0, 1]. Both: n lists of tags, IOB2, of equal lengths."""
-    from seqeval.metrics import f1_score
+class EntityF1(Metric):
+    """F1 of whole entities, by seqeval."""
 
-    return float(f1_score(targets, answers, average="micro", zero_division=0))
+    VERSION = 1
+    TAKES = "tags"
+    RANGE = (0.0, 1.0)
 
+    def score(self, targets: list[list[str]], answers: list[list[str]]) -> float:
+        """In [0, 1]."""
+        from seqeval.metrics import f1_score
 
-def signature() -> str:
-    """The library, and the way tags are read."""
-    from importlib.metadata import version
+        return float(f1_score(targets, answers, average="micro", zero_division=0))
 
-    return f"seqeval {version('seqeval')}|f1_score|average:micro|mode:default (conlleval)|zero_division:0"
+    def signature(self) -> str:
+        """The library, and the way tags are read."""
+        from importlib.metadata import version
+
+        return f"seqeval {version('seqeval')}|f1_score|average:micro|mode:default (conlleval)|zero_division:0"

@@ -7,36 +7,42 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Callable
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 
-VERSION = 1
-TAKES = "texts"
-PER_EXAMPLE = True
-HIGHER_IS_BETTER = True
-RANGE = (0.0, 1.0)
-T = TypeVar("T")
+from bench.contracts import MeanMetric
+
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
-def score(targets: list[list[str]], answers: list[str]) -> float:
-    """In [0, 1]. targets: n lists of references."""
-    return float(outcomes(targets, answers).mean(dtype=np.float64))
+class ExactMatch(MeanMetric):
+    """Whether an answer equals a reference. The others of its family compare other forms of both, or otherwise."""
 
+    VERSION = 1
+    TAKES = "texts"
+    RANGE = (0.0, 1.0)
 
-def outcomes(targets: list[list[str]], answers: list[str]) -> np.ndarray:
-    """1 where right, 0 where wrong, float32 [n]."""
-    pairs = zip(targets, answers, strict=True)
-    return np.array([normal(answer) in references(texts, normal) for texts, answer in pairs], dtype=np.float32)
+    def outcomes(self, targets: list[list[str]], answers: list[str]) -> np.ndarray:
+        """How alike each answer is to its best reference, float32 [n].
+
+        References whose form is empty count for nothing; where all are, that is the answer: none.
+        """
+        found = []
+        for texts, answer in zip(targets, map(self.form, answers), strict=True):
+            references = [one for one in map(self.form, texts) if one] or [self.form("")]
+            found.append(max(self.alike(one, answer) for one in references))
+        return np.array(found, dtype=np.float32)
+
+    def form(self, text: str) -> Any:
+        """The form in which a text is compared."""
+        return normal(text)
+
+    def alike(self, reference: Any, answer: Any) -> float:
+        """How alike two forms are, in [0, 1]."""
+        return float(reference == answer)
 
 
 def normal(text: str) -> str:
     """The text as SQuAD compares it."""
     return " ".join(re.sub(r"\b(a|an|the)\b", " ", text.lower().translate(_PUNCTUATION)).split())
-
-
-def references(texts: list[str], form: Callable[[str], T]) -> list[T]:
-    """The forms in which references are compared, but empty ones; where all are empty, that is the answer: none."""
-    return [one for one in map(form, texts) if one] or [form("")]

@@ -5,30 +5,20 @@ Lower case, without space around and without punctuation, Chinese marks included
 
 from __future__ import annotations
 
-import numpy as np
+from bench.metrics.exact_match import ExactMatch
 
-from bench.metrics.exact_match import references
-
-VERSION = 1
-TAKES = "texts"
-PER_EXAMPLE = True
-HIGHER_IS_BETTER = True
-RANGE = (0.0, 1.0)
 PUNCTUATION = frozenset("-:_*^/\\~`+=，。：？！“”；’《》·、「」（）－～『』")
 """The marks that the evaluation script of CMRC 2018 leaves out."""
 
 
-def score(targets: list[list[str]], answers: list[str]) -> float:
-    """In [0, 1]. targets: n lists of references."""
-    return float(outcomes(targets, answers).mean(dtype=np.float64))
+class ExactMatchChar(ExactMatch):
+    """Whether an answer equals a reference, in Chinese."""
 
-
-def outcomes(targets: list[list[str]], answers: list[str]) -> np.ndarray:
-    """1 where right, 0 where wrong, float32 [n]."""
-    pairs = zip(targets, answers, strict=True)
-    return np.array([normal(answer) in references(texts, normal) for texts, answer in pairs], dtype=np.float32)
+    def form(self, text: str) -> str:
+        """The form in which a text is compared."""
+        return normal(text)
 
 
 def normal(text: str) -> str:
-    """The text as it is compared."""
+    """The text as CMRC 2018 compares it."""
     return "".join(c for c in text.lower().strip() if c not in PUNCTUATION)

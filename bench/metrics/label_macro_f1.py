@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from bench.metrics import micro_f1
-
-VERSION = 1
-TAKES = "label-sets"
-PER_EXAMPLE = False
-HIGHER_IS_BETTER = True
-RANGE = (0.0, 1.0)
+from bench.metrics.micro_f1 import MicroF1
 
 
-def score(targets: np.ndarray, probabilities: np.ndarray) -> float:
-    """In [0, 1]. targets: 0 or 1, int [n, labels]; probabilities: [n, labels]."""
-    return micro_f1.score(targets, probabilities, average="macro")
+class LabelMacroF1(MicroF1):
+    """F1 of each label, then their mean."""
+
+    AVERAGE = "macro"

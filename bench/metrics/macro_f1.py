@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-VERSION = 1
-TAKES = "classes"
-PER_EXAMPLE = False
-HIGHER_IS_BETTER = True
-RANGE = (0.0, 1.0)
+from bench.contracts import Metric
 
 
-def score(labels: np.ndarray, log_probabilities: np.ndarray) -> float:
-    """In [0, 1]. labels: int [n]; log_probabilities: [n, classes]."""
-    from sklearn.metrics import f1_score
+class MacroF1(Metric):
+    """F1 of each class, then their mean."""
 
-    classes = range(log_probabilities.shape[-1])
-    return float(f1_score(labels, log_probabilities.argmax(axis=-1), labels=classes, average="macro", zero_division=0))
+    VERSION = 1
+    TAKES = "classes"
+    RANGE = (0.0, 1.0)
+
+    def score(self, targets: np.ndarray, answers: np.ndarray) -> float:
+        """In [0, 1]."""
+        from sklearn.metrics import f1_score
+
+        classes = range(answers.shape[-1])
+        return float(f1_score(targets, answers.argmax(axis=-1), labels=classes, average="macro", zero_division=0))

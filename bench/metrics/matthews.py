@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import numpy as np
 
-VERSION = 1
-TAKES = "classes"
-PER_EXAMPLE = False
-HIGHER_IS_BETTER = True
-RANGE = (-1.0, 1.0)
+from bench.contracts import Metric
 
 
-def score(labels: np.ndarray, log_probabilities: np.ndarray) -> float:
-    """In [-1, 1]. labels: int [n]; log_probabilities: [n, classes]."""
-    from sklearn.metrics import matthews_corrcoef
+class Matthews(Metric):
+    """Matthews' correlation."""
 
-    answers = log_probabilities.argmax(axis=-1)
-    if len(np.unique(labels)) < 2 or len(np.unique(answers)) < 2:
-        return 0.0  # scikit-learn says so too, with a warning
-    return float(matthews_corrcoef(labels, answers))
+    VERSION = 1
+    TAKES = "classes"
+    RANGE = (-1.0, 1.0)
+
+    def score(self, targets: np.ndarray, answers: np.ndarray) -> float:
+        """In [-1, 1]."""
+        from sklearn.metrics import matthews_corrcoef
+
+        named = answers.argmax(axis=-1)
+        if len(np.unique(targets)) < 2 or len(np.unique(named)) < 2:
+            return 0.0  # scikit-learn says so too, with a warning
+        return float(matthews_corrcoef(targets, named))

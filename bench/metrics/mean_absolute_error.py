@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-VERSION = 1
-TAKES = "values"
-PER_EXAMPLE = True
-HIGHER_IS_BETTER = False
-RANGE = (0.0, float("inf"))
+from bench.contracts import MeanMetric
 
 
-def score(targets: np.ndarray, answers: np.ndarray) -> float:
-    """At least 0. Both: float64 [n]."""
-    return float(np.abs(answers - targets).mean())
+class MeanAbsoluteError(MeanMetric):
+    """The mean distance of answers from targets."""
 
+    VERSION = 1
+    TAKES = "values"
+    HIGHER_IS_BETTER = False
+    RANGE = (0.0, math.inf)
 
-def outcomes(targets: np.ndarray, answers: np.ndarray) -> np.ndarray:
-    """Each example's, float32 [n]."""
-    found: np.ndarray = np.abs(answers - targets)
-    return found.astype(np.float32)
+    def score(self, targets: np.ndarray, answers: np.ndarray) -> float:
+        """At least 0: the mean before outcomes are rounded to float32."""
+        return float(self.errors(targets, answers).mean())
+
+    def outcomes(self, targets: np.ndarray, answers: np.ndarray) -> np.ndarray:
+        """Each example's error, float32 [n]."""
+        return self.errors(targets, answers).astype(np.float32)
+
+    def errors(self, targets: np.ndarray, answers: np.ndarray) -> np.ndarray:
+        """Each example's error, float64 [n]."""
+        found: np.ndarray = np.abs(answers - targets)
+        return found

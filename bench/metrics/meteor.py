@@ -10,11 +10,7 @@ from typing import Any
 
 import numpy as np
 
-VERSION = 1
-TAKES = "texts"
-PER_EXAMPLE = True
-HIGHER_IS_BETTER = True
-RANGE = (0.0, 1.0)
+from bench.contracts import MeanMetric
 
 
 class _NoSynonyms:
@@ -22,29 +18,31 @@ class _NoSynonyms:
         return []
 
 
-def score(targets: list[list[str]], answers: list[str]) -> float:
-    """In [0, 1]. targets: n lists of references."""
-    return float(outcomes(targets, answers).mean(dtype=np.float64))
+class Meteor(MeanMetric):
+    """METEOR without synonyms, by NLTK."""
 
+    VERSION = 1
+    TAKES = "texts"
+    RANGE = (0.0, 1.0)
 
-def outcomes(targets: list[list[str]], answers: list[str]) -> np.ndarray:
-    """Each text's METEOR, float32 [n]."""
-    from nltk.tokenize import word_tokenize
-    from nltk.translate.meteor_score import meteor_score
+    def outcomes(self, targets: list[list[str]], answers: list[str]) -> np.ndarray:
+        """Each text's METEOR, float32 [n]."""
+        from nltk.tokenize import word_tokenize
+        from nltk.translate.meteor_score import meteor_score
 
-    def words(text: str) -> list[str]:
-        return word_tokenize(text, preserve_line=True)  # type: ignore[no-any-return]
+        def words(text: str) -> list[str]:
+            return word_tokenize(text, preserve_line=True)  # type: ignore[no-any-return]
 
-    pairs = zip(targets, answers, strict=True)
-    found = [
-        meteor_score([words(text) for text in texts], words(answer), wordnet=_NoSynonyms()) for texts, answer in pairs
-    ]
-    return np.array(found, dtype=np.float32)
+        pairs = zip(targets, answers, strict=True)
+        found = [
+            meteor_score([words(text) for text in texts], words(answer), wordnet=_NoSynonyms())
+            for texts, answer in pairs
+        ]
+        return np.array(found, dtype=np.float32)
 
+    def signature(self) -> str:
+        """The library, and which of METEOR's modules ran."""
+        from importlib.metadata import version
 
-def signature() -> str:
-    """The library, and which of METEOR's modules ran."""
-    from importlib.metadata import version
-
-    modules = "exact+porter_stem (no wordnet_synonyms, no paraphrases)"
-    return f"nltk {version('nltk')}|meteor_score|modules:{modules}|tokens:word_tokenize(preserve_line)|a:0.9|b:3|g:0.5"
+        library, modules = f"nltk {version('nltk')}", "exact+porter_stem (no wordnet_synonyms, no paraphrases)"
+        return f"{library}|meteor_score|modules:{modules}|tokens:word_tokenize(preserve_line)|a:0.9|b:3|g:0.5"

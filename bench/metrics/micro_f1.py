@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
-from bench.metrics import given
-
-VERSION = 1
-TAKES = "label-sets"
-PER_EXAMPLE = False
-HIGHER_IS_BETTER = True
-RANGE = (0.0, 1.0)
+from bench.contracts import Metric
 
 
-def score(targets: np.ndarray, probabilities: np.ndarray, average: str = "micro") -> float:
-    """In [0, 1]. targets: 0 or 1, int [n, labels]; probabilities: [n, labels]. average: scikit-learn's word for it."""
-    from sklearn.metrics import f1_score
+class MicroF1(Metric):
+    """F1 of all labels counted together."""
 
-    labels = range(targets.shape[1])
-    answers = given(probabilities).astype(int)
-    return float(f1_score(targets, answers, labels=labels, average=average, zero_division=0))
+    VERSION = 1
+    TAKES = "label-sets"
+    RANGE = (0.0, 1.0)
+    AVERAGE: ClassVar[str] = "micro"
+    """Scikit-learn's word for it."""
+
+    def score(self, targets: np.ndarray, answers: np.ndarray) -> float:
+        """In [0, 1]."""
+        from sklearn.metrics import f1_score
+
+        labels, given = range(targets.shape[1]), given_labels(answers).astype(int)
+        return float(f1_score(targets, given, labels=labels, average=self.AVERAGE, zero_division=0))
+
+
+def given_labels(probabilities: np.ndarray) -> np.ndarray:
+    """Which labels are given: those as likely as not, or likelier; bool of the same shape."""
+    found: np.ndarray = probabilities >= 0.5
+    return found

@@ -9,15 +9,19 @@ import math
 
 import numpy as np
 
-VERSION = 1
-TAKES = "likelihoods"
-PER_EXAMPLE = False
-HIGHER_IS_BETTER = False
-RANGE = (1.0, math.inf)
+from bench.contracts import Metric
 
 
-def score(targets: None, answers: np.ndarray) -> float:
-    """At least 1. answers: float64 [n, 3], nats, tokens and bytes of each text."""
-    nats, tokens, _ = answers.sum(axis=0)
-    with np.errstate(over="ignore"):
-        return float(np.exp(nats / tokens))
+class Perplexity(Metric):
+    """Perplexity of a corpus."""
+
+    VERSION = 1
+    TAKES = "likelihoods"
+    HIGHER_IS_BETTER = False
+    RANGE = (1.0, math.inf)
+
+    def score(self, targets: None, answers: np.ndarray) -> float:
+        """At least 1."""
+        nats, tokens, _ = answers.sum(axis=0)
+        with np.errstate(over="ignore"):
+            return float(np.exp(nats / tokens))

@@ -5,33 +5,36 @@ Lin 2004, as rouge-score counts it; a word is [a-z0-9]+, so other scripts count 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-VERSION = 1
-TAKES = "texts"
-PER_EXAMPLE = True
-HIGHER_IS_BETTER = True
-RANGE = (0.0, 1.0)
+from bench.contracts import MeanMetric
 
 
-def score(targets: list[list[str]], answers: list[str]) -> float:
-    """In [0, 1]. targets: n lists of references."""
-    return float(outcomes(targets, answers).mean(dtype=np.float64))
+class Rouge1(MeanMetric):
+    """ROUGE of single words."""
 
+    VERSION = 1
+    TAKES = "texts"
+    RANGE = (0.0, 1.0)
+    KIND: ClassVar[str] = "rouge1"
+    """What rouge-score calls it."""
+    TOKENIZER: ClassVar[Any] = None
+    """Instead of words and their stems."""
+    TOKENS: ClassVar[str] = "default, Porter stems"
 
-def outcomes(targets: list[list[str]], answers: list[str], kind: str = "rouge1", tokenizer: Any = None) -> np.ndarray:
-    """Each example's F1, float32 [n]. kind: what rouge-score calls it; tokenizer: instead of words and their stems."""
-    from rouge_score.rouge_scorer import RougeScorer
+    def outcomes(self, targets: list[list[str]], answers: list[str]) -> np.ndarray:
+        """Each example's F1, float32 [n]."""
+        from rouge_score.rouge_scorer import RougeScorer
 
-    scorer = RougeScorer([kind], use_stemmer=True, tokenizer=tokenizer)
-    pairs = zip(targets, answers, strict=True)
-    return np.array([scorer.score_multi(texts, answer)[kind].fmeasure for texts, answer in pairs], dtype=np.float32)
+        scorer = RougeScorer([self.KIND], use_stemmer=True, tokenizer=self.TOKENIZER)
+        pairs = zip(targets, answers, strict=True)
+        scores = [scorer.score_multi(texts, answer)[self.KIND].fmeasure for texts, answer in pairs]
+        return np.array(scores, dtype=np.float32)
 
+    def signature(self) -> str:
+        """The library and its settings."""
+        from importlib.metadata import version
 
-def signature(kind: str = "rouge1", tokens: str = "default, Porter stems") -> str:
-    """The library and its settings."""
-    from importlib.metadata import version
-
-    return f"rouge-score {version('rouge-score')}|{kind}|fmeasure|tokens:{tokens}|references:max"
+        return f"rouge-score {version('rouge-score')}|{self.KIND}|fmeasure|tokens:{self.TOKENS}|references:max"

@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from bench.metrics import rouge1
-
-VERSION = 1
-TAKES = "texts"
-PER_EXAMPLE = True
-HIGHER_IS_BETTER = True
-RANGE = (0.0, 1.0)
+from bench.metrics.rouge_l import RougeL
 
 
 class _Characters:
@@ -18,16 +10,8 @@ class _Characters:
         return list("".join(text.split()))
 
 
-def score(targets: list[list[str]], answers: list[str]) -> float:
-    """In [0, 1]. targets: n lists of references."""
-    return float(outcomes(targets, answers).mean(dtype=np.float64))
+class RougeLChar(RougeL):
+    """ROUGE of the longest common subsequence of characters."""
 
-
-def outcomes(targets: list[list[str]], answers: list[str]) -> np.ndarray:
-    """Each example's F1, float32 [n]."""
-    return rouge1.outcomes(targets, answers, "rougeL", _Characters())
-
-
-def signature() -> str:
-    """The library and its settings."""
-    return rouge1.signature("rougeL", "characters without white space")
+    TOKENIZER = _Characters()
+    TOKENS = "characters without white space"

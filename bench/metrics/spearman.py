@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-VERSION = 1
-TAKES = "values"
-PER_EXAMPLE = False
-HIGHER_IS_BETTER = True
-RANGE = (-1.0, 1.0)
+from bench.metrics.pearson import Pearson
 
 
-def score(targets: np.ndarray, answers: np.ndarray) -> float:
-    """In [-1, 1]. Both: float64 [n]."""
-    from scipy.stats import spearmanr
+class Spearman(Pearson):
+    """Spearman's correlation, which is Pearson's of ranks."""
 
-    if np.ptp(targets) == 0 or np.ptp(answers) == 0:
-        return 0.0  # SciPy says NaN, with a warning
-    return float(spearmanr(targets, answers).statistic)
+    def correlation(self, targets: np.ndarray, answers: np.ndarray) -> float:
+        """Of two sides neither of which is all alike."""
+        from scipy.stats import spearmanr
+
+        return float(spearmanr(targets, answers).statistic)

@@ -9,44 +9,49 @@ import json
 from pathlib import Path
 from typing import Any
 
+from bench.contracts import ModelSource
 from bench.errors import ModelError, did_you_mean
 from bench.modeling.inference.endpoint import Client, Endpoint
 from bench.store.cache import cached
 from bench.suite.trial import digest
 
-VERSION = 1
-LOCAL = False
 
-
-class Parameters(Endpoint):
+class EndpointParameters(Endpoint):
     """Which model, how it is asked, and where."""
 
 
-def lock(parameters: Parameters) -> dict[str, Any]:
-    """Ask whether the endpoint has the model, by its list, or else by one question: a list need not hold all.
+class EndpointModels(ModelSource[EndpointParameters]):
+    """Models behind an endpoint, known by its address and their name."""
 
-    Raises ModelError.
-    """
-    client = Client(parameters)
-    listed = client.models()
-    if parameters.endpoint not in listed:
-        try:
-            client.ask(parameters.request([{"role": "user", "content": "Hello"}], 1 if parameters.max_tokens else None))
-        except ModelError as error:
-            hint = did_you_mean(parameters.endpoint, listed) if listed else ""
-            raise ModelError(f"{error}{hint}") from error
-    return {"fingerprint": _fingerprint(parameters), "files": {"config.json": '{"architectures": ["Endpoint"]}'}}
+    VERSION = 1
+    Parameters = EndpointParameters
+    LOCAL = False
 
+    def lock(self, parameters: EndpointParameters) -> dict[str, Any]:
+        """Ask whether the endpoint has the model, by its list, or else by one question: a list need not hold all.
 
-def fetch(parameters: Parameters, fingerprint: str) -> Path:
-    """Return a folder that says what is asked; there is nothing to bring here."""
-    said = parameters.model_dump(mode="json", include={"endpoint", "base_url"})
-    return cached("endpoints", said, lambda folder: _describe(folder, said))
+        Raises ModelError.
+        """
+        client = Client(parameters)
+        listed = client.models()
+        if parameters.endpoint not in listed:
+            try:
+                longest = 1 if parameters.max_tokens else None
+                client.ask(parameters.request([{"role": "user", "content": "Hello"}], longest))
+            except ModelError as error:
+                hint = did_you_mean(parameters.endpoint, listed) if listed else ""
+                raise ModelError(f"{error}{hint}") from error
+        return {"fingerprint": _fingerprint(parameters), "files": {"config.json": '{"architectures": ["Endpoint"]}'}}
+
+    def fetch(self, parameters: EndpointParameters, fingerprint: str) -> Path:
+        """Return a folder that says what is asked; there is nothing to bring here."""
+        said = parameters.model_dump(mode="json", include={"endpoint", "base_url"})
+        return cached("endpoints", said, lambda folder: _describe(folder, said))
 
 
 def _describe(folder: Path, said: dict[str, Any]) -> None:
     (folder / "endpoint.json").write_text(json.dumps(said))
 
 
-def _fingerprint(parameters: Parameters) -> str:
+def _fingerprint(parameters: EndpointParameters) -> str:
     return digest({"endpoint": parameters.endpoint, "base_url": parameters.base_url}, 64)

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from bench.contracts import ModelSource
 from bench.errors import ModelError, did_you_mean
 from bench.hub.client import HubId, Revision
 from bench.model_sources import hub
@@ -19,7 +20,6 @@ from bench.store.cache import cached
 from bench.suite.parameters import ModelParameters, Strict
 from bench.suite.trial import digest
 
-VERSION = 1
 TOKENIZER = ("*.json", "*.txt", "*.model", "*.spm", "*.jinja", "*.tiktoken")
 
 
@@ -34,26 +34,33 @@ class Recipe(Strict):
     seed: Annotated[int, Field(ge=0)] = 0
 
 
-class Parameters(ModelParameters):
+class RandomParameters(ModelParameters):
     """The recipe, and which revision of the tokenizer."""
 
     random: Recipe
     revision: Revision = "main"
 
 
-def lock(parameters: Parameters) -> dict[str, Any]:
-    """Return the tokenizer's commit followed by a hash of the recipe, and the config files.
+class RandomModels(ModelSource[RandomParameters]):
+    """Models with random weights, known by recipe and tokenizer."""
 
-    Raises ModelError, HubError.
-    """
-    commit = hub.snapshot(parameters.random.tokenizer, parameters.revision, TOKENIZER).name
-    found = commit + digest({"version": VERSION, "recipe": parameters.random.model_dump(mode="json")}, 24)
-    return {"fingerprint": found, "files": configs(fetch(parameters, found), "with random weights")}
+    VERSION = 1
+    Parameters = RandomParameters
 
+    def lock(self, parameters: RandomParameters) -> dict[str, Any]:
+        """Return the tokenizer's commit followed by a hash of the recipe, and the config files.
 
-def fetch(parameters: Parameters, fingerprint: str) -> Path:
-    """Return the folder of the model; builds it where the cache does not have it. Raises ModelError, HubError."""
-    return cached("random", {"fingerprint": fingerprint}, lambda to: _build(parameters.random, fingerprint[:40], to))
+        Raises ModelError, HubError.
+        """
+        commit = hub.snapshot(parameters.random.tokenizer, parameters.revision, TOKENIZER).name
+        found = commit + digest({"version": self.VERSION, "recipe": parameters.random.model_dump(mode="json")}, 24)
+        return {"fingerprint": found, "files": configs(self.fetch(parameters, found), "with random weights")}
+
+    def fetch(self, parameters: RandomParameters, fingerprint: str) -> Path:
+        """Return the folder of the model; builds it where the cache does not have it. Raises ModelError, HubError."""
+        return cached(
+            "random", {"fingerprint": fingerprint}, lambda to: _build(parameters.random, fingerprint[:40], to)
+        )
 
 
 def _build(recipe: Recipe, commit: str, folder: Path) -> None:

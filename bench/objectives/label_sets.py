@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.contracts import Baseline, Context, Objective, Part, Predictions, Solved
-from bench.metrics import given
+from bench.metrics.micro_f1 import given_labels
 from bench.objectives.classes import head_outputs, logistic, pooled_classifier
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class LabelSets(Objective):
 
     def constant(self, answers: np.ndarray) -> bool:
         """Whether several examples all got the same labels, in every template."""
-        chosen = given(answers)
+        chosen = given_labels(answers)
         return chosen.shape[1] > 1 and bool((chosen == chosen[0, 0]).all())
 
     def doubt(self, targets: np.ndarray, answers: np.ndarray) -> float:

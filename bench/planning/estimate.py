@@ -15,7 +15,7 @@ from bench.errors import UsageError
 from bench.planning.plan import Cell, Plan, settled
 from bench.probes.environment import processor
 from bench.suite.parameters import Budget
-from bench.suite.trial import Json, Names, Trial
+from bench.suite.trial import Json, Limits, Names, Trial
 
 EPOCHS = 10
 """Taken for how long training until convergence goes on."""
@@ -46,7 +46,7 @@ class Rows:
     test: int
 
     @classmethod
-    def of(cls, lock: Json, task: str, limits: Json) -> Rows:
+    def of(cls, lock: Json, task: str, limits: Limits) -> Rows:
         """As the lock has them, or as few as a smoke run looks at."""
         counts = lock["tasks"].get(task, {}).get("classes") or {}
         train, test = (sum(counts.get(split) or [1]) for split in ("train", "test"))

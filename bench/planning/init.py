@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import ValidationError
 
 from bench import plugins
+from bench.contracts import TaskKind
 from bench.data.column_kinds import LABELS, VALUES, Fit, Table, is_missing
+from bench.data.row_files import FORMATS
 from bench.errors import DataError, UsageError, did_you_mean
 from bench.planning import installed
 from bench.suite.yaml_flow import flow, word
@@ -69,7 +70,7 @@ def suite_for(
         prompts=fit.asks and plugin.MODALITY == "text" and "templates" in plugin.Parameters.model_fields,
         answers=_answers(fit),
         asks=fit.asks or bool(models), blocks=2 if plugin.MODALITY == "text" else 1,
-        objective=plugins.load("objectives", plugin.GIVES),
+        objective=plugins.load("objectives", plugin.OBJECTIVE),
         sizes=flow(_sizes(pool, len(fit.own.get("labels", ())))), pool=f"about {pool}",
     )  # fmt: skip
 
@@ -77,8 +78,6 @@ def suite_for(
 def _open(source: str, test: str | None, config: str | None) -> tuple[dict[str, Any], Any]:
     """How the suite names the data, and its splits."""
     import datasets
-
-    from bench.data_sources import files
 
     datasets.disable_progress_bars()
     path = Path(source).expanduser()
@@ -89,7 +88,7 @@ def _open(source: str, test: str | None, config: str | None) -> tuple[dict[str, 
         kind, where = "files", {"files": str(path.absolute())}
         if test is not None:
             where = {"files": {"train": where["files"], "test": str(Path(test).expanduser().absolute())}}
-    elif path.suffix.lower() in files.FORMATS or source.startswith((".", "/", "~")) or source.count("/") > 1:
+    elif path.suffix.lower() in FORMATS or source.startswith((".", "/", "~")) or source.count("/") > 1:
         raise DataError(
             f"{source}: no such file; give a csv, tsv, jsonl or parquet file, a folder of images or a Hub id"
         )
@@ -109,7 +108,7 @@ def _open(source: str, test: str | None, config: str | None) -> tuple[dict[str, 
 
 def _recognise(table: Table, kind: str | None) -> tuple[str, Fit, list[tuple[str, str]]]:
     """The kind of task, how the table fits it, and what else it could be: each a kind and its columns."""
-    known = {name: plugin for name in plugins.names("tasks") if _can(plugin := plugins.load("tasks", name))}
+    known = {name: plugins.load("tasks", name) for name in plugins.names("tasks")}
     if kind is not None and kind not in known:
         raise UsageError(f"--kind {kind}: no kind of task that is known by its columns{did_you_mean(kind, known)}")
     found = {name: known[name].recognise(table) for name in ([kind] if kind else known)}
@@ -121,11 +120,7 @@ def _recognise(table: Table, kind: str | None) -> tuple[str, Fit, list[tuple[str
     return chosen, best, [(name, flow(fit.columns)) for name, fit in others if fit.sure > SURE]
 
 
-def _can(plugin: ModuleType) -> bool:
-    return hasattr(plugin, "recognise")
-
-
-def _nothing(table: Table, known: dict[str, ModuleType], kind: str | None) -> UsageError:
+def _nothing(table: Table, known: Mapping[str, TaskKind[Any]], kind: str | None) -> UsageError:
     """Why no kind of task fits, by what was asked for."""
     place, text, label = table.source, table.text, table.label or table.called((*LABELS, *VALUES), table.names)
     holds = f"its columns: {table.described()}"
@@ -193,9 +188,9 @@ def _labels(fit: Fit) -> list[str]:
     return [f"- {word(value)}" for value in labels]
 
 
-def _labels_note(fit: Fit, plugin: ModuleType) -> str:
+def _labels_note(fit: Fit, plugin: TaskKind[Any]) -> str:
     labels = fit.own.get("labels", ())
-    if plugin.GIVES == "tags":
+    if plugin.OBJECTIVE == "tags":
         return "the tags" if "tag-1" not in labels else "put each tag's name for its number: B-person, I-person, …"
     if not isinstance(labels, dict):
         return "the words that zero-shot uses, in the order of the data's class numbers"

@@ -14,6 +14,7 @@ from bench import plugins
 from bench.errors import DataError, StoreError
 from bench.hub.client import is_commit
 from bench.store import atomic, paths, schema_version, validation
+from bench.suite.parameters import SourceParameters
 from bench.suite.schema import Source, Suite, Task
 from bench.suite.trial import SCHEMA, Json
 
@@ -44,12 +45,12 @@ def write(folder: Path, lock: Json) -> None:
 
 
 def split(parameters: BaseModel) -> tuple[Json, Json]:
-    """A source's parameters as (what its content is, where it lies). Paths, branches and what the
-    source names in `PLACES` are places: a trial's id does not depend on them, but on the fingerprint they led to."""
+    """A source's parameters as (what its content is, where it lies). Paths and `PLACES` say where it lies: a trial's id
+    does not depend on them, but on the fingerprint they led to."""
     content: Json = {}
     place: Json = {}
     values = parameters.model_dump(mode="json")
-    places = getattr(parameters, "PLACES", ("revision",))
+    places = parameters.PLACES if isinstance(parameters, SourceParameters) else frozenset()
     for name, value in parameters:
         if name not in values:
             continue
@@ -79,7 +80,7 @@ def task_spec(suite: Suite, task: Task, fingerprint: str) -> Json:
 def _columns(task: Task, named: Json) -> Json:
     """A column for each role: those named, and for what is needed besides, one of that name."""
     kind = plugins.load("tasks", task.kind)
-    given = {role for name in named for role in (name, *getattr(kind, "INSTEAD", {}).get(name, ()))}
+    given = {role for name in named for role in (name, *kind.INSTEAD.get(name, ()))}
     return {role: role for role, needed in kind.COLUMNS.items() if needed and role not in given} | named
 
 
@@ -127,14 +128,14 @@ def _uses(suite: Suite, model: str) -> Iterator[Json]:
         ways = {"way" in type(suite.regimes[regime].parameters).model_fields for regime in task.regimes}
         if model in task.models:
             asked = True in ways or name in suite.forgetting
-            yield {"gives": kind.GIVES, "modality": kind.MODALITY, "asked": asked, "trained": False in ways}
+            yield {"gives": kind.OBJECTIVE, "modality": kind.MODALITY, "asked": asked, "trained": False in ways}
 
 
 def verify(suite: Suite, lock: Json) -> None:
     """Check that local files are still what was locked. Raises DataError naming the way out."""
     for section, kind, name, source, locked in _locked(suite, lock):
         plugin = plugins.load(section, source.source)
-        if locked and hasattr(plugin, "fingerprint") and plugin.fingerprint(source.parameters) != locked:
+        if locked and plugin.fingerprint(source.parameters) not in (None, locked):
             raise DataError(
                 f"{kind} {name}: its files have changed since they were locked; put them back, or accept them with "
                 f"`bench lock {suite.path} --update` (their trials then run anew)"

@@ -217,7 +217,7 @@ class _Pair:
         kind = plugins.load("tasks", task.kind)
         if facts.modality not in (None, kind.MODALITY, "image-text"):
             raise NotApplicable(f"the model takes {facts.modality}, the task is {kind.MODALITY}")
-        if hasattr(kind, "refuses") and (refusal := kind.refuses(facts, task.parameters)) is not None:
+        if (refusal := kind.refuses(facts, task.parameters)) is not None:
             raise NotApplicable(refusal)
         if facts.head == "endpoint" and (module.TRAINS or getattr(module, "POOLED", False)):
             raise NotApplicable("it is behind an endpoint, whose weights cannot be trained")
@@ -225,7 +225,7 @@ class _Pair:
         spec |= also_spec(task, task_lock.get("also_test", {}))
         if "labels" in spec["parameters"]:
             spec["parameters"]["labels"] = task_lock["labels"]
-        objective = plugins.load("objectives", kind.GIVES)
+        objective = plugins.load("objectives", kind.OBJECTIVE)
         if getattr(module, "POOLED", False) and not objective.POOLED:
             raise NotApplicable(f"{task.kind} is not answered from one feature vector an example")
         if module.TRAINS and (reason := objective.applies(facts)) is not None:
@@ -306,7 +306,7 @@ class _Pair:
         def trial(noise: float, seed: int, purpose: Literal["tuning", "reported"], tuned: Json) -> Trial:
             return Trial(**base, size=cell.size, noise=noise, seed=seed, purpose=purpose, tuned=tuned)  # type: ignore[arg-type]
 
-        gives = plugins.load("tasks", base["task"]["kind"]).GIVES
+        gives = plugins.load("tasks", base["task"]["kind"]).OBJECTIVE
         if cell.noise and not plugins.load("objectives", gives).NOISE:
             cell.state, cell.reason = "not_applicable", "there is no label noise for this kind of task"
             return
@@ -359,7 +359,7 @@ def _follow(base: dict[str, Any], first: Cell) -> None:
 
 def _writes(kind: str, facts: Facts) -> bool:
     """Whether a model answers a kind of task with text that it writes, and not by words of what it read."""
-    gives = plugins.load("tasks", kind).GIVES
+    gives = plugins.load("tasks", kind).OBJECTIVE
     return not extracts(facts) if gives == "spans" else plugins.load("objectives", gives).ANSWERS == "texts"
 
 

@@ -6,6 +6,7 @@ import ast
 import inspect
 import json
 import shlex
+import sys
 import types
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -209,8 +210,9 @@ def _plain(value: Any) -> Any:
     return json.loads(json.dumps(value, default=str))
 
 
-def _docstring(module: Any) -> str:
-    """A module's docstring, from its source where Python was told to leave it out (-OO)."""
+def _docstring(plugin: Any) -> str:
+    """The docstring of a plugin's module, from its source where Python was told to leave it out (-OO)."""
+    module = plugin if inspect.ismodule(plugin) else sys.modules[type(plugin).__module__]
     if module.__doc__:
         return str(module.__doc__)
     try:

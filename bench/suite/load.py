@@ -20,6 +20,7 @@ from pydantic_core import to_jsonable_python
 
 from bench.errors import did_you_mean
 from bench.suite.messages import explain, show
+from bench.suite.parameters import TaskParameters
 from bench.suite.schema import AlsoTest, Regime, Schemas, Size, Source, Suite, SuiteKeys, Task, TaskKeys
 from bench.suite.trial import canonical
 from bench.suite.yaml import Document, Path, read
@@ -222,13 +223,13 @@ class _Loader:
     def _modality(self, task: Task) -> str | None:
         return self.schemas.modalities.get(task.kind)
 
-    def _also_test(self, keys: TaskKeys, kind: str, parameters: BaseModel, path: Path) -> dict[str, AlsoTest]:
+    def _also_test(self, keys: TaskKeys, kind: str, parameters: TaskParameters, path: Path) -> dict[str, AlsoTest]:
         found = {}
         for name, entry in keys.also_test.items():
             place = (*path, "also_test", name)
-            if entry.labels is not None and not hasattr(parameters, "words"):
+            if entry.labels is not None and not parameters.labelled():
                 self.document.report((*place, "labels"), f"{kind} has no labels")
-            words: list[str] = parameters.words() if hasattr(parameters, "words") else []
+            words = parameters.words()
             for word in _words(entry.labels) if words else ():
                 if word not in words:
                     problem = f"{show(word)} is none of the task's labels{did_you_mean(word, words)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_serializer, model_validator
 
@@ -125,7 +125,14 @@ class TrainedParameters(RegimeParameters):
         return self
 
 
-class ModelParameters(Strict):
+class SourceParameters(Strict):
+    """What every source of models or data takes."""
+
+    PLACES: ClassVar[frozenset[str]] = frozenset({"revision"})
+    """Fields that, like paths, say where something lies: no part of a trial's id."""
+
+
+class ModelParameters(SourceParameters):
     """What every model takes, wherever it comes from."""
 
     pooling: Literal["mean", "cls", "last", "pooler"] | None = Field(
@@ -149,6 +156,23 @@ class TaskParameters(Strict):
 
     metrics: tuple[str, ...] = Field(default=(), description="the first is the one compared; empty: the kind's default")
 
+    @classmethod
+    def labelled(cls) -> bool:
+        """Whether the task has labels: a field `labels`, which locking fills where the suite leaves it empty."""
+        return "labels" in cls.model_fields
+
     def words(self) -> list[str]:
-        """The labels' words; empty where the task has none."""
+        """The labels' words, in class order; empty for a task without, and where the data must tell."""
         return []
+
+    def own_templates(self) -> tuple[str, ...]:
+        """The templates that the suite names for zero-shot; empty: the way's own."""
+        return ()
+
+    def own_label_map(self) -> Mapping[str, str]:
+        """{label of the model's own head: label of the task}, where the suite says so."""
+        return {}
+
+    def most_tokens(self) -> int:
+        """Tokens of an example that a model reads; 0 where the kind has no such limit."""
+        return 0

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from bench.suite.parameters import Budget, RegimeParameters, Strict, Training
+from bench.suite.parameters import Budget, RegimeParameters, Strict, TaskParameters, Training
 
 FIRST_TUNING_SEED = 1_000_000
 """Reported seeds lie below, tuning seeds from here up."""
@@ -115,7 +115,7 @@ class Schemas:
     which modality a task kind is."""
 
     models: Mapping[str, type[BaseModel]]
-    tasks: Mapping[str, type[BaseModel]]
+    tasks: Mapping[str, type[TaskParameters]]
     regimes: Mapping[str, type[RegimeParameters]]
     data: Mapping[str, type[BaseModel]]
     gives: Mapping[str, str]
@@ -148,7 +148,7 @@ class Task:
     to before it is to this one."""
 
     kind: str
-    parameters: BaseModel
+    parameters: TaskParameters
     data: Source
     columns: dict[str, str]
     splits: dict[str, str | float]

@@ -6,10 +6,16 @@ import dataclasses
 import functools
 import hashlib
 import json
-from typing import Any, Literal
+from typing import Any, Literal, NotRequired, cast
+
+from typing_extensions import TypedDict
 
 SCHEMA = 1
+"""Of a trial's id, a plan and a lock. Records have a schema of their own: `bench.store.records.SCHEMA`."""
+Size = int | Literal["all"]
+Purpose = Literal["tuning", "reported"]
 Json = dict[str, Any]
+"""A JSON object whose keys are somebody else's: a plugin's parameters, a model's config file."""
 
 
 def canonical(value: Any) -> str:
@@ -31,38 +37,181 @@ class Names:
     regime: str
 
 
+class ModelSpec(TypedDict):
+    """A model and the source it comes from. fingerprint: a commit, or a hash of the content."""
+
+    source: str
+    version: int
+    parameters: Json
+    fingerprint: str
+
+
+class DataSpec(TypedDict):
+    """A data set and the source it comes from. fingerprint: a commit, or a hash of the content."""
+
+    source: str
+    version: int
+    parameters: Json
+    fingerprint: str
+
+
+class AlsoTestSpec(TypedDict):
+    """A further test set of a task. labels: what its data call the task's labels, where they differ."""
+
+    data: DataSpec
+    columns: dict[str, str]
+    split: str
+    labels: NotRequired[list[str] | dict[str, str]]
+
+
+class TaskSpec(TypedDict):
+    """A task: what is asked, of which data. columns: {role: column}; splits: {split: its name, or a fraction of train};
+    also_test: {name: a further test set}."""
+
+    kind: str
+    version: int
+    parameters: Json
+    data: DataSpec
+    columns: dict[str, str]
+    splits: dict[str, str | float]
+    also_test: NotRequired[dict[str, AlsoTestSpec]]
+
+
+class ForgettingSpec(TypedDict):
+    """A task on which to measure what training cost, and the zero-shot way that answers it."""
+
+    task: TaskSpec
+    way: str
+    way_version: int
+
+
+class RegimeSpec(TypedDict):
+    """A regime. way: of zero-shot and few-shot; pretraining: the objective by which pretraining goes on; forgetting:
+    {name of a task: how to ask it}; after: the task that was learnt before."""
+
+    kind: str
+    version: int
+    parameters: Json
+    way: NotRequired[str]
+    way_version: NotRequired[int]
+    pretraining: NotRequired[Literal["masked-lm", "causal-lm"]]
+    forgetting: NotRequired[dict[str, ForgettingSpec]]
+    after: NotRequired[AfterSpec]
+
+
+class AfterSpec(TypedDict):
+    """A task that was learnt before, and how."""
+
+    task: TaskSpec
+    regime: RegimeSpec
+    size: Size
+    tuned: dict[str, float]
+
+
+class BudgetSpec(TypedDict, total=False):
+    """How long to train: one unit, and what bears on it (`bench.suite.parameters.Budget`)."""
+
+    epochs: float
+    steps: int
+    seconds: float
+    flops: float
+    until: str
+    min_steps: int
+    patience: int
+    max_epochs: float
+
+
+class TrainingSpec(TypedDict, total=False):
+    """How to train (`bench.suite.parameters.Training`)."""
+
+    batch_size: int
+    weight_decay: float
+    warmup: float
+    schedule: str
+    clip: float | None
+    precision: str
+    dropout: float | None
+    evaluation_batch_size: int
+
+
+class Limits(TypedDict, total=False):
+    """What a smoke run cuts. examples: the most test examples."""
+
+    examples: int
+
+
+class AfterLocations(TypedDict):
+    """The name of the task that was learnt before, and where its data lie."""
+
+    name: str
+    data: Json
+    also_test: NotRequired[dict[str, Json]]
+
+
+class Locations(TypedDict, total=False):
+    """Parameters that say where content lies (a path, a branch), not what it is; of further test sets and of tasks
+    asked for forgetting by their names."""
+
+    model: Json
+    data: Json
+    forgetting: dict[str, Json]
+    also_test: dict[str, Json]
+    after: AfterLocations
+
+
+class NamesSpec(TypedDict):
+    """`Names` in JSON."""
+
+    model: str
+    task: str
+    regime: str
+
+
+class TrialSpec(TypedDict):
+    """`Trial` in JSON: what an order, a record and an id are made of."""
+
+    id: str
+    model: ModelSpec
+    task: TaskSpec
+    regime: RegimeSpec
+    size: Size
+    noise: float
+    validation: float | Literal["full"]
+    seed: int
+    purpose: Purpose
+    tuned: dict[str, float]
+    budget: BudgetSpec
+    training: TrainingSpec
+    limits: Limits
+    locations: Locations
+    names: NamesSpec
+
+
 @dataclasses.dataclass(frozen=True)
 class Trial:
     """One fully resolved run. All fields but `names` and `locations` enter the id.
 
-    model: {source, version, parameters, fingerprint}; fingerprint: a commit, or a hash of the content
-    task: {kind, version, parameters, data: {source, version, parameters, fingerprint}, columns, splits}
-    regime: {kind, version, parameters}; zero-shot adds `method`; a task that comes after another adds `after`, that
-    one's {task, regime, size, tuned}
     size: the label budget, training and validation together; 0 for a regime that sees no label
     noise: fraction of those labels replaced by a wrong one
     validation: fraction of the labels held out, or "full"
     purpose: a "tuning" trial is scored on validation data alone, a "reported" one on the test split
     tuned: {parameter: value}, as tuning chose it or the suite fixed it; empty where there is nothing to tune
-    budget, training: as in `bench.suite.parameters`; empty where nothing is trained by gradient
-    limits: {} or what --smoke cuts: {"examples": most test examples}
-    locations: {"model": …, "data": …}: parameters that say where content lies (a path, a branch), not what it is;
-    "also_test": {name of a further test set: …}; "after": {"data", "also_test", "name"} of a task that comes first
+    budget, training: empty where nothing is trained by gradient
     """
 
-    model: Json
-    task: Json
-    regime: Json
-    size: int | Literal["all"]
+    model: ModelSpec
+    task: TaskSpec
+    regime: RegimeSpec
+    size: Size
     noise: float
     validation: float | Literal["full"]
     seed: int
-    purpose: Literal["tuning", "reported"]
-    tuned: Json
-    budget: Json
-    training: Json
-    limits: Json
-    locations: Json
+    purpose: Purpose
+    tuned: dict[str, float]
+    budget: BudgetSpec
+    training: TrainingSpec
+    limits: Limits
+    locations: Locations
     names: Names
 
     @functools.cached_property
@@ -76,12 +225,13 @@ class Trial:
         """The id of the trials that differ from this one only in their seed."""
         return dataclasses.replace(self, seed=0).id
 
-    def to_json(self) -> Json:
+    def to_json(self) -> TrialSpec:
         """A JSON object of every field, with the id."""
-        return {**dataclasses.asdict(self), "id": self.id}
+        return cast(TrialSpec, {**dataclasses.asdict(self), "id": self.id})
 
     @classmethod
-    def from_json(cls, spec: Json) -> Trial:
+    def from_json(cls, spec: TrialSpec) -> Trial:
         """The inverse of `to_json`."""
-        fields = {f.name: spec[f.name] for f in dataclasses.fields(cls)}
-        return cls(**{**fields, "names": Names(**spec["names"])})
+        known = {field.name for field in dataclasses.fields(cls)} - {"names"}
+        fields: Json = {name: value for name, value in spec.items() if name in known}
+        return cls(**fields, names=Names(**spec["names"]))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.contracts import TaskKind
 from bench.data.column_kinds import Fit, Table
 from bench.data.examples import Examples, Labelled, class_words, labels_of
 from bench.errors import DataError
@@ -12,56 +14,55 @@ from bench.errors import DataError
 if TYPE_CHECKING:
     from bench.modeling.encoding.arrays import Pixels
 
-VERSION = 1
-MODALITY = "image"
-GIVES = "classes"
-OBJECTIVE = GIVES
-METRIC = "accuracy"
-COLUMNS = {"image": True, "label": True}
 
+class ImageClassification(TaskKind[Labelled]):
+    """One class an image."""
 
-class Parameters(Labelled):
-    """labels, templates, label_map as for every classification."""
+    Parameters = Labelled
+    VERSION = 1
+    MODALITY = "image"
+    OBJECTIVE = "classes"
+    METRIC = "accuracy"
+    COLUMNS = {"image": True, "label": True}
 
+    def recognise(self, table: Table) -> Fit | None:
+        """Images, and a column of few values."""
+        images = table.of("images")
+        image = table.text if table.text in images else next(iter(images), None)
+        label = table.classes(but=images) if image is not None and table.text in (None, image) else None
+        if image is None or label is None:
+            return None
+        because = f"'{image}' holds images, '{label}' {table.distinct(label)} different values"
+        own = {"labels": table.words(label)}
+        return Fit({"image": image, "label": label}, 0.9, because, "openai/clip-vit-base-patch32", own, asks=True)
 
-def recognise(table: Table) -> Fit | None:
-    """Images, and a column of few values."""
-    images = table.of("images")
-    image = table.text if table.text in images else next(iter(images), None)
-    label = table.classes(but=images) if image is not None and table.text in (None, image) else None
-    if image is None or label is None:
-        return None
-    because = f"'{image}' holds images, '{label}' {table.distinct(label)} different values"
-    own = {"labels": table.words(label)}
-    return Fit({"image": image, "label": label}, 0.9, because, "openai/clip-vit-base-patch32", own, asks=True)
+    def label_words(self, dataset: Any, columns: Mapping[str, str], parameters: Labelled, place: str) -> list[str]:
+        """The classes' words, from the suite or the data. Raises DataError."""
+        return class_words(dataset, columns["label"], parameters, place)
 
+    def examples(self, dataset: Any, columns: Mapping[str, str], parameters: Labelled, place: str) -> Examples:
+        """The data set's images, decoded when asked for, and classes. Raises DataError."""
+        import datasets
 
-def label_words(dataset: Any, columns: dict[str, str], parameters: Parameters, place: str) -> list[str]:
-    """The classes' words, from the suite or the data. Raises DataError."""
-    return class_words(dataset, columns["label"], parameters, place)
+        from bench.data.images import Pictures
 
+        feature = dataset.features[columns["image"]]
+        if not isinstance(feature, datasets.Image):
+            raise DataError(
+                f"{place}: column '{columns['image']}' holds {feature}, not images; name another under columns"
+            )
+        return Examples(
+            Pictures(dataset, columns["image"], place), labels_of(dataset, columns["label"], parameters, place)
+        )
 
-def examples(dataset: Any, columns: dict[str, str], parameters: Parameters, place: str) -> Examples:
-    """The data set's images, decoded when asked for, and classes. Raises DataError."""
-    import datasets
+    def encode(self, folder: Path, examples: Examples, parameters: Labelled, target: Path) -> None:
+        """Resize and crop with the model's image processor and keep the result in `target`."""
+        from bench.modeling.encoding import pixels as images
 
-    from bench.data.images import Pictures
+        images.resize(folder, examples.inputs, target)
 
-    feature = dataset.features[columns["image"]]
-    if not isinstance(feature, datasets.Image):
-        raise DataError(f"{place}: column '{columns['image']}' holds {feature}, not images; name another under columns")
-    return Examples(Pictures(dataset, columns["image"], place), labels_of(dataset, columns["label"], parameters, place))
+    def load(self, folder: Path) -> Pixels:
+        """What `encode` kept."""
+        from bench.modeling.encoding import pixels as images
 
-
-def encode(folder: Path, examples: Examples, parameters: Parameters, target: Path) -> None:
-    """Resize and crop with the model's image processor and keep the result in `target`."""
-    from bench.modeling.encoding import pixels as images
-
-    images.resize(folder, examples.inputs, target)
-
-
-def load(target: Path) -> Pixels:
-    """What `encode` kept."""
-    from bench.modeling.encoding import pixels as images
-
-    return images.load(target)
+        return images.load(folder)

@@ -10,14 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from bench.contracts import TaskKind
 from bench.data.examples import Examples
 from bench.errors import DataError, did_you_mean
-from bench.suite.trial import Json
+from bench.suite.trial import Json, TaskSpec
 
 PREFIX = "also-"
 
 
-def splits(task: Json) -> Iterator[tuple[str, str]]:
+def splits(task: TaskSpec) -> Iterator[tuple[str, str]]:
     """(name, split) of every further test set of a trial's task."""
     for name in task.get("also_test", {}):
         yield name, PREFIX + name
@@ -28,7 +29,7 @@ def title(split: str) -> str:
     return f"also_test {split.removeprefix(PREFIX)}"
 
 
-def source(task: Json, location: Json, also: Json, split: str) -> tuple[Json, Json]:
+def source(task: TaskSpec, location: Json, also: Json, split: str) -> tuple[TaskSpec, Json]:
     """The task, and the place of the data, that a split is of; a further set's data stand in it for the task's own.
 
     also: {name of a further set: its place}.
@@ -40,12 +41,12 @@ def source(task: Json, location: Json, also: Json, split: str) -> tuple[Json, Js
     return {**task, "data": entry["data"], "columns": entry["columns"], "splits": {split: entry["split"]}}, also[name]
 
 
-def labels_of(task: Json, split: str) -> Any:
+def labels_of(task: TaskSpec, split: str) -> Any:
     """What the suite says of a split's labels where they are not as in the task's own data, else None."""
     return task["also_test"][split.removeprefix(PREFIX)].get("labels") if split.startswith(PREFIX) else None
 
 
-def examples(kind: Any, dataset: Any, columns: Json, parameters: Any, given: Any, place: str) -> Examples:
+def examples(kind: TaskKind[Any], dataset: Any, columns: Json, parameters: Any, given: Any, place: str) -> Examples:
     """The examples of a further set, their labels by the task's numbers.
 
     given: the set's own labels, as under `labels` of a task, each of them one of the task's words; None where its data
@@ -53,15 +54,14 @@ def examples(kind: Any, dataset: Any, columns: Json, parameters: Any, given: Any
     """
     own = given if kind.OBJECTIVE != "tags" else _tags(dataset.features[columns["tags"]], given)
     if not own:
-        read = getattr(kind, "test_examples", kind.examples)
-        return read(dataset, columns, parameters, place)  # type: ignore[no-any-return]
+        return kind.test_examples(dataset, columns, parameters, place)
     words = parameters.words()
     for word in _words(given or ()):
         if word not in words:
             raise DataError(f"{place}: label '{word}' is none of the task's{did_you_mean(word, words)}")
     meant = _words(own)
     own = own if isinstance(own, dict) else tuple(own)
-    found: Examples = kind.examples(dataset, columns, parameters.model_copy(update={"labels": own}), place)
+    found = kind.examples(dataset, columns, parameters.model_copy(update={"labels": own}), place)
     numbers = np.array([words.index(word) if word in words else -1 for word in meant])
     if kind.OBJECTIVE == "classes":
         return Examples(found.inputs, numbers[found.labels], found.targets)

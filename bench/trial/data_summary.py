@@ -42,7 +42,7 @@ def describe(
     if classes:
         told["classes"] = classes
     if texts:
-        told["lengths"] = _lengths(texts["train"], tokens=kind.GIVES == "tags")
+        told["lengths"] = _lengths(texts["train"], tokens=kind.OBJECTIVE == "tags")
     told["duplicates"] = {"train": repeated, "contradicting": contradicting, "leaks": dropped}
     also = _common(rows, keys, "train", "validation") if "validation" in rows else 0
     told["remarks"] = [
@@ -58,9 +58,9 @@ def _classes(
     """{label: {split: how many examples have it}}; {} for a task without."""
     counts = {}
     for split, found in examples.items():
-        if kind.GIVES == "label-sets":
+        if kind.OBJECTIVE == "label-sets":
             counts[split] = np.sum([(found.targets or ())[row] for row in rows[split]], axis=0)
-        elif kind.GIVES == "classes":
+        elif kind.OBJECTIVE == "classes":
             counts[split] = np.bincount(found.labels[rows[split]], minlength=len(words))
     return {word: {split: int(found[n]) for split, found in counts.items()} for n, word in enumerate(words) if counts}
 
@@ -72,9 +72,9 @@ def _repeated(kind: Any, found: Examples, rows: np.ndarray, keys: Sequence[bytes
     if kind.MODALITY == "text":
         full = [row for row in full if any(text.strip() for text in _texts(found.inputs[row]))]
     for row in full:
-        label = tuple((found.targets or ())[row]) if kind.GIVES == "label-sets" else int(found.labels[row])
+        label = tuple((found.targets or ())[row]) if kind.OBJECTIVE == "label-sets" else int(found.labels[row])
         answers.setdefault(keys[row], set()).add(label)
-    labelled = kind.GIVES in ("classes", "label-sets")
+    labelled = kind.OBJECTIVE in ("classes", "label-sets")
     return len(full) - len(answers), sum(len(labels) > 1 for labels in answers.values()) if labelled else 0
 
 
@@ -140,10 +140,10 @@ def _of_repeats(repeated: int, contradicting: int, also: int, count: int, full: 
 def _of_texts(texts: Mapping[str, Sequence[Sequence[str]]], kind: Any) -> Iterator[str]:
     for split, found in texts.items():
         empty = sum(not all(part.strip() for part in parts) for parts in found)
-        if empty and kind.GIVES not in ("likelihoods", "tags"):
+        if empty and kind.OBJECTIVE not in ("likelihoods", "tags"):
             yield f"{_count(empty, 'text', 'texts')} of {split} {'is' if empty == 1 else 'are'} empty"
         words = Counter(parts[0].strip() for parts in found if parts and parts[0].strip().casefold() in MISSING)
-        if words and kind.GIVES != "tags":
+        if words and kind.OBJECTIVE != "tags":
             yield (
                 f"{_count(words.total(), 'text', 'texts')} of {split} {'is' if words.total() == 1 else 'are'} "
                 f"{listed(list(words))}, as programs write what is missing"

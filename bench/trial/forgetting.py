@@ -23,7 +23,7 @@ from bench.modeling.models.loading import tower
 from bench.modeling.prompts import fill_template
 from bench.probes.ledger import Ledger
 from bench.store.cache import cached
-from bench.suite.trial import Json
+from bench.suite.trial import ForgettingSpec, Json
 from bench.training.starting_weights import merged
 from bench.trial import evaluation, task_data
 
@@ -50,7 +50,7 @@ def measure(context: Context, ledger: Ledger, backbone: nn.Module, locations: Js
             "environment": context.environment,
         }
 
-        def before(target: Path, named: Json = named, asked: task_data.TaskData = asked) -> None:
+        def before(target: Path, named: ForgettingSpec = named, asked: task_data.TaskData = asked) -> None:
             scores = _scores(context, ledger, named, asked, None)
             context.intact()
             (target / "scores.json").write_text(json.dumps(scores))
@@ -61,7 +61,7 @@ def measure(context: Context, ledger: Ledger, backbone: nn.Module, locations: Js
 
 
 def _scores(
-    context: Context, ledger: Ledger, named: Json, asked: task_data.TaskData, weights: Json | None
+    context: Context, ledger: Ledger, named: ForgettingSpec, asked: task_data.TaskData, weights: Json | None
 ) -> dict[str, float]:
     """The task's scores with the pretrained weights, or with a trained backbone's in their place."""
     kind, parameters = task_data.task_of(named["task"])

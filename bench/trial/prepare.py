@@ -18,7 +18,7 @@ from bench.errors import DataError, ModelError, UsageError
 from bench.modeling.models import weights_check
 from bench.modeling.models.facts import Facts
 from bench.store.cache import cached
-from bench.suite.trial import Json
+from bench.suite.trial import DataSpec, Json, TaskSpec
 from bench.trial import also_test, task_data
 
 
@@ -38,7 +38,7 @@ def _model(order: Json) -> Json:
     entry: Json = order["locked"] or plugin.lock(parameters)
     facts = Facts.from_files(entry["files"])
     folder = plugin.fetch(parameters, entry["fingerprint"])
-    if getattr(plugin, "LOCAL", True):
+    if plugin.LOCAL:
         _check(order, parameters, entry["fingerprint"], facts, folder)
     return entry
 
@@ -65,7 +65,7 @@ def _task(order: Json) -> Json:
     parameters = plugin.Parameters.model_validate(order["parameters"])
     locked = order["locked"] or plugin.lock(parameters)
     place = f"task {order['name']}"
-    task: Json = order["task"]
+    task: TaskSpec = order["task"]
     task["data"]["fingerprint"] = locked["fingerprint"]
     also = order.get("also_test", {})
     further_locked = dict((order["locked"] or {}).get("also_test", {}))
@@ -73,7 +73,7 @@ def _task(order: Json) -> Json:
         further_locked[name] = further_locked.get(name) or _fingerprint(asked_also["data"], also[name])
         asked_also["data"]["fingerprint"] = further_locked[name]
     kind, asked = task_data.task_of(task)
-    classes = "labels" in kind.Parameters.model_fields
+    classes = kind.Parameters.labelled()
     labels: Any = asked.model_dump(mode="json")["labels"] if classes else []
     splits = task_data.open_splits(task, order["location"], place)  # here now, whatever of it is cached: no trial waits
     for _, split in also_test.splits(task):
@@ -89,9 +89,7 @@ def _task(order: Json) -> Json:
     if classes:
         task["parameters"]["labels"] = labels
     for metric in asked.metrics:
-        module = plugins.load("metrics", metric)
-        if hasattr(module, "check"):
-            module.check()
+        plugins.load("metrics", metric).check()
     found = task_data.load(task, order["location"], {}, place, also)
     counts = {split: np.bincount(values, minlength=len(labels)).tolist() for split, values in found.labels.items()}
     entry = {"fingerprint": locked["fingerprint"], "labels": labels, "classes": counts, "dropped": found.dropped}
@@ -99,7 +97,7 @@ def _task(order: Json) -> Json:
     return entry | ({"also_test": further_locked} if further_locked else {})
 
 
-def _fingerprint(data: Json, location: Json) -> str:
+def _fingerprint(data: DataSpec, location: Json) -> str:
     plugin = plugins.load("data_sources", data["source"])
     return plugin.lock(plugin.Parameters.model_validate(data["parameters"] | location))["fingerprint"]  # type: ignore[no-any-return]
 

@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from bench import plugins
+from bench.contracts import TaskKind
 from bench.data.examples import Examples
 from bench.data.nested_columns import opened
 from bench.data.row_problems import RowsError
 from bench.data.seeding import ranks
 from bench.errors import DataError
 from bench.store.cache import cached
-from bench.suite.trial import Json
+from bench.suite.trial import Json, Limits, TaskSpec
 from bench.trial import also_test
 from bench.trial import data_summary as summary
 
@@ -31,7 +32,7 @@ class TaskData:
     also stand in the test split, or in a further test set, and are left out; summary: what they are like; also: where
     further sets' data lie."""
 
-    task: Json
+    task: TaskSpec
     location: Json
     also: Json
     labels: dict[str, np.ndarray]
@@ -54,7 +55,7 @@ class TaskData:
 
 
 def load(
-    task: Json, location: Json, limits: Json, place: str = "the task's data", also: Json | None = None
+    task: TaskSpec, location: Json, limits: Limits, place: str = "the task's data", also: Json | None = None
 ) -> TaskData:
     """The material of a trial's task; what is costly about it is computed once. Raises DataError.
 
@@ -75,13 +76,13 @@ def load(
     return TaskData(task, location, also, labels, rows, facts["dropped"], facts["summary"])
 
 
-def task_of(task: Json) -> tuple[Any, Any]:
+def task_of(task: TaskSpec) -> tuple[TaskKind[Any], Any]:
     """The task kind's plugin and its parameters."""
-    plugin = plugins.load("tasks", task["kind"])
+    plugin: TaskKind[Any] = plugins.load("tasks", task["kind"])
     return plugin, plugin.Parameters.model_validate(task["parameters"])
 
 
-def open_splits(task: Json, location: Json, place: str) -> Any:
+def open_splits(task: TaskSpec, location: Json, place: str) -> Any:
     """The data set's splits, with the columns the task needs in each that is used, those inside columns too.
 
     Raises DataError.
@@ -99,38 +100,36 @@ def open_splits(task: Json, location: Json, place: str) -> Any:
             way = "splits, or give `test` as a fraction of train" if "train" in task["splits"] else "split"
             raise DataError(f"{place}: no split '{name}'; the data has {', '.join(found)}; name one under {way}")
         for role, named in task["columns"].items():
-            whole = role not in getattr(plugin, "SEVERAL", ()) or named in found[name].column_names
+            whole = role not in plugin.SEVERAL or named in found[name].column_names
             for column in [named] if whole else [part.strip() for part in named.split(",")]:
                 found[name] = opened(found[name], role, column, f"{place}, split {name}")
     return found
 
 
-def _source_split(task: Json, split: str) -> str:
+def _source_split(task: TaskSpec, split: str) -> str:
     name = task["splits"][split]
     return str(task["splits"]["train"] if isinstance(name, float) else name)
 
 
-def _examples(task: Json, split: str, dataset: Any, asked: Json, place: str) -> Examples:
+def _examples(task: TaskSpec, split: str, dataset: Any, asked: TaskSpec, place: str) -> Examples:
     """asked: the task with the data that the split is of."""
     plugin, parameters = task_of(task)
     if split not in task["splits"]:
         given = also_test.labels_of(task, split)
         return also_test.examples(plugin, dataset, asked["columns"], parameters, given, place)
     judged = split == "test" and isinstance(task["splits"]["test"], str)
-    read = getattr(plugin, "test_examples", plugin.examples) if judged else plugin.examples
-    return read(dataset, asked["columns"], parameters, place)  # type: ignore[no-any-return]
+    read = plugin.test_examples if judged else plugin.examples
+    return read(dataset, asked["columns"], parameters, place)
 
 
-def place_of(task: Json, location: Json, split: str) -> Callable[[list[int]], str]:
+def place_of(task: TaskSpec, location: Json, split: str) -> Callable[[list[int]], str]:
     """Where rows of a split stand in their file, as far as the source can tell."""
     source = plugins.load("data_sources", task["data"]["source"])
-    if not hasattr(source, "places"):
-        return lambda rows: ""
     parameters = source.Parameters.model_validate(task["data"]["parameters"] | location)
-    return lambda rows: str(source.places(parameters, _source_split(task, split), rows))
+    return lambda rows: source.places(parameters, _source_split(task, split), rows) or ""
 
 
-def _fill(task: Json, location: Json, also: Json, place: str, target: Path) -> None:
+def _fill(task: TaskSpec, location: Json, also: Json, place: str, target: Path) -> None:
     examples, rows, wrong = {}, {}, list[str]()
     for origin, names in (("", list(task["splits"])), *((split, [split]) for _, split in also_test.splits(task))):
         asked, own_location = also_test.source(task, location, also, origin)
@@ -166,7 +165,7 @@ def _fill(task: Json, location: Json, also: Json, place: str, target: Path) -> N
         np.save(target / f"{split}-rows.npy", rows[split])
         np.save(target / f"{split}-labels.npy", examples[split].labels[rows[split]])
     kind, parameters = task_of(task)
-    words = parameters.words() if hasattr(parameters, "words") else []
+    words = parameters.words()
     told = summary.describe(kind, words, examples, rows, keys, dropped)
     deep = sum(
         len(getattr(found.inputs, "deep", set()) & set(rows[split].tolist())) for split, found in examples.items()
@@ -176,7 +175,7 @@ def _fill(task: Json, location: Json, also: Json, place: str, target: Path) -> N
     (target / "facts.json").write_text(json.dumps({"splits": list(rows), "dropped": dropped, "summary": told}))
 
 
-def _nothing_left(task: Json, split: str, count: int) -> str:
+def _nothing_left(task: TaskSpec, split: str, count: int) -> str:
     """Why a split is empty once the examples of the test split are taken out."""
     names = task["splits"]
     if isinstance(names["test"], float):

@@ -65,21 +65,22 @@ def measure(context: Context, ledger: Ledger, attempt: Attempt, adapted: Adapted
 
 def first_of(trial: Trial) -> Trial:
     """The trial on the first task."""
-    place = dict(trial.locations["after"])
-    name = place.pop("name")
+    after = trial.locations["after"]
     return dataclasses.replace(
         trial,
         **trial.regime["after"],
         noise=0.0,
         purpose="reported",
-        locations={"model": trial.locations["model"], **place},
-        names=dataclasses.replace(trial.names, task=name),
+        locations={"model": trial.locations["model"], "data": after["data"], "also_test": after.get("also_test", {})},
+        names=dataclasses.replace(trial.names, task=after["name"]),
     )
 
 
 def alone_of(trial: Trial) -> Trial:
     """The same trial without a task before it."""
-    regime = {key: value for key, value in trial.regime.items() if key not in ("after", "forgetting")}
+    regime = trial.regime.copy()
+    regime.pop("after", None)
+    regime.pop("forgetting", None)
     return dataclasses.replace(trial, regime=regime)
 
 

@@ -12,12 +12,13 @@ import pytest
 from rows import Row
 
 from bench import api
-from bench.data_sources import files
+from bench.data_sources.files import FileData
 from bench.errors import DataError
 from bench.planning import lock as locks
 from bench.suite.trial import Json
 from bench.trial import perform
 
+files = FileData()
 GOOD = pa.table({"text": ["a", "b"], "label": [0, 1]})
 
 

@@ -11,8 +11,7 @@ import pytest
 from rows import Row
 
 from bench.errors import ModelError
-from bench.model_sources import endpoint
-from bench.model_sources.endpoint import Parameters
+from bench.model_sources.endpoint import EndpointModels, EndpointParameters
 from bench.modeling.inference.endpoint import Client
 
 pytestmark = pytest.mark.fault(Row.ENDPOINT)
@@ -44,13 +43,13 @@ class Odd(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def asked() -> Iterator[Parameters]:
+def asked() -> Iterator[EndpointParameters]:
     """Parameters that name the odd endpoint and no key."""
     Odd.sent = []
     server = ThreadingHTTPServer(("127.0.0.1", 0), Odd)
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     base_url = f"http://127.0.0.1:{server.server_address[1]}/v1"
-    yield Parameters.model_validate({"endpoint": "m", "base_url": base_url, "retries": 0})
+    yield EndpointParameters.model_validate({"endpoint": "m", "base_url": base_url, "retries": 0})
     server.shutdown()
     server.server_close()
 
@@ -64,15 +63,15 @@ def asked() -> Iterator[Parameters]:
     ],
 )  # fmt: skip
 def test_what_is_no_answer_is_one_line_when_it_is_locked(
-    asked: Parameters, status: int, body: bytes, said: str
+    asked: EndpointParameters, status: int, body: bytes, said: str
 ) -> None:
     Odd.answer = (status, body)
     with pytest.raises(ModelError, match=said) as caught:
-        endpoint.lock(asked)
+        EndpointModels().lock(asked)
     assert "\n" not in str(caught.value)
 
 
-def test_nothing_of_the_environment_is_sent(asked: Parameters, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_of_the_environment_is_sent(asked: EndpointParameters, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("OPENAI_API_KEY", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_ADMIN_KEY"):
         monkeypatch.setenv(name, "not-yours")
     monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Team: not-yours")

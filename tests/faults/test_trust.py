@@ -28,11 +28,13 @@ from rows import Row
 
 from bench import api
 from bench.data import decompression_limits
-from bench.data_sources import files, folder
+from bench.data_sources.files import FileData
+from bench.data_sources.folder import FolderData
 from bench.errors import DataError, ModelError, SuiteError, UsageError
 from bench.redact import redact, redact_all
 
 pytestmark = pytest.mark.fault(Row.TRUST)
+files, folder = FileData(), FolderData()
 
 
 class Bomb:
@@ -123,8 +125,9 @@ def test_code_of_a_tokenizer_is_not_run(tmp_path: Path) -> None:
 
 
 def test_an_adapter_does_not_bring_another_model(tmp_path: Path) -> None:
-    from bench.model_sources import folder as models
+    from bench.model_sources.folder import FolderModels
 
+    models = FolderModels()
     model = bert(tmp_path / "model")
     (model / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "/elsewhere"}))
     with pytest.raises(ModelError, match=r"holds an adapter_config\.json"):
@@ -329,7 +332,7 @@ def test_a_small_file_that_is_a_huge_image(side: int, tmp_path: Path) -> None:
 def test_a_bad_image_in_a_column_is_named_by_its_row(kept: Any, problem: str, tmp_path: Path) -> None:
     import datasets
 
-    from bench.tasks import image_classification
+    from bench.tasks.image_classification import ImageClassification
 
     small = {"bytes": png(4, 4), "path": None}
     values = {"bytes": datasets.Value("binary"), "path": datasets.Value("string")}
@@ -337,8 +340,8 @@ def test_a_bad_image_in_a_column_is_named_by_its_row(kept: Any, problem: str, tm
         {"image": [small, small, kept, small], "label": ["a", "b", "a", "b"]},
         datasets.Features({"image": values, "label": datasets.Value("string")}),
     ).cast_column("image", datasets.Image())
-    found = image_classification.examples(
-        rows, {"image": "image", "label": "label"}, image_classification.Parameters(labels=("a", "b")), "t"
+    found = ImageClassification().examples(
+        rows, {"image": "image", "label": "label"}, ImageClassification.Parameters(labels=("a", "b")), "t"
     )
     assert found.inputs[0].size == (4, 4)
     with pytest.raises(DataError, match=problem):

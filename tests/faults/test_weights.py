@@ -21,8 +21,8 @@ from tiny_tasks import adapt, image_task, order, text_task, trial, write_images,
 
 from bench import api
 from bench.data.images import Pictures
-from bench.data_sources import files
-from bench.data_sources import folder as data_folder
+from bench.data_sources.files import FileData
+from bench.data_sources.folder import FolderData
 from bench.errors import DataError, ModelError
 from bench.hub import checksums
 from bench.planning import lock
@@ -31,6 +31,7 @@ from bench.suite.trial import Json
 from bench.trial import run, task_data, unknown_tokens
 from bench.trial.prepare import prepare
 
+files, data_folder = FileData(), FolderData()
 TEXT = "kind: text-classification, data: {files: a.csv}, splits: {test: 0.5}"
 KINDS = {
     "text": TEXT,
@@ -174,9 +175,9 @@ def test_a_pooler_counts_where_it_is_used(tmp_path: Path) -> None:
 
 
 def test_what_is_allowed_is_part_of_a_trial_only_where_something_is() -> None:
-    from bench.model_sources.folder import Parameters
+    from bench.model_sources.folder import FolderModelParameters
 
-    plain, allowed = (Parameters(folder=Path("m"), allow_missing=names) for names in ((), ("head.*",)))
+    plain, allowed = (FolderModelParameters(folder=Path("m"), allow_missing=names) for names in ((), ("head.*",)))
     assert lock.split(plain)[0] == {"pooling": None, "dtype": "float32"}
     assert lock.split(allowed)[0]["allow_missing"] == ["head.*"]
 

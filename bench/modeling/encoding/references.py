@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import numpy as np
 from pydantic import Field, field_validator
 
+from bench.contracts import TaskKind
 from bench.data.examples import Examples
 from bench.data.row_problems import Problems
 from bench.errors import DataError
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 Length = Annotated[int, Field(ge=4)]
 
 
-class Written(TaskParameters):
+class GenerationParameters(TaskParameters):
     """What every task kind takes whose answer is a text."""
 
     template: str = Field("{text}", description="what the model reads, with {text}; e.g. T5's own prefixes")
@@ -43,20 +44,55 @@ class Written(TaskParameters):
             raise ValueError("must hold {text} once")
         return template
 
+    def most_tokens(self) -> int:
+        """Tokens of an example that a model reads."""
+        return self.max_source
 
-def examples(
-    dataset: Any, source: str, target: str, place: str, read: Callable[[Any, str], Source] | None = None
-) -> Examples:
-    """The examples of two columns. A list of texts is a text in parts in the source, several references in the target.
 
-    read: what makes a source of a value, given the value's place, where that is not `text`. Raises DataError naming
-    the column and the rows.
-    """
-    problems = Problems(place)
-    sources = problems.each(dataset[source], source, read or text)
-    references = problems.each(dataset[target], target, _references)
-    problems.check()
-    return Examples(sources, np.zeros(len(sources), dtype=np.int64), references)
+P = TypeVar("P", bound=GenerationParameters)
+
+
+class GenerationTask(TaskKind[P]):
+    """A task kind whose answer is a text; its first two roles of `COLUMNS` are the source and its references."""
+
+    MODALITY = "text"
+    OBJECTIVE = "texts"
+
+    def examples(self, dataset: Any, columns: Mapping[str, str], parameters: P, place: str) -> Examples:
+        """The data set's texts and their references. A list of texts is a text in parts in the source, several
+        references in the target. Raises DataError naming the column and the rows."""
+        source, target = (columns[role] for role in list(self.COLUMNS)[:2])
+        problems = Problems(place)
+        sources = problems.each(dataset[source], source, self.source)
+        references = problems.each(dataset[target], target, _references)
+        problems.check()
+        return Examples(sources, np.zeros(len(sources), dtype=np.int64), references)
+
+    def source(self, value: Any, place: str) -> Source:
+        """What a model reads, of a value and its place. Raises DataError."""
+        return text(value, place)
+
+    def encode(self, folder: Path, examples: Examples, parameters: P, target: Path) -> None:
+        """Tokenise sources and first references into `target`."""
+        from bench.modeling.encoding import source_target
+
+        source_target.encode(
+            folder,
+            examples.inputs,
+            examples.targets or [],
+            target_folder=target,
+            max_source=parameters.max_source,
+            max_target=parameters.max_target,
+            template=parameters.template,
+            languages=parameters.languages,
+            shots=examples.shots,
+        )
+
+    def load(self, folder: Path) -> Pairs:
+        """What `encode` kept."""
+        from bench.modeling.encoding import source_target_arrays
+
+        return source_target_arrays.load(folder)
 
 
 def lengths(table: Table, source: str, target: str) -> dict[str, Any]:
@@ -65,30 +101,6 @@ def lengths(table: Table, source: str, target: str) -> dict[str, Any]:
     most = table.tokens(target, most=128)
     decoding = {"beams": 1, "max_new_tokens": most}
     return {"max_source": table.tokens(source, most=512), "max_target": most, "decoding": decoding}
-
-
-def encode(folder: Path, found: Examples, parameters: Written, target: Path) -> None:
-    """Tokenise sources and first references into `target`."""
-    from bench.modeling.encoding import source_target
-
-    source_target.encode(
-        folder,
-        found.inputs,
-        found.targets or [],
-        target_folder=target,
-        max_source=parameters.max_source,
-        max_target=parameters.max_target,
-        template=parameters.template,
-        languages=parameters.languages,
-        shots=found.shots,
-    )
-
-
-def load(target: Path) -> Pairs:
-    """What `encode` kept."""
-    from bench.modeling.encoding import source_target_arrays
-
-    return source_target_arrays.load(target)
 
 
 def sentences(text: str) -> list[str]:
