@@ -385,11 +385,8 @@ def told(gate: Gate, folder: Path, kind: str, rows: list[Json], answers: list[st
     del task["parameters"]["labels"]
     of = tried(gate, folder, concurrency=1)
     of = replace(of, task=task, locations=of.locations | {"data": location})
-    record: Json = {"environment": {"id": "here", "device": "cpu"}}
-    device = torch.device("cpu")
-    job = _job(of, order(of, folder), device, Stages(), PeakMemory(device), 0, lambda *_: None, record)
-    job.shots = shots
-    chosen, _ = choose(job.facts, "text", [], {}, job.task.OBJECTIVE, shots=True)
+    here, _ = context(of, folder, order=order(of, folder))
+    chosen, _ = choose(here.facts, question(objective=here.task.OBJECTIVE), few_shot=True)
     message = {"object": "chat.completion", "id": "1", "created": 1, "model": NAME}
     gate.faults = [(200, {}, message | {"choices": [{"index": 0, "finish_reason": "stop", "message": {
         "role": "assistant", "content": text}}]}) for text in answers]  # fmt: skip

@@ -45,7 +45,7 @@ class Likelihood(CausalModel, LabelScoring):
             wrap = partial(fill_template.fill, stem + "{label}", label=longest)
             length, most = loaded.length(how.max_length), loaded.length(sys.maxsize)
             asked = few_shot_examples.ask(loaded.tokenizer, examples, whole, texts, wrap, length, most)
-            rows, starts = _rows(loaded.tokenizer, stem, asked, labels)
+            rows, starts = label_rows(loaded.tokenizer, stem, asked, labels)
             found = zero_shot.run(
                 zero_shot.tokens(loaded, {"input_ids": rows}),
                 partial(continuations.mean_log_probability, loaded, np.array(starts)),
@@ -56,7 +56,7 @@ class Likelihood(CausalModel, LabelScoring):
         return zero_shot.normalised(np.stack(scores))
 
 
-def _rows(
+def label_rows(
     tokenizer: Any, stem: str, asked: Sequence[tuple[str, str]], labels: Sequence[str]
 ) -> tuple[list[list[int]], list[int]]:
     """Token ids of every (text, label), text by text, and where each label starts. asked: (what is before, text)."""

@@ -73,4 +73,4 @@ class OwnTags(ReadByObjective):
 
 
 def _columns(context: Context, loaded: Loaded) -> list[int]:
-    return meant(loaded.labels, context.labels, context.parameters.label_map)
+    return meant(loaded.labels, context.labels, context.parameters.own_label_map())

@@ -59,7 +59,7 @@ def label_map(context: Context) -> Json:
     """Which label of the task each label of the head stands for, for the record; those that stand for none are left
     out."""
     own = context.facts.labels or ()
-    columns = meant(own, context.labels, context.parameters.label_map)
+    columns = meant(own, context.labels, context.parameters.own_label_map())
     return {"label_map": {name: context.labels[i] for name, i in zip(own, columns, strict=True) if i >= 0}}
 
 

@@ -56,10 +56,10 @@ class Settings:
 def settings(context: Context, task_parameters: Any, prepared: Prepared | None = None) -> Settings:
     """How a trial asks its model. task_parameters: of the task it is asked about, which may be another than its own."""
     return Settings(
-        label_map=getattr(task_parameters, "label_map", {}),
+        label_map=task_parameters.own_label_map(),
         device=context.device,
         batch_size=context.evaluation_batch,
-        max_length=getattr(task_parameters, "max_length", 0),
+        max_length=task_parameters.most_tokens(),
         prior=bool(context.trial.regime["parameters"].get("prior")),
         autocast=context.autocast,
         tick=context.progress("predict"),
