@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from bench.execution.devices import Slot
+from bench.execution.executor import Slot
 from bench.planning.estimate import span
 from bench.planning.plan import Cell
 from bench.printable import printable

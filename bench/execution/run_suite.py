@@ -8,9 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.execution.devices import Slot
+from bench.execution.executor import Executor, Slot
 from bench.execution.interrupt import Interrupt
-from bench.execution.local.client import Server
 from bench.execution.scheduler import Progress, Scheduler
 from bench.planning import trial_counts
 from bench.planning.estimate import Estimator
@@ -67,7 +66,7 @@ class Sweep:
         return self._outcome(plan, {}, Counter())
 
     def execute(
-        self, plan: Plan, latest: dict[str, Json], server: Server, slots: list[Slot], progress: Progress,
+        self, plan: Plan, latest: dict[str, Json], executor: Executor, slots: list[Slot], progress: Progress,
         interrupt: Interrupt,
     ) -> Outcome:  # fmt: skip
         """Run what `latest`, the records that are to count, leaves to run of what was asked for of a plan. Raises what
@@ -84,9 +83,9 @@ class Sweep:
         with records.Writer(self.folder, name, self.home) as writer:
             scheduler = Scheduler(
                 plan=self.narrow(plan), replan=replanned, keep=lambda: self._write(shown), home=self.home,
-                estimator=self.estimator, latest=latest, server=server, slots=slots, writer=writer, progress=progress,
-                run=name, files={model: entry["files"] for model, entry in self.lock["models"].items()},
-                interrupt=interrupt,
+                estimator=self.estimator, latest=latest, executor=executor, slots=slots, writer=writer,
+                progress=progress, run=name, interrupt=interrupt,
+                files={model: entry["files"] for model, entry in self.lock["models"].items()},
             )  # fmt: skip
             final = scheduler.execute()
         self._write(self._plan(self._all(latest), scheduler.tried))
