@@ -232,7 +232,7 @@ def report(place: str, results: str, smoke: bool, out: str | None) -> None:
     from bench import api
     from bench.analysis import frame
     from bench.printable import printable
-    from bench.report.formats.terminal import print_report
+    from bench.report.terminal import print_report
 
     folder = api.place_of(place, results, smoke=smoke)
     files = api.report(folder, out)
@@ -360,7 +360,7 @@ def check(place: str, results: str, smoke: bool, as_json: bool) -> None:
 @click.argument("kind", required=False, type=click.Choice([folder.replace("_", "-") for folder in plugins.FOLDERS]))
 @JSON
 def list_(kind: str | None, as_json: bool) -> None:
-    """List regimes, task kinds, ways of zero-shot, metrics, model and data sources, with their parameters.
+    """List regimes, task kinds, ways of zero-shot, metrics, sources, objectives and report formats.
 
     \b
     bench list

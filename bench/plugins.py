@@ -25,9 +25,10 @@ BASES: dict[str, type[contracts.Plugin]] = {
     "metrics": contracts.Metric,
     "model_sources": contracts.ModelSource,
     "data_sources": contracts.DataSource,
+    "formats": contracts.ReportFormat,
 }
 FOLDERS = tuple(BASES)
-PLACES = {"executors": "bench.execution.executors"}
+PLACES = {"formats": "bench.report.formats", "executors": "bench.execution.executors"}
 """Where a folder of plugins lies that is none of `bench`'s own."""
 GROUP = "bench.plugins"
 K = TypeVar("K")

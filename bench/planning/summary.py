@@ -174,9 +174,8 @@ def _kept_plan(path: Path) -> Json:
 def describe(kind: str, name: str) -> Json:
     """A plugin's name, one-line summary and parameters; of a regime also what is tuned, over which range."""
     module = plugins.load(kind, name)
-    tuned = getattr(module, "TUNED", None)
-    schema = getattr(module, "Parameters", None)
-    fields = schema.model_fields if schema else {}
+    tuned = module.TUNED if kind == "regimes" else None
+    fields = module.Parameters.model_fields if kind in ("regimes", "tasks", "model_sources", "data_sources") else {}
     return {
         "name": name,
         "summary": _docstring(module).strip().partition("\n")[0],
