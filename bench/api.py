@@ -224,7 +224,9 @@ def attempts(results: Place) -> pd.DataFrame:
 
     from bench.analysis import frame
 
-    return pd.json_normalize([record for found in frame.load(place_of(results)) for record in found.records])
+    rows = [{**record} for found in frame.load(place_of(results)) for record in found.records]
+    # baselines stand beside the trial's own scores, as they always did here
+    return pd.json_normalize(rows).rename(columns=lambda name: name.replace("scores.baselines.", "scores."))
 
 
 def predictions(results: Place, only: Sequence[str] = (), *, also_test: str = "") -> pd.DataFrame:

@@ -15,6 +15,7 @@ from bench.planning import trial_counts
 from bench.planning.estimate import Estimator
 from bench.planning.plan import Plan, build, replan
 from bench.store import atomic, paths, records
+from bench.store.record import Record
 from bench.store.results_folder import Home
 from bench.suite.schema import Suite
 from bench.suite.trial import Json, Trial
@@ -50,7 +51,7 @@ class Sweep:
     suite: Suite
     home: Home
     lock: Json
-    before: dict[str, Json]
+    before: dict[str, Record]
     narrow: Callable[[Plan], Plan]
     smoke: bool
     estimator: Estimator
@@ -66,7 +67,7 @@ class Sweep:
         return self._outcome(plan, {}, Counter())
 
     def execute(
-        self, plan: Plan, latest: dict[str, Json], executor: Executor, slots: list[Slot], progress: Progress,
+        self, plan: Plan, latest: dict[str, Record], executor: Executor, slots: list[Slot], progress: Progress,
         interrupt: Interrupt,
     ) -> Outcome:  # fmt: skip
         """Run what `latest`, the records that are to count, leaves to run of what was asked for of a plan. Raises what
@@ -91,15 +92,15 @@ class Sweep:
         self._write(self._plan(self._all(latest), scheduler.tried))
         return self._outcome(final, latest, Counter(scheduler.ended))
 
-    def _outcome(self, plan: Plan, latest: dict[str, Json], statuses: Counter[str]) -> Outcome:
+    def _outcome(self, plan: Plan, latest: dict[str, Record], statuses: Counter[str]) -> Outcome:
         trials = trial_counts.total(plan.to_json()["cells"], self._all(latest))
         return Outcome(self.folder, statuses.total(), dict(statuses), plan, dict(trials))
 
-    def _all(self, latest: dict[str, Json]) -> dict[str, Json]:
+    def _all(self, latest: dict[str, Record]) -> dict[str, Record]:
         """What counts for whoever reads the records: those of before too."""
         return records.latest([*self.before.values(), *latest.values()])
 
-    def _plan(self, latest: dict[str, Json], tried: set[str]) -> Plan:
+    def _plan(self, latest: dict[str, Record], tried: set[str]) -> Plan:
         return build(self.suite, self.lock, latest, tried, smoke=self.smoke)
 
     def _write(self, plan: Plan) -> None:

@@ -9,6 +9,7 @@ from bench import plugins
 from bench.execution.executor import Slot
 from bench.planning.plan import Plan, settled
 from bench.probes import environment
+from bench.store.record import Record
 from bench.suite.trial import Json, Trial
 
 Here = Callable[[int], Json]
@@ -16,7 +17,7 @@ Here = Callable[[int], Json]
 
 
 def kept(
-    slots: Sequence[Slot], before: Iterable[Json], asked: int | None, here: Here = environment.here
+    slots: Sequence[Slot], before: Iterable[Record], asked: int | None, here: Here = environment.here
 ) -> tuple[list[Slot], str | None]:
     """The slots with as many threads as the newest record of this machine and kind of device was made with, or as are
     asked for; and a sentence where that is not what `slots` would give, or not what it was."""
@@ -36,7 +37,7 @@ def kept(
 
 
 def begun_elsewhere(
-    plan: Plan, latest: Mapping[str, Json], slot: Slot, here: Here = environment.here
+    plan: Plan, latest: Mapping[str, Record], slot: Slot, here: Here = environment.here
 ) -> tuple[set[str], str | None]:
     """The trials to run again, for their cells are incomplete and these seeds were run in another environment; and a
     sentence where a trial of the plan was run in another one and others are to run."""
@@ -68,11 +69,11 @@ def _is_here(trial: Trial) -> bool:
     return plugins.load("model_sources", trial.model["source"]).LOCAL  # type: ignore[no-any-return]
 
 
-def _change(record: Json | None, now: Json) -> str | None:
+def _change(record: Record | None, now: Json) -> str | None:
     """What is otherwise now than it was for a trial that has its scores, in a few words."""
-    was = (record or {}).get("environment") or {}
-    if record is None or record["status"] != "ok" or not was:
+    if record is None or record["status"] != "ok":
         return None
+    was: Json = {**record.get("environment", {})}
     changes = [
         f"{name} {was[name]} → {now[name]}"
         for name in ("python", "platform", "processor", "threads")

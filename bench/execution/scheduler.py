@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from bench.errors import BenchError, StoreError
 from bench.execution.executor import Ended, Event, Executor, Progressed, Slot, Started
@@ -20,6 +20,7 @@ from bench.planning.plan import Cell, Plan, settled
 from bench.planning.trial_counts import INFRASTRUCTURE
 from bench.redact import redact_all
 from bench.store import hold
+from bench.store.record import Record
 from bench.store.records import Writer
 from bench.store.results_folder import Home
 from bench.suite.trial import Json, Trial, canonical
@@ -46,10 +47,10 @@ class Progress(Protocol):
     def moved(self, slot: Slot, stage: str, done: int, total: int | None) -> None:
         """A trial shows a sign of life."""
 
-    def ended(self, slot: Slot, trial: Trial, record: Json) -> None:
+    def ended(self, slot: Slot, trial: Trial, record: Record) -> None:
         """A trial's record is on disk."""
 
-    def complete(self, cell: Cell, records: Sequence[Json]) -> None:
+    def complete(self, cell: Cell, records: Sequence[Record]) -> None:
         """A cell will not change any more: its seeds' records, none where tuning failed."""
 
     def note(self, text: str) -> None:
@@ -80,7 +81,7 @@ class Scheduler:
     replan: Callable[[Trial, set[str]], Plan | None]
     keep: Callable[[], None]
     estimator: Estimator
-    latest: dict[str, Json]
+    latest: dict[str, Record]
     executor: Executor
     slots: list[Slot]
     writer: Writer
@@ -226,7 +227,7 @@ class Scheduler:
                 self._fill()  # before the disk is waited for
             self.keep()
 
-    def _settle(self, trial: Trial, record: Json) -> None:
+    def _settle(self, trial: Trial, record: Record) -> None:
         """Count a record. What failed for reasons outside the trial is tried once more."""
         self.latest[trial.id] = record
         self.estimator.learn(record)
@@ -281,8 +282,8 @@ class Scheduler:
             return {"started": running.started, "status": "failed", "cause": cause}
         return found
 
-    def _record(self, found: Json, running: Running, log: str | None) -> Json:
-        return {
+    def _record(self, found: Json, running: Running, log: str | None) -> Record:
+        record = {
             **found,
             "trial": running.trial.to_json(),
             "attempt": running.attempt,
@@ -292,6 +293,7 @@ class Scheduler:
             "log": log,
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         }
+        return cast(Record, record)
 
     def _watch(self) -> None:
         """Kill what has run too long, shows no sign of life, or has not finished in the time it was given."""

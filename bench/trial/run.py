@@ -205,7 +205,7 @@ def _measure(job: Job, order: Json, record: Json, build: Callable[[Trial], Job])
             costs |= adapted.costs
             record["facts"] |= adapted.facts | ({"decoding": job.decoding} if job.decoding else {})
     if trial.purpose == "reported":  # out of what is measured: nobody's memory
-        scores |= evaluation.baselines(job, metrics, part)
+        scores["baselines"] = evaluation.baselines(job, metrics, part)
         if also := {name: job.parts[split] for name, split in also_test.splits(trial.task)}:
             scores["also_test_baselines"] = {n: evaluation.baselines(job, metrics, other) for n, other in also.items()}
         if _is_local(trial):
