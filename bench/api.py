@@ -23,14 +23,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bench.analysis.check import Checked
-    from bench.execution.devices import Slot
-    from bench.execution.local.client import Server
+    from bench.execution.executor import Executor, Slot
     from bench.execution.run_suite import Outcome
     from bench.execution.scheduler import Progress
     from bench.store.results_folder import Home
 
 MANY = 10_000
 """Suites of more trials than this are planned and run only when asked twice: a slip of a list is easily made."""
+NOT_ISOLATED = (
+    "executor {}: trials run in this process; a crash ends the run, and `timeout` and `hung` are not enforced"
+)
 Say = Callable[[str], None]
 SECTIONS = {"models": "model_sources", "tasks": "tasks", "regimes": "regimes", "data": "data_sources"}
 """Where the plugins are whose parameters stand in a section of a suite."""
@@ -106,16 +108,16 @@ def lock(
 
     Raises ModelError, DataError, HubError, StoreError.
     """
-    from bench.execution.local.client import Server
+    from bench.execution import executor as executors
     from bench.planning import installed
 
     installed.require()
     suite = load_suite(suite)
     folder = folder_of(suite, results, smoke=smoke)
     _refuse_odd_names(suite, folder)
-    with alone(folder) as home, Server() as server:
+    with alone(folder) as home, executors.new("local") as local:
         found = {"schema": SCHEMA, **{section: {} for section in locks.SECTIONS}} if update else locks.read(folder)
-        return _lock(suite, home, found, server, lambda section, name: True, say)
+        return _lock(suite, home, found, local, lambda section, name: True, say)
 
 
 def run(
@@ -130,6 +132,7 @@ def run(
     threads: int | None = None,
     rerun: str = "missing",
     grace: float = 20.0,
+    executor: str = "local",
     progress: Callable[[list[Slot]], Progress] | None = None,
     say: Say = print,
 ) -> Outcome:
@@ -137,16 +140,15 @@ def run(
 
     threads: of each trial; default: as in the results so far, else the cores are shared out among `jobs`.
     rerun: `missing`, `failed` (what failed as well) or `all`; grace: seconds that what runs is given after Ctrl-C;
-    yes: also where the grid has more than MANY trials.
+    yes: also where the grid has more than MANY trials; executor: where trials run, each in a process of its own
+    (`local`) or in this one (`inline`, which a debugger can follow).
     Raises UsageError, StoreError, and BenchError where trials cannot be run at all; KeyboardInterrupt after Ctrl-C.
     """
     from rich.console import Console
 
+    from bench.execution import executor as executors
     from bench.execution import same_environment
-    from bench.execution.devices import order as device_order
-    from bench.execution.devices import slots
     from bench.execution.interrupt import Interrupt
-    from bench.execution.local.client import Server
     from bench.execution.progress import Lines
     from bench.execution.run_suite import Sweep
     from bench.planning import installed, trial_counts
@@ -158,16 +160,16 @@ def run(
     suite = load_suite(suite)
     _refuse_many(suite, smoke, yes)
     installed.require()
-    places = slots(devices, jobs)
+    chosen = executors.new(executor)
+    places = chosen.slots(devices, jobs)
 
     def asked(plan: Plan) -> Plan:
         return narrow(plan, only)
 
-    def start() -> Server:
-        server: Server = stack.enter_context(Server())
-        if look := device_order(devices, places):
-            server.call(look)
-        return server
+    def start() -> Executor:
+        started = stack.enter_context(chosen)
+        started.check(devices, places)
+        return started
 
     folder = folder_of(suite, results, smoke=smoke)
     _refuse_odd_names(suite, folder)
@@ -178,32 +180,35 @@ def run(
         latest = counted(before, rerun)
         narrow(build(suite, found, latest, smoke=smoke), only)  # a mistake in it shows before anything is downloaded
         locks.verify(suite, found)
-        server: Server | None = None
+        started: Executor | None = None
         new = {(section, name) for section, name, locked, _ in locks.orders(suite, found) if not locked}
         if new:
-            server = start()
-            found = _lock(suite, home, found, server, lambda section, name: False, say)
+            started = start()
+            found = _lock(suite, home, found, started, lambda section, name: False, say)
         whole = build(suite, found, latest, smoke=smoke)
         first = narrow(whole, only)
         _refuse_nothing(first)
-        places, said = same_environment.kept(places, before.values(), threads)
-        again, changed = same_environment.begun_elsewhere(first, latest, places[0])
+        places, said = same_environment.kept(places, before.values(), threads, chosen.environment)
+        again, changed = same_environment.begun_elsewhere(first, latest, places[0], chosen.environment)
         latest = {trial: record for trial, record in latest.items() if trial not in again}
         known = estimator(suite.name, Path(results), before.values(), smoke=smoke)
         sweep = Sweep(suite, home, found, before, asked, smoke, known)
         missing = [t for t in first.trials().values() if not settled(t, latest, frozenset())]
         if not missing and not any(cell.state == "waiting" for cell in first.cells):
             return sweep.nothing(first)
-        for sentence in filter(None, (said, changed)):
+        warning = None if chosen.ISOLATED else NOT_ISOLATED.format(executor)
+        for sentence in filter(None, (warning, said, changed)):
             say(sentence)
         counts = trial_counts.total(first.to_json()["cells"], latest)
         say(f"{trial_counts.said(counts)}; {forecast(first, latest, known, len(places))}")
-        server = server or start()
+        started = started or start()
         waiting = {("tasks", cell.names.task) for cell in first.cells if cell.state == "waiting"}
         used = (_used(missing) | waiting) - new  # what is not at hand comes here now, not while a trial's clock runs
-        sweep.lock = _lock(suite, home, found, server, lambda section, name: (section, name) in used, lambda line: None)
+        sweep.lock = _lock(
+            suite, home, found, started, lambda section, name: (section, name) in used, lambda line: None
+        )
         shown = progress(places) if progress else Lines(Console(), len(places))
-        return sweep.execute(whole, latest, server, places, shown, Interrupt(grace))
+        return sweep.execute(whole, latest, started, places, shown, Interrupt(grace))
 
 
 def cells(results: Place) -> pd.DataFrame:
@@ -219,7 +224,9 @@ def attempts(results: Place) -> pd.DataFrame:
 
     from bench.analysis import frame
 
-    return pd.json_normalize([record for found in frame.load(place_of(results)) for record in found.records])
+    rows = [{**record} for found in frame.load(place_of(results)) for record in found.records]
+    # baselines stand beside the trial's own scores, as they always did here
+    return pd.json_normalize(rows).rename(columns=lambda name: name.replace("scores.baselines.", "scores."))
 
 
 def predictions(results: Place, only: Sequence[str] = (), *, also_test: str = "") -> pd.DataFrame:
@@ -273,9 +280,10 @@ def report(results: Place, out: str | Path | None = None) -> list[Path]:
     return written
 
 
-def _lock(suite: Suite, home: Home, found: Json, server: Server, wanted: Callable[[str, str], bool], say: Say) -> Json:
-    """Have the server prepare what is not locked, and what is wanted here although it is."""
-    from bench.execution.devices import cores
+def _lock(
+    suite: Suite, home: Home, found: Json, executor: Executor, wanted: Callable[[str, str], bool], say: Say
+) -> Json:
+    """Have the executor prepare what is not locked, and what is wanted here although it is."""
     from bench.planning import data_lines
     from bench.printable import printable
 
@@ -284,7 +292,7 @@ def _lock(suite: Suite, home: Home, found: Json, server: Server, wanted: Callabl
             continue
         if not locked:
             say(f"{section[:-1]} {name}: resolving")
-        entry = server.call({**order, "threads": cores()})
+        entry = executor.call(order)
         if not locked:
             found[section][name] = {"request": order["request"], **order["revisions"], **entry}
             home.check()

@@ -155,10 +155,17 @@ def main() -> None:
     metavar="SECONDS",
     help="How long what runs may go on after Ctrl-C or SIGTERM; a second one stops it at once.",
 )
+@click.option(
+    "--executor",
+    default="local",
+    show_default=True,
+    metavar="NAME",
+    help="Where trials run: local, a process each; inline, this process, for debugging; or another package's.",
+)
 @JSON
 def run(
     suite: str, results: str, smoke: bool, only: tuple[str, ...], yes: bool, devices: str, jobs: int,
-    threads: int | None, rerun: str, grace: float, as_json: bool,
+    threads: int | None, rerun: str, grace: float, executor: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Run what is missing of SUITE.
 
@@ -179,13 +186,14 @@ def run(
     views: list[Lines] = []
 
     def progress(slots: list[Any]) -> Lines:
-        views.append(Live(console, slots) if console.is_terminal else Lines(console, len(slots)))
+        live = console.is_terminal and executor != "inline"  # a debugger needs the terminal for itself
+        views.append(Live(console, slots) if live else Lines(console, len(slots)))
         return views[0]
 
     try:
         outcome = api.run(
             api.load_suite(suite), results, smoke=smoke, only=only, yes=yes, jobs=jobs, threads=threads, rerun=rerun,
-            grace=max(0.0, grace), devices=[d for d in devices.split(",") if d], progress=progress,
+            grace=max(0.0, grace), executor=executor, devices=[d for d in devices.split(",") if d], progress=progress,
             say=lambda text: tell(console, text),
         )  # fmt: skip
     finally:
@@ -224,7 +232,7 @@ def report(place: str, results: str, smoke: bool, out: str | None) -> None:
     from bench import api
     from bench.analysis import frame
     from bench.printable import printable
-    from bench.report.formats.terminal import print_report
+    from bench.report.terminal import print_report
 
     folder = api.place_of(place, results, smoke=smoke)
     files = api.report(folder, out)
@@ -352,7 +360,7 @@ def check(place: str, results: str, smoke: bool, as_json: bool) -> None:
 @click.argument("kind", required=False, type=click.Choice([folder.replace("_", "-") for folder in plugins.FOLDERS]))
 @JSON
 def list_(kind: str | None, as_json: bool) -> None:
-    """List regimes, task kinds, ways of zero-shot, metrics, model and data sources, with their parameters.
+    """List regimes, task kinds, ways of zero-shot, metrics, sources, objectives and report formats.
 
     \b
     bench list

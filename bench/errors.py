@@ -14,11 +14,16 @@ BenchError                    anything a user can mend; its text says place, cau
 
 from __future__ import annotations
 
+import contextlib
 import difflib
-from collections.abc import Iterable, Sequence
+import functools
+import importlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 MOST_HINTS = 100
-"""Among more words than this nobody is told the nearest: finding it takes too long, and the list is no help."""
+"""No suggestion is made among more words than this: finding the nearest takes too long, and a list is no help."""
 EXIT_OK = 0
 EXIT_TRIALS_FAILED = 1
 EXIT_USAGE = 2
@@ -74,6 +79,34 @@ class NotApplicable(TrialError):
 
 class Diverged(TrialError):
     """A loss, a feature or an output is no finite number."""
+
+
+def to_json(error: BenchError) -> dict[str, Any]:
+    """An error as it crosses from one process to another: its classes, nearest first, its message, and those of its
+    attributes that JSON can hold."""
+    classes = [[kind.__module__, kind.__qualname__] for kind in type(error).__mro__ if issubclass(kind, BenchError)]
+    attributes = {}
+    for name, value in vars(error).items():
+        with contextlib.suppress(TypeError, ValueError):
+            attributes[name] = json.loads(json.dumps(value, allow_nan=False))
+    return {"classes": classes, "message": str(error), "attributes": attributes}
+
+
+def from_json(found: Mapping[str, Any]) -> BenchError:
+    """The error that `to_json` described: of its own class where that can be imported here and shows the same message,
+    else of its nearest base class that does. Attributes that were tuples or lists are tuples."""
+    message = str(found["message"])
+    for module, name in found["classes"]:
+        with contextlib.suppress(Exception):  # the class lies in no module that can be imported here
+            place: Any = importlib.import_module(module)
+            kind = functools.reduce(getattr, name.split("."), place)
+            if isinstance(kind, type) and issubclass(kind, BenchError):
+                error = kind.__new__(kind, message)  # its __init__ may take something else than a message
+                for key, value in found["attributes"].items():
+                    vars(error)[key] = tuple(value) if isinstance(value, list) and key != "__notes__" else value
+                if str(error) == message:
+                    return error
+    return BenchError(message)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -117,9 +117,9 @@ class Factory:
             outcome = (0.7 * shared + 0.3 * random.random(self.examples) < score).astype(np.float32)
             value = float(outcome.mean())
             elsewhere = {name: outcome[self.examples * k // 4 :] for k, name in enumerate(further, start=1)}
-            scores: dict[str, Any] = {"metric": metric, "majority": {metric: 0.508}, **(also or {})}
+            scores: dict[str, Any] = {"metric": metric, "baselines": {"majority": {metric: 0.508}}, **(also or {})}
             if of.size:
-                scores["tf-idf"] = {metric: 0.65 if of.size == "all" else 0.55 + of.size / 20_000}
+                scores["baselines"]["tf-idf"] = {metric: 0.65 if of.size == "all" else 0.55 + of.size / 20_000}
             scores["validation" if of.purpose == "tuning" else "test"] = {metric: value}
             if elsewhere:
                 scores["also_test"] = {name: {metric: float(part.mean())} for name, part in elsewhere.items()}

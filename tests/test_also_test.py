@@ -138,7 +138,7 @@ def test_every_regime_scores_every_set(ran: list[dict[str, Any]]) -> None:
         assert set(record["scores"]["also_test"]) == {"stars", "again"}
         assert record["facts"]["also_test_examples"] == {"stars": 12, "again": 20}
         assert record["scores"]["also_test"]["again"] == record["scores"]["test"]
-        assert record["scores"]["also_test_baselines"]["again"]["majority"] == record["scores"]["majority"]
+        assert record["scores"]["also_test_baselines"]["again"]["majority"] == record["scores"]["baselines"]["majority"]
     assert {r["facts"]["also_test_examples"]["other"] for r in tags} == {9}
 
 

@@ -142,7 +142,7 @@ def newer(path: Path) -> None:
 
 def newer_record(results: Path, checksum: str | None = None) -> None:
     path = paths.records_file(results, "20260102T000000Z", "newer")
-    record = {"schema": 2, "status": "splendid"}
+    record = {"schema": 3, "status": "splendid"}
     path.write_text("\n" + canonical({**record, "checksum": checksum or digest(record, 64)}) + "\n")
 
 
@@ -155,7 +155,7 @@ def test_a_newer_record_is_refused_by_every_command(checksum: str | None, result
     for command in commands:
         said = bench(*command, code=3)
         assert "results/r/records/20260102T000000Z-newer.jsonl:2: was written by a newer version of bench" in said
-        assert "in schema 2; this one knows schemas up to 1" in said
+        assert "in schema 3; this one knows schemas up to 2" in said
         assert "upgrade bench" in said
     after = {p: p.read_bytes() for p in results.rglob("*") if p.is_file() and p.name not in (".run.lock", ".run.json")}
     assert after == before

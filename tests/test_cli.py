@@ -18,7 +18,7 @@ from rich.console import Console
 
 from bench import plugins
 from bench.cli import main
-from bench.execution.devices import Slot
+from bench.execution.executor import Slot
 from bench.execution.progress import Lines, Live
 from bench.planning import summary
 from bench.planning.plan import Cell

@@ -24,13 +24,14 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 from pyarrow import parquet
+from shared_executor import share
 from tiny_models import tiny_causal
 from tiny_tasks import _task, context, question, text_task, trial, write_texts
 
 from bench import api, plugins, redact
 from bench.cli import main
 from bench.errors import ModelError, SuiteError
-from bench.execution.local.client import Server
+from bench.execution.executors.local import Local
 from bench.metrics.accuracy import Accuracy
 from bench.model_sources.endpoint import EndpointModels, EndpointParameters
 from bench.modeling.inference.choose_way import choose
@@ -211,14 +212,17 @@ seeds: 1
 
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Result]]:
-    """Runs commands in a folder with data, all their trials in children of one server."""
+    """Runs commands in a folder with data, all their trials by one executor."""
     write_texts(tmp_path / "train.csv", 16, 0)
     write_texts(tmp_path / "test.csv", 6, 1)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    with Server() as server:
-        monkeypatch.setattr("bench.execution.local.client.Server", lambda: contextlib.nullcontext(server))
+    local = Local()
+    local.start()
+    with monkeypatch.context() as patch:
+        share(local, patch)
         yield lambda *arguments: CliRunner().invoke(main, list(arguments))
+    local.close()
 
 
 def test_from_a_suite_to_a_report(gate: Gate, bench: Callable[..., Result], served: str, tmp_path: Path) -> None:

@@ -331,7 +331,7 @@ def test_from_a_suite_to_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     trained = {"partial", "lora", "full", "retrain"}
     assert scored == {("gpt", "zero-shot"), *((model, regime) for model in ("bert", "gpt") for regime in trained)}
     for record in read:
-        assert 0.2 < record["scores"]["majority"]["accuracy"] < 0.6
+        assert 0.2 < record["scores"]["baselines"]["majority"]["accuracy"] < 0.6
         if (record["trial"]["names"]["model"], record["trial"]["names"]["regime"]) == ("bert", "full"):
             assert record["scores"]["test"]["accuracy"] > 0.9
     planned = CliRunner().invoke(main, ["plan", "c.yaml"]).output

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import subprocess
@@ -16,11 +15,12 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 from pyarrow import parquet
+from shared_executor import share
 from tiny_models import tiny_bert, tiny_image
 from tiny_tasks import order, text_task, trial, write_images, write_texts
 
 from bench.cli import main
-from bench.execution.local.client import Server
+from bench.execution.executors.local import Local
 from bench.modeling.encoding.arrays import Tokens
 from bench.store import records
 from bench.suite.trial import Json
@@ -73,21 +73,22 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server, with a cache of its own, for all tests of this file that do not start theirs."""
+def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
+    """One executor, with a cache of its own, for all tests of this file that do not start theirs."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BENCH_CACHE", str(tmp_path_factory.mktemp("server-cache")))
         patch.setenv("OMP_NUM_THREADS", "1")
-        started = Server()
-    with started:
-        yield started
+        started = Local()
+        started.start()
+    yield started
+    started.close()
 
 
 @pytest.fixture
-def bench(server: Server, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    """Runs a command here, its trials in the shared server's children."""
+def bench(local: Local, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Runs a command here, its trials by the shared executor."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.setattr("bench.execution.local.client.Server", lambda: contextlib.nullcontext(server))
+    share(local, monkeypatch)
     return lambda *arguments: CliRunner().invoke(main, [str(a) for a in arguments])
 
 

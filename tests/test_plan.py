@@ -15,7 +15,7 @@ from plan_suite import locked, suite
 from bench import api
 from bench.errors import SuiteError
 from bench.execution import same_environment
-from bench.execution.devices import Slot
+from bench.execution.executor import Slot
 from bench.planning import lock as locks
 from bench.planning.estimate import Estimator, forecast
 from bench.planning.plan import Cell, Plan, build, replan

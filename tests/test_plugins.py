@@ -43,6 +43,7 @@ FUNCTIONS = {
     "metrics": {"score": 2},
     "model_sources": {"lock": 1, "fetch": 2},
     "data_sources": {"lock": 1, "fetch": 2},
+    "formats": {"render": 1},
 }
 PARAMETERS = {
     "regimes": RegimeParameters,

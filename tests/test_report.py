@@ -20,8 +20,9 @@ from rich.console import Console
 from bench import report
 from bench.analysis import frame
 from bench.printable import printable
-from bench.report import column_widths, environment, numbers
-from bench.report.formats import csv, figures, latex, markdown, terminal
+from bench.report import column_widths, drawing, environment, numbers, terminal
+from bench.report.formats import csv, latex, markdown
+from bench.report.formats.figures import Figures
 from bench.report.section import sections
 from bench.report.table import Table, cells
 from bench.store import paths
@@ -225,12 +226,12 @@ def test_bands_stay_within_the_metric_and_numbers_do_not(tmp_path: Path) -> None
         factory.record(one, scores={"metric": "accuracy", "test": {"accuracy": 0.4 + 0.2 * seed}})
     (section,) = sections(frame.load(factory.finish()))
     assert section.scores[0].rows[0][1].text == ".500 ± 1.271 (2)"
-    (panel,) = figures.draw(section.figures[0]).axes
+    (panel,) = drawing.draw(section.figures[0]).axes
     for band in panel.collections:
         heights = [y for path in band.get_paths() for _, y in path.vertices]
         assert (min(heights), max(heights)) == pytest.approx((0, 1))
     foreign = section.figures[0].rows.assign(metric="another package's")
-    assert figures._bounded(foreign)["high"].tolist() == [pytest.approx(1.77, abs=0.01)]
+    assert drawing._bounded(foreign)["high"].tolist() == [pytest.approx(1.77, abs=0.01)]
 
 
 def test_lower_is_better_is_said_and_bold_is_the_lowest(tmp_path: Path) -> None:
@@ -242,7 +243,7 @@ def test_lower_is_better_is_said_and_bold_is_the_lowest(tmp_path: Path) -> None:
     assert table.caption.startswith("brier (lower is better) on sst2 with minilm: mean")
     assert [row[1].bold for row in table.rows] == [True, False]
     assert "Bold: the lowest mean of its column, of those over the same seeds." in table.notes
-    (panel,) = figures.draw(section.figures[0]).axes
+    (panel,) = drawing.draw(section.figures[0]).axes
     assert panel.get_ylabel() == "brier (lower is better)"
 
 
@@ -252,9 +253,9 @@ def test_a_metric_without_a_highest_score_has_its_figure(tmp_path: Path) -> None
         for seed, one in enumerate(factory.cell("lora", size, None)):
             factory.record(one, scores={"metric": "perplexity", "test": {"perplexity": score + seed}}, artifacts=False)
     built = sections(frame.load(factory.finish()))
-    low, high = figures.draw(built[0].figures[0]).axes[0].get_ylim()
+    low, high = drawing.draw(built[0].figures[0]).axes[0].get_ylim()
     assert low < 30 < 902 < high < 2000
-    assert len(figures.render(built)) == 2
+    assert len(Figures().render(built)) == 2
 
 
 def test_forgetting_names_the_metrics_of_which_lower_is_better(tmp_path: Path) -> None:
@@ -300,7 +301,7 @@ def test_several_suites(results: list[frame.Results], tmp_path: Path) -> None:
     built = sections(both)
     stems = [figure.stem for section in built for figure in section.figures]
     assert stems == ["learning-curves-1", "label-noise-1", "learning-curves-2"]
-    (page,) = markdown.render(built).values()
+    (page,) = markdown.Markdown().render(built).values()
     assert "# vision" in page.decode()
 
 
@@ -390,7 +391,7 @@ def test_every_table_and_figure_has_a_label_of_its_own_that_no_other_table_chang
     results: list[frame.Results], wide: list[frame.Results]
 ) -> None:
     for found in (results, wide, [*results, *wide]):
-        text = "".join(data.decode() for name, data in latex.render(sections(found)).items())
+        text = "".join(data.decode() for name, data in latex.Latex().render(sections(found)).items())
         labels = re.findall(r"\\label\{(.*?)\}", text)
         assert len(labels) == len(set(labels)) == text.count(r"\begin{table}") + text.count(r"\begin{figure}")
         assert all(re.fullmatch(r"(tab|fig):[a-z0-9-]+", label) for label in labels)

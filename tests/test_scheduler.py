@@ -20,8 +20,8 @@ from bench import api, plugins
 from bench.analysis import frame
 from bench.cli import main
 from bench.errors import BenchError, StoreError
-from bench.execution.devices import Slot
-from bench.execution.local import client
+from bench.execution.executor import Slot
+from bench.execution.executors import local
 from bench.execution.progress import Lines, score
 from bench.planning import lock as locks
 from bench.planning import trial_counts
@@ -40,12 +40,12 @@ def emit(**event):
 emit(event="ready")
 for line in open(orders):
     order = json.loads(line)
-    job, seed = order["job"], order["trial"]["seed"] if order["do"] == "trial" else None
+    name, seed = order["order"], order["trial"]["seed"] if order["do"] == "trial" else None
     scores = {{"metric": "accuracy", "test": {{"accuracy": 0.5}}, "validation": {{"accuracy": 0.5, "log_loss": 1.0}}}}
     good = {{"status": "ok", "cause": None, "scores": scores, "costs": {{}}}}
     result, how, log = json.dumps(good), {{"exit": 0}}, b"the end of the log"
     process = subprocess.Popen(["sleep", "5"], start_new_session=True)
-    emit(event="started", job=job, pid=process.pid)
+    emit(event="started", order=name, pid=process.pid)
     if order["do"] == "prepare":
         result = json.dumps({{"entry": {{}}}})
     elif seed == 1:
@@ -66,7 +66,7 @@ for line in open(orders):
     open(order["log"], "wb").write(log)
     if result is not None:
         open(order["result"], "w").write(result)
-    emit(event="ended", job=job, **how)
+    emit(event="ended", order=name, **how)
 """
 
 
@@ -91,7 +91,7 @@ def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     python = Path("python")
     python.write_text(SERVER.format(python=sys.executable))
     python.chmod(stat.S_IRWXU)
-    monkeypatch.setattr(client, "COMMAND", [str(python.absolute())])
+    monkeypatch.setattr(local, "COMMAND", [str(python.absolute())])
     Path("model").mkdir()
     Path("model/config.json").write_text(json.dumps({"model_type": "bert", "architectures": ["BertForMaskedLM"]}))
     Path("model/model.safetensors").touch()
@@ -160,7 +160,7 @@ def test_a_dead_server_is_replaced() -> None:
 
 
 def test_a_server_that_does_not_start_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "COMMAND", [sys.executable, "-c", "raise SystemExit('no torch here')"])
+    monkeypatch.setattr(local, "COMMAND", [sys.executable, "-c", "raise SystemExit('no torch here')"])
     with pytest.raises(BenchError, match="ended with exit code 1; what had finished is kept") as caught:
         run(suite_of([0]))
     assert str(caught.value).endswith("no torch here")

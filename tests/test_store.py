@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -12,15 +13,17 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rows import Row
+from typing_extensions import is_typeddict
 
 from bench.errors import StoreError
 from bench.store import atomic, paths, records
+from bench.store.record import Record
 
 
 def record(trial: str = "t0", status: str = "ok", **more: Any) -> dict[str, Any]:
@@ -41,7 +44,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert [r["trial"]["id"] for r in read.records] == ["a", "b"]
     assert read.records[0]["log"] == "zwei\nZeilen \u2028 \x85 ü"
     assert read.records[0]["x"] == [0.1, 1e-300, None]
-    assert read.records[0]["schema"] == 1
+    assert read.records[0]["schema"] == 2
     assert not read.damaged
     assert len(only_file(tmp_path).read_bytes().splitlines()) >= 2
 
@@ -94,6 +97,8 @@ def test_a_damaged_line_is_skipped_and_named(tmp_path: Path, damage: Any, proble
         ({"trial": {"id": 7}}, "trial.id: "),
         ({"scores": {"metric": "accuracy", "test": {"accuracy": "high"}}}, "scores.test.accuracy: "),
         ({"costs": {"seconds": [1]}}, "costs.seconds: "),
+        ({"scores": {"metric": "a", "majority": {"a": 0.5}}}, "scores.majority: not a key of a record"),
+        ({"scores": None}, "scores: input should be"),
     ],
 )
 def test_a_whole_line_that_is_no_record_is_damaged(part: dict[str, Any], problem: str, tmp_path: Path) -> None:
@@ -110,7 +115,23 @@ def test_an_older_schema_is_not_read_as_this_one(tmp_path: Path, monkeypatch: py
     with records.Writer(tmp_path, "run") as writer:
         writer.append(record())
     monkeypatch.undo()
-    assert "has schema 0, this version reads 1" in records.read(tmp_path).damaged[0]
+    assert "has schema 0, this version reads 1 to 2" in records.read(tmp_path).damaged[0]
+
+
+def test_baselines_of_schema_1_are_read_under_their_own_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = {"metric": "a", "test": {"a": 0.5}, "majority": {"a": 0.25}, "tf-idf": None, "templates": None}
+    monkeypatch.setattr(records, "SCHEMA", 1)
+    with records.Writer(tmp_path, "run") as writer:
+        writer.append({**record(), "scores": old, "facts": None})
+        writer.append({**record("b"), "scores": {**old, "majority": 0.25}})
+    monkeypatch.undo()
+    read = records.read(tmp_path)
+    (one,) = read.records
+    assert one["scores"] == {
+        "metric": "a", "test": {"a": 0.5}, "baselines": {"majority": {"a": 0.25}, "tf-idf": None}
+    }  # fmt: skip
+    assert "facts" not in one
+    assert "scores.baselines.majority: " in read.damaged[0]
 
 
 def test_a_folder_of_records_that_cannot_be_read_is_not_empty(tmp_path: Path) -> None:
@@ -153,7 +174,7 @@ def test_disagreements_are_between_ok_attempts_in_one_environment() -> None:
     ]
     assert list(records.disagreements(attempts)) == [("c", "e")]
     less = [{**one, "scores": {"metric": "a", "test": {"a": 1.0}, **more}, "environment": {"id": "f"}}
-            for one, more in ((attempts[0], {}), (attempts[0], {"tf-idf": {"a": 0.5}}))]  # fmt: skip
+            for one, more in ((attempts[0], {}), (attempts[0], {"baselines": {"tf-idf": {"a": 0.5}}}))]  # fmt: skip
     assert not records.disagreements([{**one, "status": "ok"} for one in less])
 
 
@@ -270,3 +291,23 @@ def test_a_killed_writer_loses_nothing_it_had_confirmed(tmp_path: Path, repeat: 
     assert [r["trial"]["id"] for r in read.records] == [str(n) for n in range(len(read.records))]
     assert len(read.records) >= confirmed
     assert len(read.damaged) <= 1
+
+
+def keys(of: Any, prefix: str = "") -> Iterator[str]:
+    """Every key of a record's types, `costs.seconds`; the trial's are told in bench/suite/trial.py."""
+    for name, hint in get_type_hints(of).items():
+        yield f"{prefix}{name}"
+        inner = [hint, *get_args(hint), *(i for one in get_args(hint) for i in get_args(one))]
+        for one in dict.fromkeys(one for one in inner if is_typeddict(one)):
+            if name != "trial":
+                yield from keys(one, f"{prefix}{name}.")
+
+
+def test_the_keys_of_a_record_are_those_of_its_documentation() -> None:
+    text = (Path(__file__).parents[1] / "docs/records.md").read_text()
+    section = text.split("## A record\n")[1].split("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("| `")]
+    words = {word for row in rows for word in re.findall(r"[a-z0-9_]+", " ".join(re.findall(r"`([^`]+)`", row)))}
+    assert [key for key in keys(Record) if key.rpartition(".")[2] not in words] == []
+    told = {key for row in rows for key in re.findall(r"`([a-z_.]+)`", row.split("|")[1])}
+    assert told - {"checksum"} - set(keys(Record)) == set()

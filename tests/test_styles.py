@@ -10,8 +10,8 @@ from matplotlib.colors import to_hex
 
 from bench import plugins
 from bench.analysis import frame
+from bench.report import drawing
 from bench.report.figure_styles import KINDS, styles
-from bench.report.formats import figures
 from bench.report.section import sections
 
 OWN = [("lora", "lora"), ("lora", "lora-r64"), ("lora", "a"), ("zero-shot", "zero-shot"), ("mine", "m"), ("yours", "y")]
@@ -47,7 +47,7 @@ def test_figures_of_two_suites_agree(tmp_path: Path) -> None:
             of = trial("minilm", "sst2", regime, size, 0.0, 0, "reported")
             kind = {"mine": "retrain"}.get(regime, regime)
             factory.record(cell[0], 0.7, trial={**of.to_json(), "regime": {"kind": kind, "parameters": {}}})
-        (panel,) = figures.draw(sections(frame.load(factory.finish()))[0].figures[0]).axes
+        (panel,) = drawing.draw(sections(frame.load(factory.finish()))[0].figures[0]).axes
         drawn.append(
             {
                 line.get_marker(): to_hex(line.get_color()).upper()

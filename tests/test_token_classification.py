@@ -148,7 +148,7 @@ def test_from_a_suite_to_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         assert record["scores"]["test"]["entity-f1"] == pytest.approx(
             f1_score(table["tags"], table["answer"]), abs=1e-6
         )
-        assert record["scores"]["majority"]["entity-f1"] == 0
+        assert record["scores"]["baselines"]["majority"]["entity-f1"] == 0
         assert "seqeval" in record["scores"]["signatures"]["entity-f1"]
         if trial["names"] == {"model": "bert", "task": "ner", "regime": "full"}:
             assert record["scores"]["test"]["entity-f1"] > 0.9

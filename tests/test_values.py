@@ -139,10 +139,10 @@ def test_baselines_are_the_same_for_all_who_saw_the_same_labels(ground: Path) ->
     for task, metric, trivial in (("alike", "spearman", "mean"), ("marks", "micro-f1", "majority")):
         every = found(ground, task)
         assert {r["scores"][trivial][metric] for r in every} == {0.0}  # no label is had by more than half
-        assert {r["trial"]["size"] for r in every if "tf-idf" not in r["scores"]} == {0}
+        assert {r["trial"]["size"] for r in every if "tf-idf" not in r["scores"]["baselines"]} == {0}
         by_noise: dict[float, set[float]] = {}
         for record in (r for r in every if r["trial"]["size"]):
-            by_noise.setdefault(record["trial"]["noise"], set()).add(record["scores"]["tf-idf"][metric])
+            by_noise.setdefault(record["trial"]["noise"], set()).add(record["scores"]["baselines"]["tf-idf"][metric])
         assert {len(scores) for scores in by_noise.values()} == {1}
         assert by_noise[0].pop() > max([0.2, *by_noise.get(0.5, ())])
     assert len([p for p in (ground / "cache/tf-idf").iterdir() if p.is_dir()]) == 3  # one task of two with two rates

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
 from bench.analysis.cell_scores import collect, scores_on
 from bench.analysis.frame import Results, baseline_means, lower_is_better, places, spread
+from bench.store.record import ByName, Scores
 
 CELL = ["task", "model", "regime", "size", "noise"]
 COLUMNS = ["suite", *CELL, "environment", "on", "metric", "lower_is_better", "mean", "low", "high", "seed_sd",
@@ -45,5 +47,5 @@ def also_test(results: Results) -> pd.DataFrame:
     return pd.DataFrame(list(spread(rows))) if rows else pd.DataFrame(columns=COLUMNS)
 
 
-def _baselines(scores: dict[str, Any], on: str) -> dict[str, Any]:
-    return (scores.get("also_test_baselines") or {}).get(on, {}) if on else scores
+def _baselines(scores: Scores, on: str) -> Mapping[str, ByName | None]:
+    return scores.get("also_test_baselines", {}).get(on, {}) if on else scores.get("baselines", {})

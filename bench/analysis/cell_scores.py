@@ -14,7 +14,7 @@ from bench.analysis.outcomes import Outcomes
 from bench.analysis.statistics import Interval, crossed_interval, paired_difference, seed_interval
 from bench.errors import StoreError
 from bench.store import paths
-from bench.store.records import Record
+from bench.store.record import Record
 
 Floats = NDArray[np.float64]
 
@@ -62,7 +62,7 @@ class Sample:
 def scores_on(record: Record, on: str = "") -> dict[str, float]:
     """{metric: score} on the test split, or on the further test set of a name."""
     scores = record["scores"]
-    return (scores.get("also_test") or {}).get(on) or {} if on else scores["test"]
+    return scores.get("also_test", {}).get(on, {}) if on else scores["test"]
 
 
 def _outcomes(folder: Path, record: Record, metric: str, on: str, unusable: list[str]) -> Outcomes | None:

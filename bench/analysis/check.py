@@ -11,7 +11,7 @@ from bench.analysis import outcomes
 from bench.errors import StoreError
 from bench.planning import lock
 from bench.store import atomic, paths, records, safe_reading, schema_version, validation
-from bench.store.records import Record
+from bench.store.record import Record, Values
 from bench.store.results_folder import refuse_links
 from bench.suite.trial import Json
 
@@ -71,8 +71,8 @@ def _artifacts(folder: Path, record: Record) -> Iterator[str]:
     except (OSError, ValueError, RecursionError) as error:
         yield f"{curve}: {_why(error)}, and its record is ok"
     if record["trial"].get("purpose") == "reported":
-        yield from _predictions(own, record, record["scores"].get("test") or {})
-        for name, scores in (record["scores"].get("also_test") or {}).items():
+        yield from _predictions(own, record, record["scores"].get("test", {}))
+        for name, scores in record["scores"].get("also_test", {}).items():
             try:
                 place = paths.predictions(folder, trial, attempt, name)
             except StoreError as error:
@@ -81,7 +81,7 @@ def _artifacts(folder: Path, record: Record) -> Iterator[str]:
             yield from _predictions(place, record, scores)
 
 
-def _predictions(path: Path, record: Record, found: Json) -> Iterator[str]:
+def _predictions(path: Path, record: Record, found: Values) -> Iterator[str]:
     """The mean outcome is the score, where the metric is a mean over examples; elsewhere there are no outcomes."""
     metric = str(record["scores"].get("metric"))
     try:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from statistics import fmean
 from typing import Any
 
-from bench.store.records import Record
+from bench.store.record import Record
 
 COLUMNS = {
     "train_seconds": ("seconds", "train"),
@@ -65,16 +65,15 @@ def _value(record: Record, path: Sequence[str]) -> float | None:
 
 def _templates(record: Record) -> int:
     """How many templates answered each test example."""
-    scores = (record.get("scores") or {}).get("templates") or {}
+    scores = record.get("scores", {}).get("templates", {})
     return max(map(len, scores.values()), default=1) or 1
 
 
 def timed_all_templates(record: Record) -> bool:
     """Whether the latency is that of one answer by each template, as an earlier version took it. Behind an endpoint
     it always was a request's."""
-    found = (record.get("costs") or {}).get("inference")
-    known = isinstance(found, dict) and "examples_per_second" in found and "latency_templates" not in found
-    return known and _templates(record) > 1
+    found = record.get("costs", {}).get("inference", {})
+    return "examples_per_second" in found and "latency_templates" not in found and _templates(record) > 1
 
 
 def summarise(records: Iterable[Record]) -> dict[str, float]:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from bench.analysis.frame import Results
 from bench.store import records
-from bench.store.records import Record
+from bench.store.record import Record
 
 COLUMNS = ["status", "cause", "task", "model", "regime", "size", "noise", "purpose", "seed", "trial", "environment"]
 

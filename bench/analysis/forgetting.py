@@ -18,7 +18,7 @@ def forgetting(results: Results) -> pd.DataFrame:
     for cell, environment, attempts, _ in places(results):
         found: dict[tuple[str, str], list[tuple[float, float]]] = {}
         for record in attempts:
-            asked = record["scores"].get("forgetting") or {} if record["status"] == "ok" else {}
+            asked = record["scores"].get("forgetting", {}) if record["status"] == "ok" else {}
             for on, metrics in asked.items():
                 for metric, pair in metrics.items():
                     found.setdefault((on, metric), []).append((pair["before"], pair["after"]))

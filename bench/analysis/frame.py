@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 
@@ -16,7 +16,7 @@ from bench.analysis import costs
 from bench.analysis.cell_scores import Sample, collect
 from bench.errors import StoreError, UsageError
 from bench.store import paths, records, schema_version, validation
-from bench.store.records import Record
+from bench.store.record import ByName, Record
 from bench.store.results_folder import refuse_links
 from bench.suite.trial import SCHEMA
 
@@ -151,8 +151,8 @@ def _mean(values: Sequence[float | None]) -> float:
     return math.fsum(known) / len(known) if known else math.nan
 
 
-def _fact(attempts: list[Record], key: str) -> float:
-    return _mean([(r.get("facts") or {}).get(key) for r in attempts])
+def _fact(attempts: list[Record], key: Literal["train_examples", "validation_examples", "test_examples"]) -> float:
+    return _mean([r.get("facts", {}).get(key) for r in attempts])
 
 
 def baselines(frame: pd.DataFrame) -> list[tuple[str, str]]:
@@ -161,10 +161,10 @@ def baselines(frame: pd.DataFrame) -> list[tuple[str, str]]:
     return [(name, BASELINES.get(name.removeprefix(BASELINE), name.removeprefix(BASELINE))) for name in columns]
 
 
-def baseline_means(scores: Sequence[dict[str, Any]], metric: str) -> dict[str, float]:
-    """The mean score of each baseline. scores: of each record, {baseline: {metric: value}}, and what is no baseline."""
-    names = {name: None for one in scores for name in one if name not in validation.SCORES}
-    return {name: _mean([(one.get(name) or {}).get(metric) for one in scores]) for name in names}
+def baseline_means(found: Sequence[Mapping[str, ByName | None]], metric: str) -> dict[str, float]:
+    """The mean score of each baseline. found: of each record, {baseline: {metric: value}}."""
+    names = {name: None for one in found for name in one}
+    return {name: _mean([(one.get(name) or {}).get(metric) for one in found]) for name in names}
 
 
 def spread(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -173,8 +173,15 @@ def spread(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     order = [name for name in BASELINES if name in known] + sorted(known - BASELINES.keys())
     for row in rows:
         found = row["baselines"]
-        values = {BASELINE + name: found.get(name, math.nan) for name in order}
-        yield {k: v for key, value in row.items() for k, v in (values if key == "baselines" else {key: value}).items()}
+        yield _replaced(row, "baselines", {BASELINE + name: found.get(name, math.nan) for name in order})
+
+
+def _replaced(row: dict[str, Any], name: str, columns: dict[str, Any]) -> dict[str, Any]:
+    """A row with other columns in the place of one."""
+    changed: dict[str, Any] = {}
+    for key, value in row.items():
+        changed |= columns if key == name else {key: value}
+    return changed
 
 
 def _tuned(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -185,28 +192,24 @@ def _tuned(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         words = " ".join(f"{name}={value:g}" for name, value in sorted(found.items()))
         return {"tuned": words} | {f"tuned_{name}": float(found.get(name, math.nan)) for name in known}
 
-    return [
-        {k: v for key, value in row.items() for k, v in (columns(value) if key == "tuned" else {key: value}).items()}
-        for row in rows
-    ]
+    return [_replaced(row, "tuned", columns(row["tuned"])) for row in rows]
 
 
 def _templates(ok: list[Record], metric: str) -> dict[str, float]:
     """How many templates a score is the mean over, and the lowest and the highest score of one."""
-    found = [(r["scores"].get("templates") or {}).get(metric) or [] for r in ok]
+    found = [r["scores"].get("templates", {}).get(metric) or [] for r in ok]
     values = [value for one in found for value in one] or [math.nan]
     return {"templates": max(map(len, found), default=0), "template_low": min(values), "template_high": max(values)}
 
 
 def _kind(attempts: list[Record], name: str) -> str:
     """The kind of a regime as its trials say it; its name where none has run."""
-    told = ((r["trial"].get("regime") or {}).get("kind") for r in attempts)
-    return next((kind for kind in told if isinstance(kind, str)), name)
+    return next((r["trial"]["regime"]["kind"] for r in attempts if "regime" in r["trial"]), name)
 
 
 def _row(results: Results, place: Place) -> tuple[dict[str, Any], Sample | None]:
     cell, environment, attempts, tuning = place
-    ok = [r for r in attempts if r["status"] == "ok" and (r.get("scores") or {}).get("test")]
+    ok = [r for r in attempts if r["status"] == "ok" and r.get("scores", {}).get("test")]
     state, statuses, cause = _state(cell, attempts, cell["seeds"])
     metric = str(ok[0]["scores"]["metric"]) if ok else ""
     found = {"labelled": cell["size"] != 0, "unusable": results.unusable}
@@ -239,7 +242,7 @@ def _row(results: Results, place: Place) -> tuple[dict[str, Any], Sample | None]
         "not_distinguishable": False,
         "statuses": statuses,
         "cause": cause,
-        "baselines": baseline_means([r["scores"] for r in ok], metric),
+        "baselines": baseline_means([r["scores"].get("baselines", {}) for r in ok], metric),
         "test_examples": _fact(ok, "test_examples"),
         "tuned": cell["tuned"],
         "on_edge": bool(cell["on_edge"]),

@@ -37,7 +37,7 @@ def overview(results: Results) -> Overview:
     trials = trial_counts.total(results.plan["cells"], latest)
     remarks: dict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
     for trial, record in latest.items():
-        for note in (record.get("facts") or {}).get("notes") or []:
+        for note in record.get("facts", {}).get("notes", []):
             remarks[str(note)][planned[trial]["task"], planned[trial]["model"]] += 1
     tuning = [r for r in attempts if planned[r["trial"]["id"]]["purpose"] == "tuning"]
     return Overview(statuses, trials, costs.total_seconds(attempts), costs.total_seconds(tuning), dict(remarks))

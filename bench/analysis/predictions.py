@@ -12,7 +12,7 @@ from bench.analysis import frame, outcomes
 from bench.analysis.frame import Results
 from bench.errors import StoreError
 from bench.store import paths
-from bench.store.records import Record
+from bench.store.record import Record
 
 Keep = Callable[[dict[str, str]], bool]
 """Whether the trials of an axis each, as text, are wanted."""
@@ -59,7 +59,8 @@ def _worded(found: pd.DataFrame, record: Record) -> pd.DataFrame:
         found["answer"] = [int(np.argmax(row)) for row in found["log_probabilities"]]
     if "probabilities" in found and "answer" not in found:
         found["answer"] = [np.flatnonzero(np.asarray(row) >= 0.5).tolist() for row in found["probabilities"]]
-    labels: Any = ((record["trial"].get("task") or {}).get("parameters") or {}).get("labels") or ()
+    task = record["trial"].get("task", {})
+    labels = task.get("parameters", {}).get("labels") or ()
     words = list(labels.values() if isinstance(labels, dict) else labels)
     for column in ("label", "labels", "answer"):
         if column in found and words and column != "tags" and ("label" in found or "labels" in found):

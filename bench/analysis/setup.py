@@ -13,7 +13,7 @@ from bench.analysis.frame import Results
 from bench.errors import StoreError, UsageError
 from bench.planning import lock as locks
 from bench.store import records
-from bench.store.records import Record
+from bench.store.record import Record
 from bench.suite.trial import Json
 
 PLACE = ("task", "model", "regime", "size")
@@ -120,7 +120,6 @@ def _range(
 def _task(trial: Any, told: Sequence[Record], lock: Json) -> Json:
     parameters = _dict(_at(trial, "task", "parameters"))
     labels = parameters.get("labels") or lock.get("labels") or None
-    scores: Json = next((r["scores"] for r in told if (r.get("scores") or {}).get("signatures")), {})
     return {
         "task_kind": _at(trial, "task", "kind"),
         "data": {"source": _at(trial, "task", "data", "source"), **_dict(_at(trial, "task", "data", "parameters"))},
@@ -134,7 +133,7 @@ def _task(trial: Any, told: Sequence[Record], lock: Json) -> Json:
         "pool": _pool(lock),
         **{f"{part}_examples": _first(told, "facts", f"{part}_examples") for part in ("train", "validation", "test")},
         "metric": _first(told, "scores", "metric"),
-        "signatures": scores.get("signatures"),
+        "signatures": _first(told, "scores", "signatures"),
     }
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from statistics import fmean
-from typing import Any
 
 import pandas as pd
 
 from bench.analysis.forgetting import CELL
 from bench.analysis.frame import Results, places
+from bench.store.record import Scores
 
 VALUES = ["without", "with", "before", "after"]
 COLUMNS = ["suite", *CELL, "environment", "metric", "first", "first_metric", *VALUES, "seeds"]
@@ -36,5 +36,5 @@ def sequence(results: Results) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _compared_by(scores: dict[str, Any]) -> tuple[str, str]:
+def _compared_by(scores: Scores) -> tuple[str, str]:
     return scores["metric"], scores["after"]["metric"]

@@ -10,11 +10,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from bench.execution.devices import Slot
+from bench.execution.executor import Slot
 from bench.planning.estimate import span
 from bench.planning.plan import Cell
 from bench.printable import printable
-from bench.suite.trial import Json, Trial
+from bench.store.record import Record
+from bench.suite.trial import Trial
 
 
 class Lines:
@@ -36,7 +37,7 @@ class Lines:
     def moved(self, slot: Slot, stage: str, done: int, total: int | None) -> None:
         """Too much to say."""
 
-    def ended(self, slot: Slot, trial: Trial, record: Json) -> None:
+    def ended(self, slot: Slot, trial: Trial, record: Record) -> None:
         """One line, with the score or the cause."""
         self.statuses[record["status"]] += 1
         seconds = record.get("costs", {}).get("seconds", {}).get("total", 0.0)
@@ -44,7 +45,7 @@ class Lines:
         line = f"[{self.finished}/{self.total}] {describe(trial)}: {outcome(record)} ({seconds:.1f} s){left}"
         tell(self.console, line)
 
-    def complete(self, cell: Cell, records: Sequence[Json]) -> None:
+    def complete(self, cell: Cell, records: Sequence[Record]) -> None:
         """Its score, where no trial's line has said it."""
         if len(records) != 1:
             tell(self.console, score(cell, records))
@@ -87,13 +88,13 @@ class Live(Lines):
         """Move the slot's bar."""
         self._progress.update(self._lines[slot.name], completed=done, total=total, description=f"{slot.name} {stage}")
 
-    def ended(self, slot: Slot, trial: Trial, record: Json) -> None:
+    def ended(self, slot: Slot, trial: Trial, record: Record) -> None:
         """Only what did not go well is worth a lasting line."""
         self.statuses[record["status"]] += 1
         if record["status"] != "ok":
             tell(self._progress.console, f"{describe(trial)}: {outcome(record)}")
 
-    def complete(self, cell: Cell, records: Sequence[Json]) -> None:
+    def complete(self, cell: Cell, records: Sequence[Record]) -> None:
         """Its score, above the bars, where it stays."""
         tell(self._progress.console, score(cell, records))
 
@@ -106,7 +107,7 @@ class Live(Lines):
         self._progress.stop()
 
 
-def score(cell: Cell, records: Sequence[Json]) -> str:
+def score(cell: Cell, records: Sequence[Record]) -> str:
     """A cell in a few words, with the mean of its seeds, when all of them have ended."""
     place = " · ".join(_place(cell))
     if cell.state == "failed":
@@ -142,12 +143,11 @@ def describe(trial: Trial) -> str:
     return " · ".join(parts)
 
 
-def outcome(record: Json) -> str:
+def outcome(record: Record) -> str:
     """A record in a few words."""
     if record["status"] != "ok":
         return f"{record['status']}: {printable(record['cause'])}"
     scores = record["scores"]
-    split = "test" if "test" in scores else "validation"
-    return f"{scores['metric']} {scores[split][scores['metric']]:.3f}" + (
-        " (validation)" if split == "validation" else ""
-    )
+    if "test" in scores:
+        return f"{scores['metric']} {scores['test'][scores['metric']]:.3f}"
+    return f"{scores['metric']} {scores['validation'][scores['metric']]:.3f} (validation)"

@@ -8,14 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.execution.devices import Slot
+from bench.execution.executor import Executor, Slot
 from bench.execution.interrupt import Interrupt
-from bench.execution.local.client import Server
 from bench.execution.scheduler import Progress, Scheduler
 from bench.planning import trial_counts
 from bench.planning.estimate import Estimator
 from bench.planning.plan import Plan, build, replan
 from bench.store import atomic, paths, records
+from bench.store.record import Record
 from bench.store.results_folder import Home
 from bench.suite.schema import Suite
 from bench.suite.trial import Json, Trial
@@ -51,7 +51,7 @@ class Sweep:
     suite: Suite
     home: Home
     lock: Json
-    before: dict[str, Json]
+    before: dict[str, Record]
     narrow: Callable[[Plan], Plan]
     smoke: bool
     estimator: Estimator
@@ -67,7 +67,7 @@ class Sweep:
         return self._outcome(plan, {}, Counter())
 
     def execute(
-        self, plan: Plan, latest: dict[str, Json], server: Server, slots: list[Slot], progress: Progress,
+        self, plan: Plan, latest: dict[str, Record], executor: Executor, slots: list[Slot], progress: Progress,
         interrupt: Interrupt,
     ) -> Outcome:  # fmt: skip
         """Run what `latest`, the records that are to count, leaves to run of what was asked for of a plan. Raises what
@@ -84,23 +84,23 @@ class Sweep:
         with records.Writer(self.folder, name, self.home) as writer:
             scheduler = Scheduler(
                 plan=self.narrow(plan), replan=replanned, keep=lambda: self._write(shown), home=self.home,
-                estimator=self.estimator, latest=latest, server=server, slots=slots, writer=writer, progress=progress,
-                run=name, files={model: entry["files"] for model, entry in self.lock["models"].items()},
-                interrupt=interrupt,
+                estimator=self.estimator, latest=latest, executor=executor, slots=slots, writer=writer,
+                progress=progress, run=name, interrupt=interrupt,
+                files={model: entry["files"] for model, entry in self.lock["models"].items()},
             )  # fmt: skip
             final = scheduler.execute()
         self._write(self._plan(self._all(latest), scheduler.tried))
         return self._outcome(final, latest, Counter(scheduler.ended))
 
-    def _outcome(self, plan: Plan, latest: dict[str, Json], statuses: Counter[str]) -> Outcome:
+    def _outcome(self, plan: Plan, latest: dict[str, Record], statuses: Counter[str]) -> Outcome:
         trials = trial_counts.total(plan.to_json()["cells"], self._all(latest))
         return Outcome(self.folder, statuses.total(), dict(statuses), plan, dict(trials))
 
-    def _all(self, latest: dict[str, Json]) -> dict[str, Json]:
+    def _all(self, latest: dict[str, Record]) -> dict[str, Record]:
         """What counts for whoever reads the records: those of before too."""
         return records.latest([*self.before.values(), *latest.values()])
 
-    def _plan(self, latest: dict[str, Json], tried: set[str]) -> Plan:
+    def _plan(self, latest: dict[str, Record], tried: set[str]) -> Plan:
         return build(self.suite, self.lock, latest, tried, smoke=self.smoke)
 
     def _write(self, plan: Plan) -> None:

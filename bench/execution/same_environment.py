@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from bench import plugins
-from bench.execution.devices import Slot
+from bench.execution.executor import Slot
 from bench.planning.plan import Plan, settled
 from bench.probes import environment
+from bench.store.record import Record
 from bench.suite.trial import Json, Trial
 
+Here = Callable[[int], Json]
+"""What `environment.here` says, of so many threads, on the machine where trials run."""
 
-def kept(slots: Sequence[Slot], before: Iterable[Json], asked: int | None) -> tuple[list[Slot], str | None]:
+
+def kept(
+    slots: Sequence[Slot], before: Iterable[Record], asked: int | None, here: Here = environment.here
+) -> tuple[list[Slot], str | None]:
     """The slots with as many threads as the newest record of this machine and kind of device was made with, or as are
     asked for; and a sentence where that is not what `slots` would give, or not what it was."""
-    device, processor = slots[0].device, environment.processor()
+    device, processor = slots[0].device, here(slots[0].threads)["processor"]
     alike = [r for r in before if (e := r.get("environment")) and e.get("processor") == processor
              and (e.get("device") == "cpu") == (device == "cpu") and e.get("threads")]  # fmt: skip
     newest = max(alike, key=lambda record: record.get("finished") or "", default=None)
@@ -30,17 +36,18 @@ def kept(slots: Sequence[Slot], before: Iterable[Json], asked: int | None) -> tu
     return [dataclasses.replace(slot, threads=threads) for slot in slots], said
 
 
-def begun_elsewhere(plan: Plan, latest: Mapping[str, Json], slot: Slot) -> tuple[set[str], str | None]:
+def begun_elsewhere(
+    plan: Plan, latest: Mapping[str, Record], slot: Slot, here: Here = environment.here
+) -> tuple[set[str], str | None]:
     """The trials to run again, for their cells are incomplete and these seeds were run in another environment; and a
     sentence where a trial of the plan was run in another one and others are to run."""
-    here = environment.here(slot.threads)
     again: set[str] = set()
     begun = complete = 0
     changes: dict[str, None] = {}
     for cell in plan.cells:
         left = [t for t in cell.reported if not settled(t, latest, frozenset())]
         device = slot.device if all(_is_here(t) for t in cell.reported) else "cpu"
-        now = {**here, "device": device}
+        now = {**here(slot.threads), "device": device}
         found = {t.id: change for t in cell.reported if (change := _change(latest.get(t.id), now))}
         if found and left:
             again |= found.keys()
@@ -62,11 +69,11 @@ def _is_here(trial: Trial) -> bool:
     return plugins.load("model_sources", trial.model["source"]).LOCAL  # type: ignore[no-any-return]
 
 
-def _change(record: Json | None, now: Json) -> str | None:
+def _change(record: Record | None, now: Json) -> str | None:
     """What is otherwise now than it was for a trial that has its scores, in a few words."""
-    was = (record or {}).get("environment") or {}
-    if record is None or record["status"] != "ok" or not was:
+    if record is None or record["status"] != "ok":
         return None
+    was: Json = {**record.get("environment", {})}
     changes = [
         f"{name} {was[name]} → {now[name]}"
         for name in ("python", "platform", "processor", "threads")

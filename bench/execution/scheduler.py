@@ -8,13 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from bench.errors import BenchError, StoreError
-from bench.execution.devices import Slot
+from bench.execution.executor import Ended, Event, Executor, Progressed, Slot, Started
 from bench.execution.interrupt import Interrupt
-from bench.execution.local.client import Server, ending
 from bench.execution.progress import describe
 from bench.planning.estimate import Estimator
 from bench.planning.order import Place, queue, turns
@@ -22,6 +20,7 @@ from bench.planning.plan import Cell, Plan, settled
 from bench.planning.trial_counts import INFRASTRUCTURE
 from bench.redact import redact_all
 from bench.store import hold
+from bench.store.record import Record
 from bench.store.records import Writer
 from bench.store.results_folder import Home
 from bench.suite.trial import Json, Trial, canonical
@@ -33,7 +32,7 @@ DUMP_SECONDS = 1.0
 MOST = 4000
 """Characters of a cause that are kept."""
 PATIENCE = 3.0
-"""Seconds a server is given to say that what was interrupted has ended."""
+"""Seconds an executor is given to say that what was interrupted has ended."""
 
 
 class Progress(Protocol):
@@ -48,10 +47,10 @@ class Progress(Protocol):
     def moved(self, slot: Slot, stage: str, done: int, total: int | None) -> None:
         """A trial shows a sign of life."""
 
-    def ended(self, slot: Slot, trial: Trial, record: Json) -> None:
+    def ended(self, slot: Slot, trial: Trial, record: Record) -> None:
         """A trial's record is on disk."""
 
-    def complete(self, cell: Cell, records: Sequence[Json]) -> None:
+    def complete(self, cell: Cell, records: Sequence[Record]) -> None:
         """A cell will not change any more: its seeds' records, none where tuning failed."""
 
     def note(self, text: str) -> None:
@@ -71,7 +70,6 @@ class Running:
     alive: float | None = None
     kill_reason: tuple[str, str] | None = None
     condemned: float = 0.0
-    oom_kills: int = 0
 
 
 @dataclass
@@ -83,8 +81,8 @@ class Scheduler:
     replan: Callable[[Trial, set[str]], Plan | None]
     keep: Callable[[], None]
     estimator: Estimator
-    latest: dict[str, Json]
-    server: Server
+    latest: dict[str, Record]
+    executor: Executor
     slots: list[Slot]
     writer: Writer
     progress: Progress
@@ -124,13 +122,13 @@ class Scheduler:
                     self.progress.note(f"stopping: {self.interrupt.grace:g} s for what runs; once more stops it now")
                 if not self.interrupt.asked:
                     self._fill()
-                for event in self.server.events(WAIT):
+                for event in self.executor.events(WAIT):
                     self._handle(event)
                 self._watch()
                 self._tell()
                 if self.interrupt.over_for > PATIENCE:  # it hangs, or is only starting: no event will come
-                    for job, running in list(self.running.items()):
-                        self._end({"event": "ended", "job": job}, running)
+                    for order, running in list(self.running.items()):
+                        self._end(self.executor.abandon(order), running)
         if self.interrupt.asked:
             raise KeyboardInterrupt
         return self.plan
@@ -194,34 +192,31 @@ class Scheduler:
         order = {
             "do": "trial", "trial": trial.to_json(), "attempt": attempt, "results": str(self.home.folder),
             "home": [self.home.device, self.home.inode],
-            "files": self.files[trial.names.model], "device": slot.device, "threads": slot.threads,
-            "checkpoint": self.plan.suite.checkpoint,
+            "files": self.files[trial.names.model], "checkpoint": self.plan.suite.checkpoint,
         }  # fmt: skip
-        job = self.server.submit(order)
+        name = self.executor.submit(order, slot)
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        self.running[job] = Running(trial, slot, attempt, now, oom_kills=_oom_kills())
+        self.running[name] = Running(trial, slot, attempt, now)
         self._told = self._told or time.monotonic()
         self.progress.started(slot, trial)
 
-    def _handle(self, event: Json) -> None:
-        running = self.running.get(event.get("job", ""))
+    def _handle(self, event: Event) -> None:
+        running = self.running.get(event.order)
         if running is None:
             return
-        if event["event"] == "started":
+        if isinstance(event, Started):
             running.begun = running.alive = time.monotonic()
-        if event["event"] == "progress":
+        elif isinstance(event, Progressed):
             running.alive = time.monotonic()
-            self.progress.moved(running.slot, event["stage"], event["done"], event["total"])
-        if event["event"] == "ended":
+            self.progress.moved(running.slot, event.stage, event.done, event.total)
+        else:
             self._end(event, running)
 
-    def _end(self, event: Json, running: Running) -> None:
+    def _end(self, event: Ended, running: Running) -> None:
         found = self._found(event, running)
-        log = None if found["status"] == "ok" else self.server.log(event["job"])
-        record = self._record(found, running, log)
-        self.server.forget(event["job"])
+        record = self._record(found, running, None if found["status"] == "ok" else event.log)
         self.writer.append(record)
-        del self.running[event["job"]]
+        del self.running[event.order]
         self.ended.append(record["status"])
         before = self.plan
         self._settle(running.trial, record)
@@ -232,7 +227,7 @@ class Scheduler:
                 self._fill()  # before the disk is waited for
             self.keep()
 
-    def _settle(self, trial: Trial, record: Json) -> None:
+    def _settle(self, trial: Trial, record: Record) -> None:
         """Count a record. What failed for reasons outside the trial is tried once more."""
         self.latest[trial.id] = record
         self.estimator.learn(record)
@@ -261,15 +256,17 @@ class Scheduler:
                 if cell.state == "failed" and old[cell.place] != "failed":
                     self.progress.complete(cell, [])
 
-    def _found(self, event: Json, running: Running) -> Json:
-        """The trial's own record, or the one its death deserves. Raises StoreError where it met a full disk."""
-        found = self.server.result(event["job"])
+    def _found(self, event: Ended, running: Running) -> Json:
+        """The trial's own record, or one of how its process died. Raises StoreError where it met a full disk."""
+        if event.error is not None:
+            raise event.error
+        found = event.result
         if found is None:
             found = {"started": running.started, "costs": {"seconds": {"total": time.monotonic() - running.begun}}}
-            found["status"], found["cause"] = running.kill_reason or _death(event, running)
-        if event.get("remarks"):
+            found["status"], found["cause"] = running.kill_reason or (event.status, event.cause)
+        if event.remarks:
             facts = found.setdefault("facts", {})
-            facts["notes"] = list(dict.fromkeys([*facts.get("notes", []), *event["remarks"]]))
+            facts["notes"] = list(dict.fromkeys([*facts.get("notes", []), *event.remarks]))
         found["cause"] = _bounded(redact_all(found["cause"]))
         if isinstance(found.get("facts"), dict):
             found["facts"] = redact_all(found["facts"])
@@ -285,8 +282,8 @@ class Scheduler:
             return {"started": running.started, "status": "failed", "cause": cause}
         return found
 
-    def _record(self, found: Json, running: Running, log: str | None) -> Json:
-        return {
+    def _record(self, found: Json, running: Running, log: str | None) -> Record:
+        record = {
             **found,
             "trial": running.trial.to_json(),
             "attempt": running.attempt,
@@ -296,6 +293,7 @@ class Scheduler:
             "log": log,
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         }
+        return cast(Record, record)
 
     def _watch(self) -> None:
         """Kill what has run too long, shows no sign of life, or has not finished in the time it was given."""
@@ -305,7 +303,7 @@ class Scheduler:
                 running.begun += away
                 running.alive = None if running.alive is None else now
         self._watched = now
-        for job, running in self.running.items():
+        for order, running in self.running.items():
             if self.interrupt.over and running.kill_reason is None:
                 running.kill_reason = ("killed", "interrupted by the user")
             if running.alive is not None and running.kill_reason is None:
@@ -315,30 +313,11 @@ class Scheduler:
                     running.kill_reason = ("hung", f"no sign of life for {suite.hung:g} s")
                 if running.kill_reason is not None:
                     running.condemned = now + DUMP_SECONDS
-                    self.server.dump(job)
+                    self.executor.dump(order)
             if running.kill_reason is not None and now >= running.condemned:
-                self.server.kill(job)  # again each time: it may not have started yet
-
-
-def _death(event: Json, running: Running) -> tuple[str, str]:
-    """Status and cause of a trial that left no result. Short of memory it was only where the kernel says so."""
-    if event.get("out_of_memory") and event.get("signal") == 9:
-        return "oom_host", "the kernel killed it: the machine ran out of memory"
-    hint = ""
-    if event.get("signal") == 9 and _oom_kills() > running.oom_kills:
-        hint = "; meanwhile the kernel killed a process for want of memory, maybe this one"
-    return "killed", ending(event) + hint
+                self.executor.kill(order)  # again each time: it may not have started yet
 
 
 def _bounded(cause: Any) -> Any:
     """A cause that fits a line: a message may hold a whole document."""
     return f"{cause[:MOST]}…" if isinstance(cause, str) and len(cause) > MOST else cause
-
-
-def _oom_kills() -> int:
-    """How many processes the kernel has killed for memory so far; 0 where it does not tell."""
-    try:
-        lines = Path("/proc/vmstat").read_text().splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)

@@ -14,6 +14,7 @@ from bench import plugins
 from bench.errors import UsageError
 from bench.planning.plan import Cell, Plan, settled
 from bench.probes.environment import processor
+from bench.store.record import Record
 from bench.suite.parameters import Budget
 from bench.suite.trial import Json, Limits, Names, Trial
 
@@ -62,7 +63,7 @@ class Estimator:
     is nearest to it. Records of another processor count only where this one has none.
     """
 
-    def __init__(self, lock: Json, own: Iterable[Json], smoke: Iterable[Json]) -> None:
+    def __init__(self, lock: Json, own: Iterable[Record], smoke: Iterable[Record]) -> None:
         self._lock = lock
         self._paces: dict[tuple[str, ...], dict[bool, list[Pace]]] = defaultdict(lambda: {True: [], False: []})
         self._means: dict[tuple[str, ...], Pace | None] = {}
@@ -89,7 +90,7 @@ class Estimator:
         parts += [f"{smoke:,} smoke trial{'s' * (smoke > 1)}"] * bool(smoke)
         return f"from {' and '.join(parts)}{' on another machine' if self.elsewhere else ''}"
 
-    def learn(self, record: Json) -> None:
+    def learn(self, record: Record) -> None:
         """Take a record into account that this machine has just made."""
         if self.elsewhere and record["status"] == "ok":
             self.elsewhere, self._counts = False, {True: 0, False: 0}
@@ -97,12 +98,13 @@ class Estimator:
             self._means.clear()
         self._add(record, mine=True)
 
-    def _add(self, record: Json, *, mine: bool) -> None:
+    def _add(self, record: Record, *, mine: bool) -> None:
         if record["status"] != "ok":
             return
         try:
             pace = _pace(record)
-            keys = _keys(record["trial"]["names"], record["trial"]["regime"]["kind"])
+            names = Names(**record["trial"]["names"])
+            keys = _keys(names, record["trial"]["regime"]["kind"])
         except (
             AttributeError,
             KeyError,
@@ -163,7 +165,7 @@ class Estimator:
 
     def _once(self, trial: Trial) -> float:
         """Features of a probe, or pretraining that goes on: computed by the first trial of a model, task and regime."""
-        key = _keys(vars(trial.names), trial.regime["kind"])[0]
+        key = _keys(trial.names, trial.regime["kind"])[0]
         if self._paces[key][True]:
             return 0.0
         pace, rows = (
@@ -175,7 +177,7 @@ class Estimator:
         return pace.further * _further_steps(trial, rows.train)
 
     def _nearest(self, names: Names, kind: str) -> Pace:
-        for key in _keys(vars(names), kind):
+        for key in _keys(names, kind):
             if key not in self._means:
                 found = self._paces[key]
                 paces = found[True] or found[False]
@@ -185,7 +187,7 @@ class Estimator:
         return NOMINAL
 
 
-def forecast(plan: Plan, latest: Mapping[str, Json], estimator: Estimator, slots: int | None = None) -> str:
+def forecast(plan: Plan, latest: Mapping[str, Record], estimator: Estimator, slots: int | None = None) -> str:
     """What a plan leaves to run takes, as a sentence has it, and what that rests on; that nothing is known, where
     nothing was measured. slots: how many trials run at a time, where that is known."""
     missing = [t for t in plan.trials().values() if not settled(t, latest, frozenset())]
@@ -207,9 +209,9 @@ def span(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def _keys(names: Mapping[str, str], kind: str) -> list[tuple[str, ...]]:
+def _keys(names: Names, kind: str) -> list[tuple[str, ...]]:
     """By what the pace of a trial is looked up, the nearest first. Regimes that differ in what they do share none."""
-    task, model, regime = names["task"], names["model"], names["regime"]
+    task, model, regime = names.task, names.model, names.regime
     module = plugins.load("regimes", kind)
     family = f"trains {module.TRAINS}, labels {module.LABELS}, pooled {_pooled(kind)}"
     return [(family, task, model, regime), (family, task, model), (family, "*", model), (family, task, "*"), (family,)]
@@ -219,7 +221,7 @@ def _pooled(kind: str) -> bool:
     return bool(getattr(plugins.load("regimes", kind), "POOLED", False))
 
 
-def _pace(record: Json) -> Pace:
+def _pace(record: Record) -> Pace:
     costs, facts, trial = record["costs"], record.get("facts") or {}, record["trial"]
     seconds = {name: value or 0.0 for name, value in costs["seconds"].items()}
     scored = facts.get("validation_examples", 0)

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping
 from bench import plugins
 from bench.planning.estimate import Estimator
 from bench.planning.plan import Cell, Plan
-from bench.suite.trial import Json, Names, Trial
+from bench.store.record import Record
+from bench.suite.trial import Names, Trial
 
 Place = tuple[Names, int | str, float]
 
 
-def turns(plan: Plan, latest: Mapping[str, Json], estimator: Estimator) -> dict[Place, int]:
+def turns(plan: Plan, latest: Mapping[str, Record], estimator: Estimator) -> dict[Place, int]:
     """Each cell's turn: those begun earlier come first, then those that need no labels, that train nothing by gradient,
     and the others; of alike ones the one that takes least."""
 

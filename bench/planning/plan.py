@@ -22,6 +22,7 @@ from bench.modeling.models.generation_models import extracts, writer
 from bench.planning import tuning
 from bench.planning.lock import SECTIONS, also_places, also_spec, orders, split, task_spec
 from bench.planning.trial_counts import GOOD, INFRASTRUCTURE
+from bench.store.record import Record
 from bench.suite.parameters import Budget, TrainedParameters, Training
 from bench.suite.schema import Regime, Size, Suite, Task
 from bench.suite.trial import SCHEMA, Json, Names, Trial
@@ -94,7 +95,7 @@ class Plan:
 
 
 def build(
-    suite: Suite, lock: Json, latest: Mapping[str, Json], tried: Set[str] = frozenset(), *, smoke: bool = False
+    suite: Suite, lock: Json, latest: Mapping[str, Record], tried: Set[str] = frozenset(), *, smoke: bool = False
 ) -> Plan:
     """Plan a suite. latest: {trial id: its record that counts}; tried: ids not to try again in this run.
 
@@ -111,7 +112,7 @@ def build(
 
 
 def replan(
-    plan: Plan, ended: Trial, lock: Json, latest: Mapping[str, Json], tried: Set[str], *, smoke: bool = False
+    plan: Plan, ended: Trial, lock: Json, latest: Mapping[str, Record], tried: Set[str], *, smoke: bool = False
 ) -> Plan:
     """The plan as it stands after a tuning trial: the same object, unless the last one a cell waited for has ended.
     Only that cell's model, task and regime are planned anew, and those that come after it."""
@@ -139,12 +140,12 @@ def _as_asked(suite: Suite, lock: Json) -> Json:
     return lock
 
 
-def settled(trial: Trial, latest: Mapping[str, Json], tried: Set[str]) -> bool:
+def settled(trial: Trial, latest: Mapping[str, Record], tried: Set[str]) -> bool:
     """Whether a trial needs no further attempt in this run."""
     return trial.id in tried or (trial.id in latest and latest[trial.id]["status"] not in INFRASTRUCTURE)
 
 
-def counted(latest: Mapping[str, Json], rerun: str) -> dict[str, Json]:
+def counted(latest: Mapping[str, Record], rerun: str) -> dict[str, Record]:
     """The records that are left to count when `rerun`, one of RERUN, is to run."""
     if rerun == "all":
         return {}
@@ -157,7 +158,7 @@ class _Pair:
 
     suite: Suite
     lock: Json
-    latest: Mapping[str, Json]
+    latest: Mapping[str, Record]
     tried: Set[str]
     names: Names
     smoke: bool

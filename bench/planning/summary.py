@@ -9,7 +9,7 @@ import shlex
 import sys
 import types
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin
@@ -22,6 +22,7 @@ from bench.planning.plan import Cell, Plan, build
 from bench.printable import printable
 from bench.store import hold, paths, records, validation
 from bench.store import schema_version as schema
+from bench.store.record import Record
 from bench.suite.trial import Json
 
 
@@ -60,7 +61,7 @@ def summarise(plan: Plan, results: Path, smoke: bool) -> Json:
     }
 
 
-def _foreseen(plan: Plan, folder: Path, tried: Path, latest: Json, smoke: bool) -> tuple[Plan, int]:
+def _foreseen(plan: Plan, folder: Path, tried: Path, latest: Mapping[str, Record], smoke: bool) -> tuple[Plan, int]:
     """The plan, what is not locked yet as the smoke run has found it; and how many cells are not locked."""
     unresolved = sum(cell.state == "unresolved" for cell in plan.cells)
     if not unresolved or smoke:
@@ -80,7 +81,7 @@ def _open(found: Plan, unresolved: int) -> str:
     return f"{cells}: counted as the smoke run found them"
 
 
-def estimator(name: str, results: Path, own: Iterable[Json], *, smoke: bool) -> Estimator:
+def estimator(name: str, results: Path, own: Iterable[Record], *, smoke: bool) -> Estimator:
     """What is known here of how long a suite's trials take. own: the suite's own records, or those of its smoke run."""
     tried = results / f"{name}-smoke"
     folder = tried if smoke else results / name
@@ -174,9 +175,8 @@ def _kept_plan(path: Path) -> Json:
 def describe(kind: str, name: str) -> Json:
     """A plugin's name, one-line summary and parameters; of a regime also what is tuned, over which range."""
     module = plugins.load(kind, name)
-    tuned = getattr(module, "TUNED", None)
-    schema = getattr(module, "Parameters", None)
-    fields = schema.model_fields if schema else {}
+    tuned = module.TUNED if kind == "regimes" else None
+    fields = module.Parameters.model_fields if kind in ("regimes", "tasks", "model_sources", "data_sources") else {}
     return {
         "name": name,
         "summary": _docstring(module).strip().partition("\n")[0],

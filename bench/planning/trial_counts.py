@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
+from bench.store.record import Record
 from bench.suite.trial import Json
 
 INFRASTRUCTURE = frozenset({"killed", "hung", "oom_host"})
@@ -17,7 +18,7 @@ WORDS = {"done": "done", "failed": "failed", "again": "to run again", "missing":
          "waiting": "waiting for tuning"}  # fmt: skip
 
 
-def state(record: Json | None) -> str:
+def state(record: Record | None) -> str:
     """Which of STATES the attempt that counts of a trial puts it in."""
     if record is None:
         return "missing"
@@ -26,7 +27,7 @@ def state(record: Json | None) -> str:
     return "again" if record["status"] in INFRASTRUCTURE else "failed"
 
 
-def tally(cells: Iterable[Json], latest: Mapping[str, Json]) -> Iterator[Counter[str]]:
+def tally(cells: Iterable[Json], latest: Mapping[str, Record]) -> Iterator[Counter[str]]:
     """Of each cell, as plan.json has them, how many trials are in which state; what several share counts once.
 
     A cell that is not locked yet counts as its seeds and, in `tunes`, its tuning trials.
@@ -50,7 +51,7 @@ def tally(cells: Iterable[Json], latest: Mapping[str, Json]) -> Iterator[Counter
         yield counts
 
 
-def total(cells: Iterable[Json], latest: Mapping[str, Json]) -> Counter[str]:
+def total(cells: Iterable[Json], latest: Mapping[str, Record]) -> Counter[str]:
     """`tally` of all cells together."""
     whole: Counter[str] = Counter()
     for counts in tally(cells, latest):

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 
 from bench import plugins
+from bench.store.record import Record
 from bench.suite.schema import FIRST_TUNING_SEED, Regime, Suite
 from bench.suite.trial import Json, Trial
 
@@ -42,7 +43,7 @@ def seeds(suite: Suite, values: list[Json]) -> range:
     return range(FIRST_TUNING_SEED, FIRST_TUNING_SEED + suite.tuning_seeds) if len(values) > 1 else range(0)
 
 
-def winner(values: list[Json], trials: list[Trial], latest: Mapping[str, Json]) -> int | None:
+def winner(values: list[Json], trials: list[Trial], latest: Mapping[str, Record]) -> int | None:
     """The index of the value with the best mean validation score; of equal scores, with the lowest log-loss, one
     that could not be measured counting as the highest."""
     per_value = len(trials) // len(values)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.report import formats
+from bench import plugins
+from bench.contracts import ReportFormat
 from bench.store import atomic
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ def write(results: Sequence[Results], out: Path) -> list[Path]:
     from bench.report.section import sections
 
     built = sections(results)
-    modules = [importlib.import_module(f"{formats.__name__}.{i.name}") for i in pkgutil.iter_modules(formats.__path__)]
-    files = {n: data for module in modules if hasattr(module, "render") for n, data in module.render(built).items()}
+    formats: list[ReportFormat] = [plugins.load("formats", name) for name in plugins.names("formats")]
+    files = {name: data for one in formats for name, data in one.render(built).items()}
     atomic.replace_folder(out, files, lambda name: STALE.fullmatch(name) is not None)
     return [out / name for name in files]

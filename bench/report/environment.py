@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from bench.store.record import Environment
+from bench.suite.trial import Json
 
 FIRST = ("torch", "transformers")
 """Those packages that matter most to a result stand before the others."""
 
 
-def line(environment: dict[str, Any]) -> str:
+def line(environment: Environment) -> str:
     """`CPU, 1 thread, fp32, AMD EPYC, Python 3.11.7, torch 2.15.0, …`; what is unknown is left out."""
-    known = dict(environment)
+    known: Json = {**environment}
     known.pop("id", None)
     threads, packages = known.pop("threads", None), known.pop("packages", None) or {}
     device = known.pop("device", None)

@@ -14,6 +14,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -52,9 +53,17 @@ _sound: dict[Path, list[tuple[str, int, int, int]]] = {}
 """Entries that this process has compared with their checksums, and the files' stamps then."""
 
 
-def waiting() -> None:
-    """Called while another process fills a folder, or a large one is read; a trial's process puts its sign of life
-    here."""
+_on_wait: ContextVar[Callable[[], None]] = ContextVar("on_wait", default=lambda: None)
+
+
+@contextlib.contextmanager
+def signs_of_life(on_wait: Callable[[], None]) -> Iterator[None]:
+    """Inside it `on_wait` is called now and then while another process fills a folder, or a large one is read."""
+    token = _on_wait.set(on_wait)
+    try:
+        yield
+    finally:
+        _on_wait.reset(token)
 
 
 def root() -> Path:
@@ -133,7 +142,7 @@ def _acquire(hold: FileLock) -> None:
         with contextlib.suppress(Timeout):
             hold.acquire(timeout=WAIT)
             return
-        waiting()
+        _on_wait.get()()
 
 
 def _refusal(target: Path, error: OSError) -> StoreError:
@@ -201,5 +210,5 @@ def _checksum(path: Path) -> str:
             found.update(memoryview(block)[:size])
             blocks += 1
             if blocks % _SIGN == 0:
-                waiting()
+                _on_wait.get()()
     return found.hexdigest()

@@ -7,15 +7,13 @@ import os
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from bench.errors import StoreError
 from bench.store import atomic, disk, paths, safe_reading, schema_version, validation
+from bench.store.record import OLDEST, SCHEMA, Record, lift
 from bench.store.results_folder import Home
-from bench.suite.trial import SCHEMA, canonical, digest
-
-Record = dict[str, Any]
-
+from bench.suite.trial import Json, canonical, digest
 
 MOST_DAMAGED = 1000
 """Damaged lines of one file that are told of; what is after them is not read."""
@@ -48,7 +46,7 @@ class Writer:
         """
         self._check_place()
         try:
-            whole = {**record, "schema": SCHEMA}
+            whole: Json = {**record, "schema": SCHEMA}
             whole.pop("checksum", None)
             line = canonical({**whole, "checksum": digest(whole, 64)}).encode() + b"\n"
         except (TypeError, ValueError) as error:
@@ -127,16 +125,16 @@ def _parse(line: bytes, place: str) -> Record:
     if len(line) > safe_reading.MOST_LINE:
         raise ValueError("longer than any record")
     try:
-        record = schema_version.parse(line, place)
+        record = schema_version.parse(line, place, SCHEMA)
         checksum = record.pop("checksum", None)
         if digest(record, 64) != checksum:
             raise ValueError("does not match its checksum")
     except (TypeError, RecursionError):
         raise ValueError("not a record") from None
-    if record.get("schema") != SCHEMA:
-        raise ValueError(f"has schema {record.get('schema')}, this version reads {SCHEMA}")
-    validation.check(validation.Record, record)
-    return record
+    schema = record.get("schema")
+    if not isinstance(schema, int) or not OLDEST <= schema <= SCHEMA:
+        raise ValueError(f"has schema {schema}, this version reads {OLDEST} to {SCHEMA}")
+    return validation.check_record(record if schema == SCHEMA else lift(record))
 
 
 def read(folder: Path) -> Read:
@@ -178,7 +176,7 @@ def files(folder: Path) -> list[Path]:
 
 def environment(record: Record) -> str:
     """The id of the environment a record was made in; empty where the attempt ended before it was known."""
-    return str((record.get("environment") or {}).get("id") or "")
+    return str(record.get("environment", {}).get("id", ""))
 
 
 def latest(records: Iterable[Record]) -> dict[str, Record]:
@@ -209,7 +207,7 @@ def _differ(group: Sequence[Record]) -> bool:
     scores = [
         {
             (part, name): canonical(value)
-            for part, found in (record.get("scores") or {}).items()
+            for part, found in record.get("scores", {}).items()
             for name, value in (found.items() if isinstance(found, dict) else [("", found)])
         }
         for record in group

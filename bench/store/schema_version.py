@@ -14,17 +14,17 @@ DEEPEST = 100
 """Levels of a document: whoever walks through what it holds need not fear for the stack."""
 
 
-def refuse_newer(value: Json, place: object) -> None:
+def refuse_newer(value: Json, place: object, newest: int = SCHEMA) -> None:
     """Raise StoreError where what stands at a place has a newer schema than this version knows."""
     schema = value.get("schema")
-    if isinstance(schema, int) and schema > SCHEMA:
+    if isinstance(schema, int) and schema > newest:
         raise StoreError(
             f"{place}: was written by a newer version of bench, in schema {schema}; this one knows schemas up to "
-            f"{SCHEMA} and leaves it as it is; upgrade bench (pip install --upgrade retrain-bench)"
+            f"{newest} and leaves it as it is; upgrade bench (pip install --upgrade retrain-bench)"
         )
 
 
-def parse(text: bytes, place: object) -> Json:
+def parse(text: bytes, place: object, newest: int = SCHEMA) -> Json:
     """A JSON object. Raises ValueError and TypeError for anything else, StoreError for one of a newer schema."""
     try:
         value = json.loads(text)
@@ -34,7 +34,7 @@ def parse(text: bytes, place: object) -> Json:
         raise TypeError("not a JSON object")
     if text.count(b"[") + text.count(b"{") > DEEPEST and _is_deep(value):
         raise ValueError(f"nested more than {DEEPEST} deep")
-    refuse_newer(value, place)
+    refuse_newer(value, place, newest)
     return value
 
 

@@ -1,19 +1,20 @@
 """The form of what is read back: whoever reads a record, a plan or a lock need not ask again what each part is.
 
 What a form does not name may be anything. Parts that default to None may be absent.
+A record's form is in `bench.store.record`.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
-Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e100, le=1e100)]
-"""One whose square, and whose sums, are numbers too."""
+from bench.store.record import Number, Record, WholeRecord
+from bench.suite.trial import Json
+
 Count = Annotated[int, Field(ge=0, le=10**12)]
 Size = Count | Literal["all"]
-Numbers = dict[str, Number | None]
 
 
 class _Form(BaseModel):
@@ -24,98 +25,6 @@ class _Names(_Form):
     model: str
     task: str
     regime: str
-
-
-class _Trial(_Form):
-    id: str
-    seed: int | None = None
-    purpose: str | None = None
-    names: _Names | None = None
-    regime: dict[str, Any] | None = None
-
-
-class _Change(_Form):
-    before: Number
-    after: Number
-
-
-class _After(_Form):
-    task: str
-    metric: str
-    before: dict[str, Number]
-    after: dict[str, Number]
-    without: dict[str, Number]
-
-
-class _Scores(_Form):
-    """What it does not name are baselines: what takes no model, or no pretraining."""
-
-    model_config = ConfigDict(strict=True, extra="allow")
-    __pydantic_extra__: dict[str, Numbers | None]
-
-    metric: str
-    test: dict[str, Number] | None = None
-    validation: dict[str, Number] | None = None
-    templates: dict[str, list[Number]] | None = None
-    signatures: dict[str, str] | None = None
-    forgetting: dict[str, dict[str, _Change]] | None = None
-    after: _After | None = None
-    also_test: dict[str, dict[str, Number]] | None = None
-    also_test_baselines: dict[str, dict[str, Numbers]] | None = None
-
-    @model_validator(mode="after")
-    def _has_its_metric(self) -> _Scores:
-        for name, scores in (("test", self.test), ("validation", self.validation)):
-            if scores and self.metric not in scores:
-                raise ValueError(f"{name} holds no {self.metric}, which is its metric")
-        if self.after and not all(self.after.metric in one for one in (self.after.before, self.after.after)):
-            raise ValueError(f"after holds no {self.after.metric}, which is its metric")
-        if self.after and self.metric not in self.after.without:
-            raise ValueError(f"after.without holds no {self.metric}, which is the metric")
-        return self
-
-
-SCORES = frozenset(_Scores.model_fields)
-"""The parts of a record's scores that are no baseline."""
-
-
-class _Costs(_Form):
-    seconds: Numbers | None = None
-
-
-class _Environment(_Form):
-    id: str | None = None
-    threads: int | None = None
-    packages: dict[str, str | None] | None = None
-
-
-class _Facts(_Form):
-    train_examples: Number | None = None
-    validation_examples: Number | None = None
-    test_examples: Number | None = None
-    also_test_examples: dict[str, Number] | None = None
-    notes: list[str] | None = None
-
-
-class Record(_Form):
-    """One line of a records file."""
-
-    trial: _Trial
-    status: str
-    attempt: str | None = None
-    cause: str | None = None
-    started: str | None = None
-    finished: str | None = None
-    scores: _Scores | None = None
-    costs: _Costs | None = None
-    environment: _Environment | None = None
-    facts: _Facts | None = None
-
-    @model_validator(mode="after")
-    def _whole(self) -> Record:
-        if self.status == "ok" and (self.scores is None or self.costs is None):
-            raise ValueError(f"an ok record without {'scores' if self.scores is None else 'costs'}")
-        return self
 
 
 class _Planned(_Names):
@@ -211,12 +120,30 @@ class Lock(_Form):
     regimes: dict[str, _Locked]
 
 
+_RECORD: TypeAdapter[Record] = TypeAdapter(WholeRecord)
+
+
 def check(form: type[_Form], value: object) -> None:
     """Raise ValueError naming the first part that is not as it should be."""
     try:
         form.model_validate(value)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        place = "".join(f"{part}." for part in first["loc"])[:-1]
-        said = first["msg"].removeprefix("Value error, ").lower()
-        raise ValueError(f"{place}: {said}" if place else said) from None
+        raise ValueError(_first(error)) from None
+
+
+def check_record(value: Json) -> Record:
+    """The same record, typed. Raises ValueError naming the first part that is not as it should be."""
+    try:
+        _RECORD.validate_python(value, strict=True)
+    except ValidationError as error:
+        raise ValueError(_first(error)) from None
+    return cast(Record, value)  # and not what was validated, which lacks what no type names
+
+
+def _first(found: ValidationError) -> str:
+    first = found.errors(include_url=False, include_input=False, include_context=False)[0]
+    place = ".".join(map(str, first["loc"]))
+    if first["type"] == "extra_forbidden":
+        return f"{place}: not a key of a record"
+    said = first["msg"].removeprefix("Value error, ").lower()
+    return f"{place}: {said}" if place else said

@@ -6,12 +6,12 @@ import dataclasses
 import functools
 import hashlib
 import json
-from typing import Any, Literal, NotRequired, cast
+from typing import Any, Literal, NotRequired, Required, cast
 
 from typing_extensions import TypedDict
 
 SCHEMA = 1
-"""Of a trial's id, a plan and a lock. Records have a schema of their own: `bench.store.records.SCHEMA`."""
+"""Of a trial's id, a plan and a lock. Records have a schema of their own: `bench.store.record.SCHEMA`."""
 Size = int | Literal["all"]
 Purpose = Literal["tuning", "reported"]
 Json = dict[str, Any]
@@ -46,7 +46,7 @@ class ModelSpec(TypedDict):
     fingerprint: str
 
 
-class DataSpec(TypedDict):
+class DataSpec(TypedDict, total=False):
     """A data set and the source it comes from. fingerprint: a commit, or a hash of the content."""
 
     source: str
@@ -64,17 +64,17 @@ class AlsoTestSpec(TypedDict):
     labels: NotRequired[list[str] | dict[str, str]]
 
 
-class TaskSpec(TypedDict):
+class TaskSpec(TypedDict, total=False):
     """A task: what is asked, of which data. columns: {role: column}; splits: {split: its name, or a fraction of train};
-    also_test: {name: a further test set}."""
+    also_test: {name: a further test set}. Records that others wrote may lack parts of it."""
 
-    kind: str
+    kind: Required[str]
     version: int
     parameters: Json
     data: DataSpec
     columns: dict[str, str]
     splits: dict[str, str | float]
-    also_test: NotRequired[dict[str, AlsoTestSpec]]
+    also_test: dict[str, AlsoTestSpec]
 
 
 class ForgettingSpec(TypedDict):
@@ -167,10 +167,10 @@ class NamesSpec(TypedDict):
     regime: str
 
 
-class TrialSpec(TypedDict):
-    """`Trial` in JSON: what an order, a record and an id are made of."""
+class TrialSpec(TypedDict, total=False):
+    """`Trial` in JSON, as orders and records hold it: whole, but in records that others wrote."""
 
-    id: str
+    id: Required[str]
     model: ModelSpec
     task: TaskSpec
     regime: RegimeSpec

@@ -1,4 +1,4 @@
-"""What a forked process does: a preparation, or a trial. What goes wrong in it is part of its result."""
+"""Does one order: a preparation, or a trial. What goes wrong in it is part of its result."""
 
 from __future__ import annotations
 
@@ -8,19 +8,23 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from bench import errors
 from bench.errors import BenchError, StoreError
 from bench.store import cache
 from bench.suite.trial import Json
 from bench.trial.device_loss import is_device_lost
 
 PROGRESS_SECONDS = 0.5
+"""Between two events that tell of progress."""
 
 
-def run(order: Json, emit: Callable[[Json], None]) -> Json:
-    """Do what the order says; `emit` sends an event to the runner.
+def run(order: Json, emit: Callable[[Json], None], *, own_process: bool = True) -> Json:
+    """Do what the order says. emit: sends an event to the runner; own_process: whether this process was made for this
+    order alone, and so must not have touched a device.
 
-    A preparation gives {"entry"} or {"error", "message"}; a trial its record as far as it got, with `stop` where the
-    run cannot go on (the results folder cannot be written) and `device_lost` where the device is to be set aside.
+    A preparation gives {"entry"} or {"error": what `bench.errors.from_json` reads}; a trial its record as far as it
+    got, with `stop` where the run cannot go on (the results folder cannot be written) and `device_lost` where the
+    device is to be set aside.
     """
     if order["do"] == "prepare":
         return _prepare(order)
@@ -33,8 +37,8 @@ def run(order: Json, emit: Callable[[Json], None]) -> Json:
             last = now
             emit({"event": "progress", "stage": stage, "done": done, "total": total})
 
-    cache.waiting = lambda: tick("wait for the cache", 0, None)
-    return _trial(order, tick)
+    with cache.signs_of_life(on_wait=lambda: tick("wait for the cache", 0, None)):
+        return _trial(order, tick, own_process)
 
 
 def _prepare(order: Json) -> Json:
@@ -46,19 +50,19 @@ def _prepare(order: Json) -> Json:
     try:
         return {"entry": prepare(order)}
     except BenchError as error:
-        return {"error": type(error).__name__, "message": str(error)}
+        return {"error": errors.to_json(error)}
 
 
-def _trial(order: Json, tick: Any) -> Json:
+def _trial(order: Json, tick: Any, own_process: bool) -> Json:
     from bench.trial.run import run, status_of
 
     record: Json = {"status": "ok", "cause": None, "start_seconds": time.monotonic() - order["submitted"]}
     try:
-        run(order, _device(order["device"], order["threads"]), order["threads"], tick, record)
+        run(order, _device(order["device"], order["threads"], own_process), order["threads"], tick, record)
     except Exception as error:
         traceback.print_exc()
         text = " ".join(str(error).split()) or type(error).__name__
-        known = type(error).__module__.startswith("bench.")
+        known = isinstance(error, BenchError) or type(error).__module__.startswith("bench.")
         record |= {"status": status_of(error), "cause": text if known else f"{type(error).__name__}: {text}"}
         if isinstance(error, StoreError):
             record["stop"] = True
@@ -69,12 +73,12 @@ def _trial(order: Json, tick: Any) -> Json:
     return record
 
 
-def _device(name: str, threads: int) -> Any:
-    """Make the one device of this job visible, as the order says: `cpu`, or the number of a CUDA device."""
+def _device(name: str, threads: int, own_process: bool) -> Any:
+    """Make one device alone visible: `cpu`, or a CUDA device by its number."""
     os.environ["CUDA_VISIBLE_DEVICES"] = "" if name == "cpu" else name
     import torch
 
-    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+    if own_process and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         raise RuntimeError("the server must not touch a device")
     torch.set_num_threads(threads)
     return torch.device("cpu" if name == "cpu" else "cuda")

@@ -29,8 +29,8 @@ CONFIG = '{"model_type": "bert", "architectures": ["BertForMaskedLM"]}'
 REAL = "from bench.cli import main; main(prog_name='bench')"
 TINY = f"""\
 import sys
-from bench.execution.local import client
-client.COMMAND = (sys.executable, {str(Path(__file__).with_name("tiny_server.py"))!r})
+from bench.execution.executors import local
+local.COMMAND = (sys.executable, {str(Path(__file__).with_name("tiny_server.py"))!r})
 {REAL}
 """
 """The whole command, but with `tiny_server.py` in place of a server that imports torch for seconds."""

@@ -24,7 +24,8 @@ from rows import Row
 from tiny_models import tiny_bert, tiny_image
 from tiny_tasks import image_task, order, text_task, trial
 
-from bench.execution.local.client import Server
+from bench.execution.executor import Ended, Slot, Started
+from bench.execution.executors.local import Local
 from bench.modeling.encoding.arrays import Tokens
 from bench.probes import memory
 from bench.probes.steps import StepTimes
@@ -370,37 +371,39 @@ def test_the_first_steps_after_a_checkpoint_are_cold_again() -> None:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BENCH_CACHE", str(tmp_path_factory.mktemp("server-cache")))
-        started = Server()
-    with started:
-        yield started
+        started = Local()
+        started.start()
+    yield started
+    started.close()
 
 
 @pytest.mark.fault(Row.CHECKPOINT)
-def test_killed_by_kill_9_a_workers_trial_goes_on(server: Server, bert: Callable[..., Trial], tmp_path: Path) -> None:
+def test_killed_by_kill_9_a_workers_trial_goes_on(local: Local, bert: Callable[..., Trial], tmp_path: Path) -> None:
     spec = bert(budget={"steps": 300})
 
     def submit(results: Path, every: float | None) -> tuple[str, int]:
-        asked = {**order(spec, results), "do": "trial", "device": "cpu", "threads": 1, "checkpoint": every}
-        job = server.submit(asked)
-        while True:
-            for event in server.events(60):
-                if event["event"] == "started":
-                    return job, event["pid"]
-
-    def ended(job: str) -> Json | None:
-        while not any(event["event"] == "ended" for event in server.events(60)):
+        name = local.submit({**order(spec, results), "do": "trial", "checkpoint": every}, Slot("cpu", "cpu", 1))
+        while not any(isinstance(event, Started) for event in local.events(60)):
             pass
-        return server.result(job)
+        pid = local.pid(name)
+        assert pid is not None
+        return name, pid
 
-    job, pid = submit(tmp_path / "cut", 0.05)
+    def ended(name: str) -> Json | None:
+        while True:
+            for event in local.events(60):
+                if isinstance(event, Ended) and event.order == name:
+                    return event.result
+
+    name, pid = submit(tmp_path / "cut", 0.05)
     while not any("state.pt" in files for _, _, files in os.walk(tmp_path / "cut" / "checkpoints")):
         time.sleep(0.01)
     time.sleep(random.Random(0).random() / 5)
     os.kill(pid, signal.SIGKILL)
-    assert ended(job) is None
+    assert ended(name) is None
     cut = ended(submit(tmp_path / "cut", 300.0)[0])
     whole = ended(submit(tmp_path / "whole", None)[0])
     assert cut is not None

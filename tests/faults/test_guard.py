@@ -114,9 +114,9 @@ FAULTS: dict[str, tuple[str, Any, str, str, str]] = {
     "log-loss": ("full", classes, "doubt", "scores.validation.log_loss", "the log-loss"),
     "alike": ("full", classes, "constant", "facts.constant", "whether all answers are alike"),
     "signatures": ("full", evaluation, "signatures", "scores.signatures", "the metrics' signatures"),
-    "tf-idf": ("full", tf_idf, "_fill", "scores.tf-idf", "the baseline tf-idf"),
-    "majority": ("full", classes, "_majority", "scores.majority", "the baseline majority"),
-    "baselines": ("full", classes, "baselines", "scores.majority", "every baseline"),
+    "tf-idf": ("full", tf_idf, "_fill", "scores.baselines.tf-idf", "the baseline tf-idf"),
+    "majority": ("full", classes, "_majority", "scores.baselines.majority", "the baseline majority"),
+    "baselines": ("full", classes, "baselines", "scores.baselines.majority", "every baseline"),
     "processor": ("full", environment, "processor", "environment.nothing", "the processor's name"),
     "device": ("full", environment, "_device", "environment.nothing", "the device's name"),
     "energy": ("full", energy, "_handle", "costs.energy_joules", "energy"),
@@ -278,32 +278,33 @@ import tiny_server
 tiny_server.serve(lambda: None, tiny_server.body, *map(int, sys.argv[1:]))
 """
     (tmp_path / "server.py").write_text(broken)
-    from bench.execution.local.client import Server
+    from bench.execution.executor import Ended, Slot
+    from bench.execution.executors.local import Local
 
     with pytest.MonkeyPatch.context() as patch:
         import sys
 
-        patch.setattr("bench.execution.local.client.COMMAND", (sys.executable, str(tmp_path / "server.py")))
-        with Server() as server:
+        patch.setattr("bench.execution.executors.local.COMMAND", (sys.executable, str(tmp_path / "server.py")))
+        with Local() as local:
             given = {"do": "trial", "trial": {"id": "x", "seed": 0}, "attempt": "a", "results": str(tmp_path)}
-            one = server.submit({**given, "device": "cpu", "threads": 1})
+            local.submit(given, Slot("cpu", "cpu", 1))
             until = time.monotonic() + 60
-            ended: list[Json] = []
+            ended: list[Ended] = []
             while not ended and time.monotonic() < until:
-                ended = [event for event in server.events(1) if event["event"] == "ended"]
-            result = server.result(one)
-    assert result is not None
-    assert result["status"] == "ok"
-    assert ("remarks" in ended[0]) == (name == "leave")
+                ended = [event for event in local.events(1) if isinstance(event, Ended)]
+    assert ended[0].result is not None
+    assert ended[0].result["status"] == "ok"
+    assert bool(ended[0].remarks) == (name == "leave")
 
 
 @pytest.mark.fault(Row.PROBE)
 def test_what_the_server_could_not_measure_is_in_the_record(tmp_path: Path) -> None:
     ground = Ground(tmp_path).fill()
     ground.source = ground.source.replace("import sys\n", (
-        "import sys\nfrom bench.execution import scheduler\n"
+        "import dataclasses, sys\nfrom bench.execution import scheduler\n"
         "end = scheduler.Scheduler._end\n"
-        "scheduler.Scheduler._end = lambda s, event, r: end(s, {**event, 'remarks': ['x could not be measured']}, r)\n"
+        "more = {'remarks': ('x could not be measured',)}\n"
+        "scheduler.Scheduler._end = lambda s, event, r: end(s, dataclasses.replace(event, **more), r)\n"
     ), 1)  # fmt: skip
     ground.run("run", ground.suite("f", 1))
     assert [record["facts"]["notes"] for record in ground.records("f")] == [["x could not be measured"]]

@@ -134,7 +134,7 @@ def test_a_gated_repository_is_not_tried_again(
     kind: str, ask: Callable[..., list[Any]], faulty: Callable[..., str]
 ) -> None:
     name = MODEL if kind == "model_sources" else "stanfordnlp/sst2"
-    found, text, waited = ask(faulty(f"api/{'models' if kind == 'models' else 'datasets'}=gated"), kind, name)
+    found, text, waited = ask(faulty(f"api/{'models' if kind == 'model_sources' else 'datasets'}=gated"), kind, name)
     assert found == ("ModelError" if kind == "model_sources" else "DataError")
     assert f"'{name}' at main is gated on the Hub: ask for access" in text
     assert not waited

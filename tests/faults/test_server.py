@@ -64,7 +64,7 @@ def test_what_had_ended_under_a_stopped_server_counts(ground: Ground) -> None:
 @pytest.mark.fault(Row.STOPPED)
 def test_a_server_that_is_stopped_while_it_imports_is_replaced(ground: Ground) -> None:
     ground.source = QUICK + TINY.replace(
-        "server.COMMAND = (", "server.COMMAND = (sys.executable, '-c', 'import os; os.kill(os.getpid(), 19)', "
+        "local.COMMAND = (", "local.COMMAND = (sys.executable, '-c', 'import os; os.kill(os.getpid(), 19)', "
     )
     _, err = ground.run("run", ground.suite("s", 1), code=1)
     assert "the process that trials are forked from showed no sign of life for 3 s and was killed" in err

@@ -13,8 +13,8 @@ from ground import REAL, Ground
 from rows import Row
 
 from bench.errors import UsageError
-from bench.execution import devices
-from bench.execution.local.client import _environment
+from bench.execution.executors.local import _environment
+from bench.execution.local import devices
 from bench.store import cache
 from bench.trial.prepare import prepare
 

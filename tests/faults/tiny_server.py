@@ -1,4 +1,4 @@
-"""The real server with nothing to import and tiny bodies in its jobs: what a trial does stands in TINY by its seed."""
+"""The real server with nothing to import and tiny trials: what one does stands in TINY by its seed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import plugins
-from bench.errors import StoreError, UsageError
+from bench.errors import StoreError, UsageError, to_json
 from bench.execution.local.server import serve
 from bench.probes import environment
 from bench.store import atomic, paths
@@ -83,7 +83,7 @@ def chatty(emit: Emit) -> None:
 
 
 def leaves_children(emit: Emit) -> None:
-    """A child in the job's group, and one in a session of its own, both deaf to SIGTERM."""
+    """A child in the trial's process group, and one in a session of its own, both deaf to SIGTERM."""
     for apart in (False, True):
         subprocess.Popen([sys.executable, "-c", STUBBORN], start_new_session=apart)
     time.sleep(0.3)
@@ -95,7 +95,7 @@ def hangs_with_children(emit: Emit) -> None:
 
 
 def noisy(emit: Emit) -> None:
-    event = json.dumps({"event": "ended", "job": "job-1", "exit": 0}).encode() + b"\n"
+    event = json.dumps({"event": "ended", "order": "order-1", "exit": 0}).encode() + b"\n"
     for _ in range(200):
         os.write(1, b"x" * 60_000 + bytes(range(256)) + event)
     print('{"status": "failed", "scores": {"test": {"accuracy": 1}}}', flush=True)
@@ -137,7 +137,7 @@ def fills_scratch(emit: Emit) -> None:
 
 
 def loses_scratch(emit: Emit) -> None:
-    """Nothing is left of what the runner and its jobs have in the temporary folder; the second time all is well."""
+    """Nothing is left of what the runner and its trials have in the temporary folder; the second time all is well."""
     if Path("lost").exists():
         return
     Path("lost").touch()
@@ -180,7 +180,7 @@ def body(order: dict[str, Any], emit: Emit) -> dict[str, Any]:
         try:
             return {"entry": prepared(order)}
         except UsageError as error:
-            return {"error": "UsageError", "message": str(error)}
+            return {"error": to_json(error)}
     trial = order["trial"]
     act = json.loads(os.environ.get("TINY", "{}")).get(str(trial["seed"]), "dozes")
     os.environ["TINY_DEVICE"] = order["device"]

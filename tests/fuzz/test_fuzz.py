@@ -32,7 +32,8 @@ from bench.analysis import check, frame
 from bench.errors import BenchError, StoreError, SuiteError
 from bench.planning import lock
 from bench.planning.summary import status_of, summarise
-from bench.report.formats import latex, markdown, terminal
+from bench.report import terminal
+from bench.report.formats import latex, markdown
 from bench.report.section import sections
 from bench.store import paths, records
 from bench.suite.load import grid_size
@@ -214,8 +215,8 @@ def read_all(folder: Path) -> None:
 def _report(folder: Path) -> None:
     found = frame.load(folder)
     built = sections(found)
-    markdown.render(built)
-    latex.render(built)
+    markdown.Markdown().render(built)
+    latex.Latex().render(built)
     terminal.print_report(found, Console(file=io.StringIO(), width=100))
 
 

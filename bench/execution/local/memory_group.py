@@ -1,8 +1,8 @@
-"""A memory control group per job, where the machine allows one.
+"""A memory control group for each process, where the machine allows one.
 
 A process that ends with signal 9 does not say who sent it. The kernel counts, per control group, whom it killed for
-want of memory: a group that holds one job alone is the only proof. Linux, version 1 or 2 of the interface
-(docs.kernel.org: cgroup-v1/memory, cgroup-v2).
+want of memory: a group that holds one process and what it started is the only proof. Linux, version 1 or 2 of the
+interface (docs.kernel.org: cgroup-v1/memory, cgroup-v2).
 """
 
 from __future__ import annotations
@@ -60,3 +60,12 @@ def tidy() -> None:
         for group in _home().glob("bench-*"):
             with contextlib.suppress(OSError):
                 os.rmdir(group)  # refused while a process is in it
+
+
+def killed_so_far() -> int:
+    """How many processes of this machine the kernel has killed for memory; 0 where it does not tell."""
+    try:
+        lines = Path("/proc/vmstat").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)

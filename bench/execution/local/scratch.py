@@ -1,4 +1,4 @@
-"""The folder for what jobs leave and print: one a run, removed with it or by the next."""
+"""The folder for results and output of orders: one a run, removed with it or by the next."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def new() -> tuple[Path, FileLock]:
         hold = FileLock(found / "lock")
         hold.acquire(timeout=0)
     except OSError as error:
-        raise _refusal(parent, error) from error
+        raise refusal(parent, error) from error
     return found, hold
 
 
@@ -38,7 +38,7 @@ def refused(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise _refusal(folder, error) from error
+        raise refusal(folder, error) from error
 
 
 def end_of(path: Path, characters: int) -> str:
@@ -57,7 +57,8 @@ def _remove_unused(folder: Path) -> None:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def _refusal(folder: Path | None, error: OSError) -> StoreError:
+def refusal(folder: Path | None, error: OSError) -> StoreError:
+    """What to say where a folder cannot be written; None: not even the temporary folder was found."""
     place = folder or "the temporary folder"
     return StoreError(
         f"{place}: cannot be written: {error.strerror or error}; make room there, or set TMPDIR elsewhere"

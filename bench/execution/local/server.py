@@ -1,14 +1,14 @@
-"""The server trials are forked from: it has imported torch, never touched a device, and has one thread.
+"""The server that trials are forked from: it has imported torch, never touched a device, and has one thread.
 
 It reads orders and writes events, one JSON line each, through two pipes that it is given; standard input, output and
 error have no part in that, since what it imports may use them:
 
-    {"event": "ready"}   {"event": "started", "job", "pid"}   {"event": "progress", "job", "stage", "done", "total"}
-    {"event": "alive"}   {"event": "ended", "job", "signal" | "exit", "out_of_memory": whether the kernel killed it for
-                          want of memory}
+    {"event": "ready"}   {"event": "started", "order", "pid"}   {"event": "progress", "order", "stage", "done", "total"}
+    {"event": "alive"}   {"event": "ended", "order", "signal" | "exit", "out_of_memory": whether the kernel killed it}
 
-A job's own result is the JSON file its order names; what it prints goes to the pipe its order names. When there can
-be no more orders, the server kills its jobs and ends: a runner that dies takes everything with it.
+Every order is done in a process of its own. Its result is the JSON file that the order names; what it prints goes to
+the pipe that the order names. When there can be no more orders, the server kills its processes and ends: a runner that
+dies takes everything with it.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ from bench.probes.guard import Guard
 from bench.suite.trial import Json
 
 DUMP = signal.SIGUSR1
-"""Has a job write the stack of each of its threads to its log."""
+"""Has a process write the stack of each of its threads to its log."""
 NO_RESULT = 74
-"""A job's exit code where its result cannot be written (sysexits.h: an input/output error)."""
-MARK = "BENCH_JOB"
-"""Names its job in the environment of all that a job starts."""
+"""A process's exit code where its result cannot be written (sysexits.h: an input/output error)."""
+MARK = "BENCH_ORDER"
+"""Names the order in the environment of all that its process starts."""
 GROUP = "whether the kernel killed it for want of memory"
 _PARENT_DEATH, _SUBREAPER = 1, 36  # prctl(2)
 BEAT = 1.0
 """Seconds between two signs of life."""
 _FAREWELL = 1.0
-"""Seconds the server takes at most to see its jobs die."""
+"""Seconds the server takes at most to see its processes die."""
 
 Body = Callable[[Json, Callable[[Json], None]], Json]
 """(order, emit an event) → the result."""
@@ -59,14 +59,14 @@ def main() -> None:
 
 
 def serve(preload: Callable[[], None], body: Body, orders: int, events: int) -> None:
-    """Serve until there can be no more orders. preload: imports what every job needs; body: runs in each job's process;
-    orders, events: file descriptors."""
+    """Serve until there can be no more orders. preload: imports what every order needs; body: does an order in its own
+    process; orders, events: file descriptors."""
     for channel in (orders, events):
-        os.set_inheritable(channel, False)  # what imports or jobs start must not hold them open
+        os.set_inheritable(channel, False)  # what imports or orders start must not hold them open
     _on_linux(_PARENT_DEATH, signal.SIGTERM)  # until the loop below sees the parent's end by itself
     preload()
-    sys.stdout.flush()  # else every job would print it once more
-    _on_linux(_SUBREAPER, 1)  # what a job leaves behind becomes the server's child, and dies
+    sys.stdout.flush()  # else every process would print it once more
+    _on_linux(_SUBREAPER, 1)  # what a process leaves behind becomes the server's child, and dies
     Guard()(GROUP, memory_group.tidy)
     faulthandler.enable()
     faulthandler.register(DUMP)
@@ -75,17 +75,17 @@ def serve(preload: Callable[[], None], body: Body, orders: int, events: int) -> 
     signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    jobs: dict[int, str] = {}
+    processes: dict[int, str] = {}
     try:
         _emit(events, {"event": "ready"})
-        _loop(jobs, wake, body, orders, events)
+        _loop(processes, wake, body, orders, events)
     except BrokenPipeError:
         pass  # the parent has gone
     finally:
-        _end(jobs)
+        _end(processes)
 
 
-def _loop(jobs: dict[int, str], wake: int, body: Body, orders: int, events: int) -> None:
+def _loop(processes: dict[int, str], wake: int, body: Body, orders: int, events: int) -> None:
     pending, beat = b"", 0.0
     while True:
         readable, _, _ = select.select([orders, wake], [], [], BEAT)
@@ -94,7 +94,7 @@ def _loop(jobs: dict[int, str], wake: int, body: Body, orders: int, events: int)
             _emit(events, {"event": "alive"})
         if wake in readable:
             os.read(wake, 4096)
-            for event in _reap(jobs):
+            for event in _reap(processes):
                 _emit(events, event)
         if orders in readable:
             data = os.read(orders, 65536)
@@ -104,12 +104,12 @@ def _loop(jobs: dict[int, str], wake: int, body: Body, orders: int, events: int)
             for line in lines:
                 order = json.loads(line)
                 pid = _fork(order, body, orders, events)
-                jobs[pid] = order["job"]
-                _emit(events, {"event": "started", "job": order["job"], "pid": pid})
+                processes[pid] = order["order"]
+                _emit(events, {"event": "started", "order": order["order"], "pid": pid})
 
 
 def _import_everything() -> None:
-    """Import what every job needs; none of it may start a thread or look at a device."""
+    """Import what every order needs; none of it may start a thread or look at a device."""
     import importlib
 
     for name in ("torch", "accelerate", "datasets", "peft", "pyarrow.parquet", "sklearn.linear_model", "transformers"):
@@ -121,11 +121,11 @@ def _import_everything() -> None:
 
     private_api.read_old_weights_names()
     gc.collect()
-    gc.freeze()  # else a job's collector visits, and so copies, all that it shares with the server: 0.6 s a job
+    gc.freeze()  # else each process's collector visits, and so copies, all that it shares with the server: 0.6 s
 
 
-def _reap(jobs: dict[int, str]) -> list[Json]:
-    """Events of the jobs that have ended. All they left running is killed."""
+def _reap(processes: dict[int, str]) -> list[Json]:
+    """Events of the processes that have ended. All they left running is killed."""
     events: list[Json] = []
     ended: set[str] = set()
     while True:
@@ -135,18 +135,18 @@ def _reap(jobs: dict[int, str]) -> list[Json]:
             break
         if pid == 0:
             break
-        if pid not in jobs:
+        if pid not in processes:
             continue  # an orphan
         _kill_group(pid)
-        ended.add(jobs[pid])
+        ended.add(processes[pid])
         code = os.waitstatus_to_exitcode(status)
         how = {"signal": -code} if code < 0 else {"exit": code}
         guard = Guard()
         killed = guard(GROUP, functools.partial(memory_group.leave, pid), False)
-        event = {"event": "ended", "job": jobs.pop(pid), "out_of_memory": killed, **how}
+        event = {"event": "ended", "order": processes.pop(pid), "out_of_memory": killed, **how}
         events.append(event | ({"remarks": guard.notes} if guard.notes else {}))
     if events:
-        _kill_orphans(jobs, ended)
+        _kill_orphans(processes, ended)
     return events
 
 
@@ -155,18 +155,18 @@ def _kill_group(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
 
 
-def _kill_orphans(jobs: dict[int, str], ended: set[str]) -> None:
-    """Kill what has left its job's process group and lost its parent. While other jobs run, only what says it is of one
-    that has ended: theirs may have lost a parent too."""
+def _kill_orphans(processes: dict[int, str], ended: set[str]) -> None:
+    """Kill what has left its order's process group and lost its parent. While other orders run, only what says that it
+    belongs to one that has ended: theirs may have lost a parent too."""
     with contextlib.suppress(OSError):
         for child in map(int, Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()):
-            if child not in jobs and (not jobs or _job_of(child) in ended):
+            if child not in processes and (not processes or _order_of(child) in ended):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(child, signal.SIGKILL)
 
 
-def _job_of(pid: int) -> str:
-    """The job that started a process, from its environment; empty where that does not tell."""
+def _order_of(pid: int) -> str:
+    """The order that a process was started for, from its environment; empty where that does not tell."""
     with contextlib.suppress(OSError):
         for line in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
             if line.startswith(f"{MARK}=".encode()):
@@ -174,15 +174,15 @@ def _job_of(pid: int) -> str:
     return ""
 
 
-def _end(jobs: dict[int, str]) -> None:
-    """Kill every job and what it started."""
+def _end(processes: dict[int, str]) -> None:
+    """Kill every process and what it started."""
     until = time.monotonic() + _FAREWELL
-    while jobs and time.monotonic() < until:
-        for pid in jobs:
+    while processes and time.monotonic() < until:
+        for pid in processes:
             _kill_group(pid)
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)  # one that has only just been forked leads no group yet
-        _reap(jobs)
+        _reap(processes)
         time.sleep(0.01)
     _kill_orphans({}, set())
 
@@ -200,8 +200,8 @@ def _fork(order: Json, body: Body, orders: int, events: int) -> int:
     code = 1
     try:
         os.close(orders)
-        _become_job(order, server)
-        result = body(order, lambda event: _emit(events, {**event, "job": order["job"]}))
+        _become_process(order, server)
+        result = body(order, lambda event: _emit(events, {**event, "order": order["order"]}))
         code = _leave(result, order["result"])
     except BaseException:
         traceback.print_exc()
@@ -213,7 +213,7 @@ def _fork(order: Json, body: Body, orders: int, events: int) -> int:
 
 
 def _leave(result: Json, path: str) -> int:
-    """Write a job's result; returns its exit code."""
+    """Write an order's result; returns the exit code of its process."""
     try:
         partial = Path(path + ".partial")
         partial.write_text(json.dumps(result))
@@ -224,10 +224,10 @@ def _leave(result: Json, path: str) -> int:
     return 0
 
 
-def _become_job(order: Json, server: int) -> None:
+def _become_process(order: Json, server: int) -> None:
     """Leave the server's group, end with the server, print to the order's own pipe."""
     os.setpgid(0, 0)
-    os.environ[MARK] = order["job"]
+    os.environ[MARK] = order["order"]
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

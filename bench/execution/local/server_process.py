@@ -1,4 +1,4 @@
-"""One server process as its parent sees it: its two pipes, and whether it still shows signs of life."""
+"""The server's process as its parent sees it: its two pipes, and whether it still shows signs of life."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bench.suite.trial import Json
 SILENCE = 20.0
 """Seconds without a sign of life, of which there is one every second, after which a server is killed."""
 STARTING = 600.0
-"""Seconds it may take to import what jobs need; it gives no sign meanwhile."""
+"""Seconds it may take to import what orders need; it gives no sign meanwhile."""
 STANDSTILL = 5.0
 """A parent that has not looked for so long stood still itself: stopped, or the machine asleep."""
 _CHUNK = 65536
@@ -72,9 +72,9 @@ class Process:
         found: list[Json] = [json.loads(line) for line in lines]
         for event in found:
             self.ready = True
-            if event["event"] != "progress":  # that comes from a job, and says nothing of the server
+            if event["event"] != "progress":  # that comes from an order's process, and says nothing of the server
                 self._heard = time.monotonic()
-        return [event for event in found if "job" in event]
+        return [event for event in found if "order" in event]
 
     def watch(self) -> None:
         """Kill it where it has shown no sign of life for too long: stopped, or stuck."""
@@ -97,7 +97,7 @@ class Process:
         self._process.wait()
 
     def leave(self, seconds: float) -> None:
-        """Close both pipes, whereupon it kills its jobs and ends; kill it if that takes longer."""
+        """Close both pipes, whereupon it kills its processes and ends; kill it if that takes longer."""
         self.close()
         try:
             self._process.wait(seconds)

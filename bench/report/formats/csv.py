@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import pandas as pd
-
+from bench.contracts import ReportFormat
 from bench.printable import printable
-from bench.report.section import Section
+
+if TYPE_CHECKING:
+    from bench.report.section import Section
 
 
 def escape(value: object) -> object:
@@ -21,13 +23,21 @@ def escape(value: object) -> object:
     return f"'{text}" if text.lstrip().startswith(("=", "+", "-", "@")) else text
 
 
-def render(sections: Sequence[Section]) -> dict[str, bytes]:
-    """`cells.csv`, `setup.csv`, and `also_test.csv` where there are further test sets."""
-    frames = {"cells.csv": [section.frame for section in sections], "setup.csv": [section.how for section in sections]}
-    further = [section.further for section in sections if len(section.further)]
-    if further:
-        frames["also_test.csv"] = further
-    return {
-        name: pd.concat(frame).map(escape).to_csv(index=False, lineterminator="\n").encode()
-        for name, frame in frames.items()
-    }
+class Csv(ReportFormat):
+    """Tables of numbers for other programs."""
+
+    def render(self, sections: Sequence[Section]) -> dict[str, bytes]:
+        """`cells.csv`, `setup.csv`, and `also_test.csv` where there are further test sets."""
+        import pandas as pd
+
+        frames = {
+            "cells.csv": [section.frame for section in sections],
+            "setup.csv": [section.how for section in sections],
+        }
+        further = [section.further for section in sections if len(section.further)]
+        if further:
+            frames["also_test.csv"] = further
+        return {
+            name: pd.concat(frame).map(escape).to_csv(index=False, lineterminator="\n").encode()
+            for name, frame in frames.items()
+        }

@@ -10,11 +10,15 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
+from bench.contracts import ReportFormat
 from bench.printable import printable
 from bench.report import column_widths
-from bench.report.section import Figure, Section
-from bench.report.table import Cell, Table
+
+if TYPE_CHECKING:
+    from bench.report.section import Figure, Section
+    from bench.report.table import Cell, Table
 
 ROWS = 40
 """A float cannot break across pages, so longer tables become several."""
@@ -184,13 +188,16 @@ def _document(sections: Sequence[Section], names: list[list[str]]) -> Iterator[s
     yield r"\end{document}"
 
 
-def render(sections: Sequence[Section]) -> dict[str, bytes]:
-    """`report.tex`; a file for each table in `tables/` and for each figure, named and labelled by what it is of."""
-    names = _names(sections)
-    files = {"report.tex": "\n".join(_document(sections, names)) + "\n"}
-    for section, own in zip(sections, names, strict=True):
-        suite = _slug(section.name)
-        for name, table in zip(own, section.tables, strict=True):
-            files[f"tables/{name}.tex"] = _table(table, f"{suite}-{name}")
-        files |= {f"{figure.stem}.tex": _figure(figure, f"{suite}-{figure.stem}") for figure in section.figures}
-    return {name: text.encode() for name, text in files.items()}
+class Latex(ReportFormat):
+    """A document for print, and its tables one by one."""
+
+    def render(self, sections: Sequence[Section]) -> dict[str, bytes]:
+        """`report.tex`; a file for each table in `tables/` and for each figure, named and labelled by what it is of."""
+        names = _names(sections)
+        files = {"report.tex": "\n".join(_document(sections, names)) + "\n"}
+        for section, own in zip(sections, names, strict=True):
+            suite = _slug(section.name)
+            for name, table in zip(own, section.tables, strict=True):
+                files[f"tables/{name}.tex"] = _table(table, f"{suite}-{name}")
+            files |= {f"{figure.stem}.tex": _figure(figure, f"{suite}-{figure.stem}") for figure in section.figures}
+        return {name: text.encode() for name, text in files.items()}

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
+from bench.contracts import ReportFormat
 from bench.printable import printable
-from bench.report.section import Section
-from bench.report.table import Cell, Table
+
+if TYPE_CHECKING:
+    from bench.report.section import Section
+    from bench.report.table import Cell, Table
 
 _RULES = {"l": ":--", "w": ":--", "c": ":-:", "r": "--:"}
 
@@ -61,7 +65,10 @@ def _section(section: Section) -> Iterator[str]:
         yield from (f"- {escape(note)}" for note in section.notes)
 
 
-def render(sections: Sequence[Section]) -> dict[str, bytes]:
-    """`report.md`."""
-    text = "\n\n".join("\n".join(_section(section)) for section in sections) + "\n"
-    return {"report.md": text.encode()}
+class Markdown(ReportFormat):
+    """A page to read on a screen."""
+
+    def render(self, sections: Sequence[Section]) -> dict[str, bytes]:
+        """`report.md`."""
+        text = "\n\n".join("\n".join(_section(section)) for section in sections) + "\n"
+        return {"report.md": text.encode()}

@@ -1,28 +1,19 @@
-"""Which devices this machine has, without touching one."""
+"""Which devices this machine has, found without touching one."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
 from bench.errors import UsageError, did_you_mean
+from bench.execution.executor import Slot
 from bench.suite.trial import Json
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 _DEVICE = re.compile(r"\d+|(?:GPU|MIG)-.+")
-
-
-@dataclass(frozen=True)
-class Slot:
-    """A place where one trial runs at a time. device: `cpu` or a CUDA device's number or UUID."""
-
-    name: str
-    device: str
-    threads: int
 
 
 def slots(devices: Sequence[str] = (), jobs: int = 1) -> list[Slot]:
@@ -47,15 +38,15 @@ def slots(devices: Sequence[str] = (), jobs: int = 1) -> list[Slot]:
 
 
 def order(devices: Sequence[str], places: Sequence[Slot]) -> Json | None:
-    """What a server is to look at before anything starts: whether torch can use these devices; None on the CPU.
+    """The order to look whether torch can use these devices, before anything else starts; None on the CPU.
 
-    devices: as the user named them. This process knows what the driver lists, not what torch was built for.
+    devices: as the user named them. The runner knows what the driver lists, not what torch was built for.
     """
     if all(slot.device == "cpu" for slot in places):
         return None
     names = ",".join(slot.device for slot in places)
     asked = f"--devices {names}" if devices else f"{VISIBLE}={os.environ[VISIBLE]}" if VISIBLE in os.environ else names
-    return {"do": "prepare", "kind": "devices", "name": names, "asked": asked, "threads": 1}
+    return {"do": "prepare", "kind": "devices", "name": names, "asked": asked}
 
 
 def numbering() -> dict[str, str]:
