@@ -66,7 +66,7 @@ def begun_elsewhere(
 
 def _is_here(trial: Trial) -> bool:
     """Whether its model runs on the device of its slot, and not behind an endpoint: its record then says `cpu`."""
-    return plugins.load("model_sources", trial.model["source"]).LOCAL  # type: ignore[no-any-return]
+    return plugins.load("model_sources", trial.model["source"]).LOCAL
 
 
 def _change(record: Record | None, now: Json) -> str | None:

@@ -218,7 +218,7 @@ def _keys(names: Names, kind: str) -> list[tuple[str, ...]]:
 
 
 def _pooled(kind: str) -> bool:
-    return bool(getattr(plugins.load("regimes", kind), "POOLED", False))
+    return plugins.load("regimes", kind).POOLED
 
 
 def _pace(record: Record) -> Pace:

@@ -115,7 +115,7 @@ def orders(suite: Suite, lock: Json) -> Iterator[tuple[str, str, bool, Json]]:
         found[3].update(task=spec, location=location, also_test=also_places(task))
         yield found
     for name, regime in suite.regimes.items():
-        if not hasattr(plugins.load("regimes", regime.kind), "check"):
+        if not plugins.load("regimes", regime.kind).CHECKS:
             continue
         own = {"kind": regime.kind, "parameters": regime.parameters.model_dump(mode="json")}
         yield _order(lock, "regimes", name, Source(regime.kind, regime.parameters), own)

@@ -6,12 +6,11 @@ import functools
 from collections import Counter
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
-from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
 
-from bench import plugins
+from bench import contracts, plugins
 from bench.contracts import Question
 from bench.data.subsets import draw
 from bench.errors import NotApplicable
@@ -197,13 +196,13 @@ class _Pair:
                 self._fill(cell, base, module, regime, tuple(seeds), task_lock)
         return empty
 
-    def _first(self, task: Task, module: ModuleType, facts: Facts) -> Cell | None:
+    def _first(self, task: Task, module: contracts.Regime[Any], facts: Facts) -> Cell | None:
         """The largest cell of the task that comes first, by the same regime. Raises NotApplicable."""
         if task.after is None:
             return None
         if not module.TRAINS:
             raise NotApplicable(f"it trains no weights that {task.after} could change for this task")
-        if not getattr(module, "PRETRAINED", True):
+        if not module.PRETRAINED:
             raise NotApplicable(f"it starts from random weights, so nothing of {task.after} would be left")
         one, other = (_writes(each.kind, facts) for each in (task, self.suite.tasks[task.after]))
         if one != other and writer(facts) in ("encoder-decoder", "joined"):
@@ -212,7 +211,7 @@ class _Pair:
         return [cell for cell in cells if cell.noise == cells[0].noise][-1]
 
     def _base(
-        self, task: Task, regime: Regime, module: ModuleType, facts: Facts, model_lock: Json, task_lock: Json
+        self, task: Task, regime: Regime, module: contracts.Regime[Any], facts: Facts, model_lock: Json, task_lock: Json
     ) -> dict[str, Any]:
         """All fields of the pair's trials but size, noise, seed, purpose and what is tuned."""
         kind = plugins.load("tasks", task.kind)
@@ -220,22 +219,22 @@ class _Pair:
             raise NotApplicable(f"the model takes {facts.modality}, the task is {kind.MODALITY}")
         if (refusal := kind.refuses(facts, task.parameters)) is not None:
             raise NotApplicable(refusal)
-        if facts.head == "endpoint" and (module.TRAINS or getattr(module, "POOLED", False)):
+        if facts.head == "endpoint" and (module.TRAINS or module.POOLED):
             raise NotApplicable("it is behind an endpoint, whose weights cannot be trained")
         spec = task_spec(self.suite, task, task_lock["fingerprint"])
         spec |= also_spec(task, task_lock.get("also_test", {}))
         if "labels" in spec["parameters"]:
             spec["parameters"]["labels"] = task_lock["labels"]
         objective = plugins.load("objectives", kind.OBJECTIVE)
-        if getattr(module, "POOLED", False) and not objective.POOLED:
+        if module.POOLED and not objective.POOLED:
             raise NotApplicable(f"{task.kind} is not answered from one feature vector an example")
         if module.TRAINS and (reason := objective.applies(facts)) is not None:
             raise NotApplicable(reason)
         question = _question(task, spec)
         own = regime.parameters.model_dump(mode="json")
-        resolved = module.resolve(facts, question, regime.parameters) if hasattr(module, "resolve") else {}
+        resolved = module.resolve(facts, question, regime.parameters)
         if module.LABELS:  # nothing that only zero-shot looks at may change the other regimes' ids
-            unseen = {"label_map"} | (set() if getattr(module, "PROMPTS", False) else {"templates"})
+            unseen = {"label_map"} | (set() if module.PROMPTS else {"templates"})
             spec["parameters"] = {k: v for k, v in spec["parameters"].items() if k not in unseen}
         overridden = set(TrainedParameters.model_fields) if module.TRAINS else set()
         tuned = {module.TUNED.parameter} if module.TUNED else set()
@@ -299,7 +298,7 @@ class _Pair:
         self,
         cell: Cell,
         base: dict[str, Any],
-        module: ModuleType,
+        module: contracts.Regime[Any],
         regime: Regime,
         seeds: tuple[int, ...],
         task_lock: Json,

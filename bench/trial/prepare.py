@@ -104,8 +104,7 @@ def _fingerprint(data: DataSpec, location: Json) -> str:
 
 def _regime(order: Json) -> Json:
     plugin = plugins.load("regimes", order["source"])
-    if hasattr(plugin, "check"):
-        plugin.check(plugin.Parameters.model_validate(order["parameters"]))
+    plugin.check(plugin.Parameters.model_validate(order["parameters"]))
     return {}
 
 
