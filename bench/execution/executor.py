@@ -17,6 +17,14 @@ from bench.errors import BenchError
 from bench.probes import environment
 from bench.suite.trial import Json
 
+QUIET = {
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+    "TRANSFORMERS_VERBOSITY": "error",
+    "TQDM_DISABLE": "1",
+}
+"""Environment variables for where orders are done: libraries print no progress bars and no remarks."""
+
 
 @dataclass(frozen=True)
 class Slot:

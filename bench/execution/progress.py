@@ -28,14 +28,14 @@ class Lines:
         self.left: float | None = None
 
     def planned(self, total: int, finished: int, waiting: int, left: float | None = None) -> None:
-        """Take over the counts, and the seconds that are left where they are known."""
+        """Keep the counts, and the seconds that are left where they are known."""
         self.total, self.finished, self.left = total, finished, left
 
     def started(self, slot: Slot, trial: Trial) -> None:
-        """Nothing to say yet."""
+        """Not shown: its end is."""
 
     def moved(self, slot: Slot, stage: str, done: int, total: int | None) -> None:
-        """Too much to say."""
+        """Not shown: there would be too many lines."""
 
     def ended(self, slot: Slot, trial: Trial, record: Record) -> None:
         """One line, with the score or the cause."""
@@ -89,7 +89,7 @@ class Live(Lines):
         self._progress.update(self._lines[slot.name], completed=done, total=total, description=f"{slot.name} {stage}")
 
     def ended(self, slot: Slot, trial: Trial, record: Record) -> None:
-        """Only what did not go well is worth a lasting line."""
+        """A line above the bars for what did not end well."""
         self.statuses[record["status"]] += 1
         if record["status"] != "ok":
             tell(self._progress.console, f"{describe(trial)}: {outcome(record)}")
@@ -122,7 +122,7 @@ def score(cell: Cell, records: Sequence[Record]) -> str:
 
 
 def tell(console: Console, line: str) -> None:
-    """Whether it can be read must not decide over the run: a full disk, a closed pipe (rich exits for that)."""
+    """Print a line. A full disk or a closed pipe (for which rich exits) does not end the run."""
     with contextlib.suppress(OSError, SystemExit):
         console.print(Text(line), soft_wrap=True)
 

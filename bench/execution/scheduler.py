@@ -30,13 +30,13 @@ WAIT = 0.5
 DUMP_SECONDS = 1.0
 """What a trial is given to print its stack before it is killed."""
 MOST = 4000
-"""Characters of a cause that are kept."""
+"""Characters of a cause that are kept in a record."""
 PATIENCE = 3.0
 """Seconds an executor is given to say that what was interrupted has ended."""
 
 
 class Progress(Protocol):
-    """Who is told how the run goes."""
+    """Shows how the run goes."""
 
     def planned(self, total: int, finished: int, waiting: int, left: float | None) -> None:
         """How many trials there are, settled, and unknown as long as their tuning runs; the seconds left, if known."""
@@ -59,8 +59,8 @@ class Progress(Protocol):
 
 @dataclass
 class Running:
-    """A trial on a slot. alive: its last sign of life, None until its process has started; condemned: since when it is
-    to be killed, for this reason (status, cause)."""
+    """A trial on a slot. alive: its last sign of life, None until its process has started; kill_reason: (status,
+    cause) where it is to be killed, from kill_from on."""
 
     trial: Trial
     slot: Slot
@@ -69,7 +69,7 @@ class Running:
     begun: float = field(default_factory=time.monotonic)
     alive: float | None = None
     kill_reason: tuple[str, str] | None = None
-    condemned: float = 0.0
+    kill_from: float = 0.0
 
 
 @dataclass
@@ -158,7 +158,7 @@ class Scheduler:
         self.progress.planned(self._known + waiting, finished, waiting, self._left)
 
     def _tell(self) -> None:
-        """Leave word of what runs, for `bench status`; not more often than anybody could read it."""
+        """Write down what runs, for `bench status`; at most once in WAIT seconds."""
         now = time.monotonic()
         if self._told is None or now - self._told < WAIT:
             return
@@ -312,9 +312,9 @@ class Scheduler:
                 elif now - running.alive > suite.hung:
                     running.kill_reason = ("hung", f"no sign of life for {suite.hung:g} s")
                 if running.kill_reason is not None:
-                    running.condemned = now + DUMP_SECONDS
+                    running.kill_from = now + DUMP_SECONDS
                     self.executor.dump(order)
-            if running.kill_reason is not None and now >= running.condemned:
+            if running.kill_reason is not None and now >= running.kill_from:
                 self.executor.kill(order)  # again each time: it may not have started yet
 
 

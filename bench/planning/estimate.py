@@ -135,7 +135,7 @@ class Estimator:
         """What the trials of a cell take that its tuning has yet to name."""
         if cell.state != "waiting" or not cell.tuning:
             return 0.0
-        like = dataclasses.replace(cell.tuning[0], purpose="reported", names=cell.names, size=cell.size)  # type: ignore[arg-type]
+        like = dataclasses.replace(cell.tuning[0], purpose="reported", names=cell.names, size=cell.size)
         return cell.seeds * self.seconds(like)
 
     def left(self, missing: Iterable[Trial], waiting: Iterable[Cell]) -> float:

@@ -87,12 +87,12 @@ class Ground:
         self.nobody_left()
         return out, err
 
-    def jobs(self) -> list[psutil.Process]:
+    def forked(self) -> list[psutil.Process]:
         """The trials and preparations that run now."""
         return [p for p in self.living() if (parent := p.parent()) and parent.pid in self.servers()]
 
     def servers(self) -> list[int]:
-        """Servers are children of a `bench` command; jobs are children of a server."""
+        """Servers are children of a `bench` command; trials and preparations are children of a server."""
         living = {p.pid: p for p in self.living()}
         roots = {pid for pid, p in living.items() if p.ppid() not in living}
         return [pid for pid, p in living.items() if p.ppid() in roots]

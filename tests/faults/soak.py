@@ -122,7 +122,7 @@ class Soak:
         """The processes that are one of these now."""
         if who == "runner":
             return [process.pid]
-        return self.ground.servers() if who == "server" else [job.pid for job in self.ground.jobs()]
+        return self.ground.servers() if who == "server" else [child.pid for child in self.ground.forked()]
 
     def damage(self) -> None:
         """Do something to a few files of the cache, while nobody reads it."""

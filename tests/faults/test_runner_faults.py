@@ -157,7 +157,7 @@ def test_asked_to_stop_it_lets_finish_what_runs(ground: Ground, number: int) -> 
         pytest.skip("what starts these tests has it ignored, as nohup does")
     process = ground.start("run", ground.suite("i", 5), acts={1: "slow"})
     ground.wait_for("i", 1)
-    ground.until(lambda: ground.jobs())
+    ground.until(lambda: ground.forked())
     time.sleep(0.2)
     process.send_signal(number)
     out, error = ground.ended(process, 130)
@@ -174,7 +174,7 @@ def test_what_does_not_finish_in_time_is_killed_and_runs_again(ground: Ground, h
     grace = ["--grace", "0.5"] if how == "grace" else []
     process = ground.start("run", ground.suite("j", 3), *grace, acts={1: "silent"})
     ground.wait_for("j", 1)
-    ground.until(lambda: ground.jobs())
+    ground.until(lambda: ground.forked())
     time.sleep(0.2)
     begun = time.monotonic()
     process.send_signal(signal.SIGINT)
@@ -342,7 +342,7 @@ def test_only_scratch_folders_that_nobody_uses_are_taken_away(ground: Ground, tm
 def test_a_server_that_does_not_answer_cannot_hold_the_run(ground: Ground) -> None:
     process = ground.start("run", ground.suite("z", 2), acts={1: "silent"})
     ground.wait_for("z", 1)
-    ground.until(ground.jobs)
+    ground.until(ground.forked)
     (server,) = ground.servers()
     os.kill(server, signal.SIGSTOP)
     begun = time.monotonic()
@@ -355,7 +355,7 @@ def test_a_server_that_does_not_answer_cannot_hold_the_run(ground: Ground) -> No
 
 
 @pytest.mark.fault(Row.WORKER)
-def test_one_jobs_end_kills_no_helper_of_another(ground: Ground) -> None:
+def test_one_trials_end_kills_no_helper_of_another(ground: Ground) -> None:
     acts = {0: "needs_helper"}
     out, _ = ground.run("run", ground.suite("v", 20), "--jobs", "2", "--json", acts=acts)
     assert json.loads(out)["statuses"] == {"ok": 20}

@@ -23,7 +23,7 @@ raise SystemExit("hostile")
 PRINTS = """\
 import os, sys
 if sys.orig_argv[1].endswith("tiny_server.py"):
-    os.write(1, b"Welcome!\\n{\\"event\\": \\"ended\\", \\"job\\": \\"job-1\\", \\"exit\\": 0}\\n")
+    os.write(1, b"Welcome!\\n{\\"event\\": \\"ended\\", \\"order\\": \\"order-1\\", \\"exit\\": 0}\\n")
     print("buffered")
     assert sys.stdin.read() == ""
 """
@@ -73,7 +73,7 @@ def test_a_server_that_is_stopped_while_it_imports_is_replaced(ground: Ground) -
 @pytest.mark.fault(Row.STOPPED)
 def test_a_run_that_stood_still_for_a_while_goes_on(ground: Ground) -> None:
     process = ground.start("run", ground.suite("s", 1, "hung: 2\ntimeout: 6\n"), "--json", acts={0: "slow_and_alive"})
-    ground.until(ground.jobs, 30)
+    ground.until(ground.forked, 30)
     group = ground.living()
     for one in group:
         os.kill(one.pid, signal.SIGSTOP)

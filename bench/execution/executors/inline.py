@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 from bench.errors import UsageError
-from bench.execution.executor import Ended, Event, Executor, Slot, Started
+from bench.execution.executor import QUIET, Ended, Event, Executor, Slot, Started
 from bench.execution.local import devices as local_devices
 from bench.suite.trial import Json
 
@@ -91,13 +91,15 @@ class Inline(Executor):
 def _as_in_a_process_of_its_own() -> Iterator[None]:
     """Libraries compute with as many threads as in a process of `local`, one but for torch's own; afterwards this
     process is as it was."""
+    variables = dict(os.environ)
+    os.environ.update({**local_devices.numbering(), **QUIET, **variables})
+
     import sklearn.linear_model  # noqa: F401  (what is loaded later would have threads of its own)
     import torch
     from threadpoolctl import threadpool_limits  # which scikit-learn brings
 
-    threads, variables = torch.get_num_threads(), dict(os.environ)
+    threads = torch.get_num_threads()
     try:
-        os.environ.update({**local_devices.numbering(), **variables})
         with threadpool_limits(1):
             yield
     finally:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from bench.errors import BenchError, StoreError
-from bench.execution.executor import Ended, Event, Executor, Progressed, Slot, Started
+from bench.execution.executor import QUIET, Ended, Event, Executor, Progressed, Slot, Started
 from bench.execution.local import devices as local_devices
 from bench.execution.local import memory_group, scratch
 from bench.execution.local.server import DUMP, NO_RESULT
@@ -35,15 +35,11 @@ LOOK = 1.0
 """Seconds at most between two looks at the server's clock."""
 COMMAND = (sys.executable, "-P", "-m", "bench.execution.local.server")
 """-P: the current folder may hold a `torch.py`, or a folder `bench`; it is not looked into."""
-QUIET = {
+ONE_THREAD = {
     "PYTHONSAFEPATH": "1",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
-    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-    "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
-    "TRANSFORMERS_VERBOSITY": "error",
-    "TQDM_DISABLE": "1",
 }
 """The server stays at one thread: children forked after two-threaded work hang. An order's process raises its own
 count. Python that it starts does not look into the current folder either."""
@@ -288,7 +284,7 @@ class Local(Executor):
 def _environment() -> dict[str, str]:
     """The server's: with what asserts and docstrings are for, since libraries rely on them."""
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONOPTIMIZE"}
-    return {**local_devices.numbering(), **kept, **QUIET}
+    return {**local_devices.numbering(), **kept, **ONE_THREAD, **QUIET}
 
 
 def _no_room(folder: Path) -> StoreError | None:
