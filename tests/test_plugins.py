@@ -25,10 +25,10 @@ from bench.suite.parameters import (
 
 ALL = [(folder, name) for folder in plugins.FOLDERS for name in plugins.names(folder)]
 FUNCTIONS = {
-    "regimes": {"adapt": 2},
+    "regimes": {"adapt": 3},
     "objectives": {
         "applies": 1,
-        "build": 3,
+        "build": 1,
         "goal": 2,
         "answer": 3,
         "targets": 2,
@@ -39,7 +39,7 @@ FUNCTIONS = {
         "columns": 2,
     },
     "tasks": {"examples": 4, "encode": 4, "load": 1},
-    "zeroshot": {"applies": 4},
+    "zeroshot": {"applies": 2, "load": 1, "predictor": 2},
     "metrics": {"score": 2},
     "model_sources": {"lock": 1, "fetch": 2},
     "data_sources": {"lock": 1, "fetch": 2},

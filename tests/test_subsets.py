@@ -13,7 +13,7 @@ from bench.data.label_noise import corrupt
 from bench.data.subsets import draw
 from bench.suite.trial import Names, Trial
 from bench.trial.parts import parts_of
-from bench.trial.task_data import Material
+from bench.trial.task_data import TaskData
 
 counts = st.lists(st.integers(1, 60), min_size=2, max_size=8)
 few = st.lists(st.integers(1, 80), min_size=2, max_size=3)
@@ -163,8 +163,8 @@ def trial(**changes: Any) -> Trial:
     return Trial(**(fields | changes))
 
 
-def material(**splits: np.ndarray) -> Material:
-    return Material({}, {}, {}, splits, {name: np.arange(len(values)) for name, values in splits.items()}, 0)
+def material(**splits: np.ndarray) -> TaskData:
+    return TaskData({}, {}, {}, splits, {name: np.arange(len(values)) for name, values in splits.items()}, 0)
 
 
 @pytest.mark.parametrize("validation", [0.2, "full"])

@@ -24,7 +24,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from bench.analysis.frame import load
 from bench.errors import StoreError
 from bench.modeling.encoding import text
-from bench.objectives import classes
+from bench.objectives.classes import Classes
 from bench.planning.tuning import winner
 from bench.probes import clock, energy, environment, flops, heartbeat, memory, steps
 from bench.probes.guard import MOST, Guard
@@ -32,9 +32,9 @@ from bench.report.section import sections
 from bench.store import validation
 from bench.suite.parameters import Training
 from bench.suite.trial import Json, Trial
-from bench.training import adapted_model, job, tf_idf
+from bench.training import adapted_model, tf_idf
 from bench.training.loop import Step
-from bench.trial import evaluation
+from bench.trial import evaluation, features
 
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")  # PEFT asks transformers so
 
@@ -110,13 +110,13 @@ FAULTS: dict[str, tuple[str, Any, str, str, str]] = {
     "high-water": ("full", memory, "_host_peak", "costs.memory_bytes.test_host", "the host's memory"),
     "reset": ("full", memory, "_reset_host", "costs.memory_bytes.train_host", "the host's memory"),
     "latency": ("full", clock, "latency", "costs.inference.latency_seconds", "the latency"),
-    "feature latency": ("linear-probe", job, "latency", "costs.inference.latency_seconds", "the latency"),
-    "log-loss": ("full", classes, "doubt", "scores.validation.log_loss", "the log-loss"),
-    "alike": ("full", classes, "constant", "facts.constant", "whether all answers are alike"),
+    "feature latency": ("linear-probe", features, "latency", "costs.inference.latency_seconds", "the latency"),
+    "log-loss": ("full", Classes, "doubt", "scores.validation.log_loss", "the log-loss"),
+    "alike": ("full", Classes, "constant", "facts.constant", "whether all answers are alike"),
     "signatures": ("full", evaluation, "signatures", "scores.signatures", "the metrics' signatures"),
     "tf-idf": ("full", tf_idf, "_fill", "scores.baselines.tf-idf", "the baseline tf-idf"),
-    "majority": ("full", classes, "_majority", "scores.baselines.majority", "the baseline majority"),
-    "baselines": ("full", classes, "baselines", "scores.baselines.majority", "every baseline"),
+    "majority": ("full", Classes, "_majority", "scores.baselines.majority", "the baseline majority"),
+    "baselines": ("full", Classes, "baselines", "scores.baselines.majority", "every baseline"),
     "processor": ("full", environment, "processor", "environment.nothing", "the processor's name"),
     "device": ("full", environment, "_device", "environment.nothing", "the device's name"),
     "energy": ("full", energy, "_handle", "costs.energy_joules", "energy"),
@@ -155,7 +155,7 @@ def test_memory_that_runs_out_in_a_probe_ends_no_trial(
     def full(*_: Any) -> Any:
         raise error
 
-    for where, name in ((clock, "latency"), (tf_idf, "_fill"), (classes, "doubt")):
+    for where, name in ((clock, "latency"), (tf_idf, "_fill"), (Classes, "doubt")):
         monkeypatch.setattr(where, name, full)
     record = attempt(bert(), tmp_path / "r")
     assert record["status"] == "ok"
@@ -228,7 +228,7 @@ def test_baselines_of_a_further_test_set_say_which(
     spec = bert("linear-probe")
     also = {"other": {"data": spec.task["data"], "columns": spec.task["columns"], "split": "test"}}
     locations = spec.locations | {"also_test": {"other": spec.locations["data"]}}
-    monkeypatch.setattr(classes, "_majority", boom)
+    monkeypatch.setattr(Classes, "_majority", boom)
     both = dataclasses.replace(spec, task=spec.task | {"also_test": also}, locations=locations)
     record = attempt(both, tmp_path / "r")
     assert record["status"] == "ok", record
@@ -348,7 +348,7 @@ def test_a_guard_lets_pass_what_ends_a_process_or_a_run(kind: type[BaseException
 @pytest.mark.fault(Row.TICKS)
 @pytest.mark.parametrize(("regime", "where", "name", "stage"), [
     ("full", text, "tokenise", "tokenise"), ("full", tf_idf, "_fill", "baselines"),
-    ("linear-probe", classes, "solve", "train"),
+    ("linear-probe", Classes, "solve", "train"),
 ])  # fmt: skip
 def test_long_work_without_steps_shows_signs_of_life(
     regime: str, where: Any, name: str, stage: str, bert: Callable[..., Trial], tmp_path: Path,

@@ -30,8 +30,8 @@ from bench.planning.tuning import winner
 from bench.report.section import sections
 from bench.suite.parameters import Training
 from bench.suite.trial import Json, Trial
-from bench.training import job
 from bench.trial import evaluation, task_data
+from bench.trial.features import TrialFeatures
 from bench.trial.run import status_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")  # PEFT asks transformers so
@@ -82,14 +82,14 @@ def test_a_trial_whose_numbers_are_none_diverged_and_has_no_score(
 def test_features_that_are_no_numbers_are_divergence(
     split: str, bert: Callable[..., Trial], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = job.Job.features
+    original = TrialFeatures.frozen
 
-    def lost(self: job.Job, asked: str) -> np.ndarray:
+    def lost(self: TrialFeatures, asked: str) -> np.ndarray:
         found = np.array(original(self, asked))
         found[:, 0] = np.nan if asked == split else found[:, 0]
         return found
 
-    monkeypatch.setattr(job.Job, "features", lost)
+    monkeypatch.setattr(TrialFeatures, "frozen", lost)
     record = attempt(bert("linear-probe"), tmp_path)
     assert record["status"] == "diverged"
     assert "features are not finite numbers for 24 of 24 examples" in record["cause"]
@@ -112,16 +112,16 @@ def test_a_pretrained_model_that_answers_nothing_has_no_score(bert: Callable[...
 
 @pytest.mark.fault(Row.DIVERGED)
 def test_an_answer_is_a_finite_number() -> None:
-    task, labels = plugins.load("tasks", "text-classification"), np.array([0, 0])
+    objective, labels = plugins.load("objectives", "classes"), np.array([0, 0])
     found = np.log(np.array([[[0.5, 0.5], [1.0, 1e-30]]], dtype=np.float32))
     impossible = found.copy()
     impossible[0, 1, 1] = -np.inf  # one class that cannot be is an answer
-    assert evaluation.scores(task, ["accuracy"], labels, impossible) == {"accuracy": 1.0}
+    assert evaluation.scores(objective, ["accuracy"], labels, impossible) == {"accuracy": 1.0}
     for value in (np.nan, np.inf, -np.inf):
         lost = found.copy()
         lost[0, 1] = [value, -np.inf]
         with pytest.raises(Diverged, match="not finite numbers for 1 of 2 examples"):
-            evaluation.scores(task, ["accuracy"], labels, lost)
+            evaluation.scores(objective, ["accuracy"], labels, lost)
 
 
 @pytest.mark.fault(Row.DIVERGED)
