@@ -144,7 +144,7 @@ def test_a_probe_or_a_baseline_that_fails_is_absent_and_remarked(
     assert at(record, absent) is None
     assert record["scores"].get("test") == before["scores"].get("test")
     assert losses(tmp_path / "r") == before["losses"]
-    validation.check(validation.Record, {"trial": {"id": "x"}, **record})
+    validation.check_record({"trial": {"id": "x"}, **record})
 
 
 @pytest.mark.fault(Row.PROBE)
