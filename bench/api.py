@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -12,27 +11,23 @@ from bench.errors import UsageError
 from bench.planning import from_python as given
 from bench.planning import lock as locks
 from bench.planning.only import narrow
-from bench.planning.plan import RERUN, Plan, build, counted, settled
+from bench.planning.plan import RERUN, Plan, build
 from bench.store import cache, paths, records
 from bench.store.hold import alone
 from bench.suite.load import grid_size, load
 from bench.suite.schema import Schemas, Suite
-from bench.suite.trial import SCHEMA, Json, Trial
+from bench.suite.trial import SCHEMA, Json
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from bench.analysis.check import Checked
-    from bench.execution.executor import Executor, Slot
+    from bench.execution.executor import Slot
     from bench.execution.run_suite import Outcome
     from bench.execution.scheduler import Progress
-    from bench.store.results_folder import Home
 
 MANY = 10_000
 """Suites of more trials than this are planned and run only when asked twice: a slip of a list is easily made."""
-NOT_ISOLATED = (
-    "executor {}: trials run in this process; a crash ends the run, and `timeout` and `hung` are not enforced"
-)
 Say = Callable[[str], None]
 SECTIONS = {"models": "model_sources", "tasks": "tasks", "regimes": "regimes", "data": "data_sources"}
 """Where the plugins are whose parameters stand in a section of a suite."""
@@ -109,6 +104,7 @@ def lock(
     Raises ModelError, DataError, HubError, StoreError.
     """
     from bench.execution import executor as executors
+    from bench.execution.start_suite import resolve
     from bench.planning import installed
 
     installed.require()
@@ -117,7 +113,7 @@ def lock(
     _refuse_odd_names(suite, folder)
     with alone(folder) as home, executors.new("local") as local:
         found = {"schema": SCHEMA, **{section: {} for section in locks.SECTIONS}} if update else locks.read(folder)
-        return _lock(suite, home, found, local, lambda section, name: True, say)
+        return resolve(suite, home, found, local, lambda section, name: True, say)
 
 
 def run(
@@ -144,16 +140,9 @@ def run(
     (`local`) or in this one (`inline`, which a debugger can follow).
     Raises UsageError, StoreError, and BenchError where trials cannot be run at all; KeyboardInterrupt after Ctrl-C.
     """
-    from rich.console import Console
-
     from bench.execution import executor as executors
-    from bench.execution import same_environment
-    from bench.execution.interrupt import Interrupt
-    from bench.execution.progress import Lines
-    from bench.execution.run_suite import Sweep
-    from bench.planning import installed, trial_counts
-    from bench.planning.estimate import forecast
-    from bench.planning.summary import estimator
+    from bench.execution.start_suite import Options, start
+    from bench.planning import installed
 
     if rerun not in RERUN:
         raise UsageError(f"rerun: '{rerun}' is none of {', '.join(RERUN)}")
@@ -161,54 +150,12 @@ def run(
     _refuse_many(suite, smoke, yes)
     installed.require()
     chosen = executors.new(executor)
-    places = chosen.slots(devices, jobs)
-
-    def asked(plan: Plan) -> Plan:
-        return narrow(plan, only)
-
-    def start() -> Executor:
-        started = stack.enter_context(chosen)
-        started.check(devices, places)
-        return started
-
+    slots = chosen.slots(devices, jobs)
     folder = folder_of(suite, results, smoke=smoke)
     _refuse_odd_names(suite, folder)
-    with contextlib.ExitStack() as stack:
-        home = stack.enter_context(alone(folder))
-        found = locks.read(folder)
-        before = records.latest(records.read(folder).records)
-        latest = counted(before, rerun)
-        narrow(build(suite, found, latest, smoke=smoke), only)  # a mistake in it shows before anything is downloaded
-        locks.verify(suite, found)
-        started: Executor | None = None
-        new = {(section, name) for section, name, locked, _ in locks.orders(suite, found) if not locked}
-        if new:
-            started = start()
-            found = _lock(suite, home, found, started, lambda section, name: False, say)
-        whole = build(suite, found, latest, smoke=smoke)
-        first = narrow(whole, only)
-        _refuse_nothing(first)
-        places, said = same_environment.kept(places, before.values(), threads, chosen.environment)
-        again, changed = same_environment.begun_elsewhere(first, latest, places[0], chosen.environment)
-        latest = {trial: record for trial, record in latest.items() if trial not in again}
-        known = estimator(suite.name, Path(results), before.values(), smoke=smoke)
-        sweep = Sweep(suite, home, found, before, asked, smoke, known)
-        missing = [t for t in first.trials().values() if not settled(t, latest, frozenset())]
-        if not missing and not any(cell.state == "waiting" for cell in first.cells):
-            return sweep.nothing(first)
-        warning = None if chosen.ISOLATED else NOT_ISOLATED.format(executor)
-        for sentence in filter(None, (warning, said, changed)):
-            say(sentence)
-        counts = trial_counts.total(first.to_json()["cells"], latest)
-        say(f"{trial_counts.said(counts)}; {forecast(first, latest, known, len(places))}")
-        started = started or start()
-        waiting = {("tasks", cell.names.task) for cell in first.cells if cell.state == "waiting"}
-        used = (_used(missing) | waiting) - new  # what is not at hand comes here now, not while a trial's clock runs
-        sweep.lock = _lock(
-            suite, home, found, started, lambda section, name: (section, name) in used, lambda line: None
-        )
-        shown = progress(places) if progress else Lines(Console(), len(places))
-        return sweep.execute(whole, latest, started, places, shown, Interrupt(grace))
+    options = Options(Path(results), smoke, tuple(only), tuple(devices), threads, rerun, grace)
+    with alone(folder) as home:
+        return start(suite, home, executor, chosen, slots, options, progress, say)
 
 
 def cells(results: Place) -> pd.DataFrame:
@@ -278,45 +225,6 @@ def report(results: Place, out: str | Path | None = None) -> list[Path]:
             )
         written += reports.write([found], target)
     return written
-
-
-def _lock(
-    suite: Suite, home: Home, found: Json, executor: Executor, wanted: Callable[[str, str], bool], say: Say
-) -> Json:
-    """Have the executor prepare what is not locked, and what is wanted here although it is."""
-    from bench.planning import data_lines
-    from bench.printable import printable
-
-    for section, name, locked, order in list(locks.orders(suite, found)):
-        if locked and not wanted(section, name):
-            continue
-        if not locked:
-            say(f"{section[:-1]} {name}: resolving")
-        entry = executor.call(order)
-        if not locked:
-            found[section][name] = {"request": order["request"], **order["revisions"], **entry}
-            home.check()
-            locks.write(home.folder, found)
-        if "summary" in entry:
-            for line in data_lines.lines(name, suite.tasks[name], entry["summary"]):
-                say(printable(line))
-    return found
-
-
-def _used(trials: Sequence[Trial]) -> set[tuple[str, str]]:
-    """The models and tasks that trials load, by the lock's sections."""
-    tasks = {name for t in trials for name in (t.names.task, *t.regime.get("forgetting", ()))}
-    tasks |= {t.locations["after"]["name"] for t in trials if "after" in t.locations}
-    return {("models", t.names.model) for t in trials} | {("tasks", name) for name in tasks}
-
-
-def _refuse_nothing(plan: Plan) -> None:
-    """Raise UsageError with the reasons where no cell applies."""
-    from bench.planning.summary import reasons
-
-    if all(cell.state == "not_applicable" for cell in plan.cells):
-        why = "\n".join(f"  {reason}" for reason in reasons(plan.cells))
-        raise UsageError(f"suite {plan.suite.name}: nothing of it applies, so nothing was run\n{why}")
 
 
 def _refuse_odd_names(suite: Suite, folder: Path) -> None:

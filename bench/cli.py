@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
-import os
-import shlex
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from bench import plugins
-from bench.errors import EXIT_INTERRUPTED, EXIT_STORE, EXIT_TRIALS_FAILED, BenchError, SuiteError
-from bench.redact import redact
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
+from bench.command_group import Commands
+from bench.command_group import console as make_console
+from bench.errors import EXIT_TRIALS_FAILED
 
 RESULTS = click.option(
     "--results", type=click.Path(file_okay=False), default="results", show_default=True, help="Where results lie."
@@ -34,75 +28,9 @@ ONLY = click.option(
 )
 YES = click.option("--yes", is_flag=True, help="Go on although there are more than 10,000 trials.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for a script.")
-EXIT_PIPE = 141
-"""A run whose output nobody reads any more has stopped early; a shell says the same of what SIGPIPE kills."""
-MOST_PROBLEMS = 50
-"""Lines of one suite's mistakes that are shown at once."""
 SUITE = click.argument("suite", type=click.Path())
 PLACE = click.argument("place", metavar="RESULTS", type=click.Path())
 SMOKE_RESULTS = click.option("--smoke", is_flag=True, help="Of a suite: what its smoke run left.")
-
-
-class Commands(click.Group):
-    """Turns what a user can mend into one message and the right exit code, never a traceback."""
-
-    def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Everything from the arguments to the exit code."""
-        _open_streams()
-        return super().main(*args, **kwargs)
-
-    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
-        """Read the arguments; --help and --version print here."""
-        try:
-            return super().make_context(*args, **kwargs)
-        except OSError as error:
-            sys.exit(_output_failed(error, 0))
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
-        try:
-            return super().invoke(ctx)
-        except SuiteError as error:
-            for problem in error.problems[:MOST_PROBLEMS]:
-                click.echo(redact(problem), err=True)
-            if (more := len(error.problems) - MOST_PROBLEMS) > 0:
-                click.echo(f"… and {more} more problems", err=True)
-            ctx.exit(error.exit_code)
-        except BenchError as error:
-            from bench.printable import printable
-
-            click.echo("\n".join(map(printable, redact(f"bench: {error}").splitlines())), err=True)
-            ctx.exit(error.exit_code)
-        except KeyboardInterrupt:
-            again = shlex.join(["bench", *sys.argv[1:]])
-            click.echo(f"bench: interrupted; what had finished is kept. To go on from there: {again}", err=True)
-            ctx.exit(EXIT_INTERRUPTED)
-        except OSError as error:  # what cannot be read or written and nobody foresaw; our own output among it
-            ctx.exit(_output_failed(error, EXIT_PIPE if ctx.invoked_subcommand == "run" else 0))
-
-
-def _output_failed(error: OSError, gone: int) -> int:
-    """Say what could not be read or written; the exit code: `gone` where the reader of our output went away, as
-    `bench plan … | head` does."""
-    from bench.printable import printable
-
-    with contextlib.suppress(io.UnsupportedOperation):  # else its rest fails once more at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    if isinstance(error, BrokenPipeError):
-        return gone
-    place = f"{error.filename}: " if error.filename else ""
-    if isinstance(error, FileNotFoundError) and not place:
-        place = "the current folder has gone: "  # what else has no name: os.getcwd
-    click.echo(printable(redact(f"bench: {place}{error.strerror or error}; put that right, run again")), err=True)
-    return EXIT_STORE
-
-
-def _open_streams() -> None:
-    """Open those of the three standard streams that we were started without: else the next file, a lock or a record,
-    would be one of them, and be printed to."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  (for as long as we live)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -182,7 +110,7 @@ def run(
     from bench.execution.progress import Lines, Live, tell
     from bench.planning import trial_counts
 
-    console = _console(stderr=as_json)
+    console = make_console(stderr=as_json)
     views: list[Lines] = []
 
     def progress(slots: list[Any]) -> Lines:
@@ -236,7 +164,7 @@ def report(place: str, results: str, smoke: bool, out: str | None) -> None:
 
     folder = api.place_of(place, results, smoke=smoke)
     files = api.report(folder, out)
-    console = _console()
+    console = make_console()
     print_report(frame.load(folder), console)
     for file in files:
         console.print(Text(printable(file), style="dim"), soft_wrap=True)
@@ -289,7 +217,7 @@ def plan(suite: str, results: str, smoke: bool, only: tuple[str, ...], yes: bool
     from bench.report.table import Table, cells
     from bench.report.terminal_table import grids
 
-    console = _console()
+    console = make_console()
     console.print(Text(f"suite {summary['suite']}"))
     counted = [(axis, value, of) for axis, values in summary["axes"].items() for value, of in values.items()]
     rows = [cells(f"{axis} {value}", *(of[state] for state in STATES)) for axis, value, of in counted]
@@ -416,16 +344,3 @@ def init(
 
     found = suite_for(source, test, kind=kind, text=text, label=label, models=models, config=config)
     click.echo(found, nl=False)
-
-
-def _console(*, stderr: bool = False) -> Console:
-    from rich.console import Console
-
-    class Ours(Console):
-        def on_broken_pipe(self) -> None:
-            raise BrokenPipeError  # rich would exit with 1: `bench report … | head` is no failure
-
-    console = Ours(stderr=stderr)
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        console.width = 160  # whoever reads the file or pipe wraps lines as they like
-    return console

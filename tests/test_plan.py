@@ -12,10 +12,10 @@ import factory
 import pytest
 from plan_suite import locked, suite
 
-from bench import api
 from bench.errors import SuiteError
 from bench.execution import same_environment
 from bench.execution.executor import Slot
+from bench.execution.start_suite import loaded_by
 from bench.planning import lock as locks
 from bench.planning.estimate import Estimator, forecast
 from bench.planning.plan import Cell, Plan, build, replan
@@ -146,7 +146,7 @@ def test_few_shot_knows_its_templates_and_other_ids_do_not_change(tmp_path: Path
 def test_what_trials_load_is_prepared_before_them_tasks_for_forgetting_too() -> None:
     one = factory.trial("m", "t", "full", 64, 0.0, 0, "reported")
     forgets = dataclasses.replace(one, regime={**one.regime, "forgetting": {"other": {}}})
-    assert api._used([one, forgets]) == {("models", "m"), ("tasks", "t"), ("tasks", "other")}
+    assert loaded_by([one, forgets]) == {("models", "m"), ("tasks", "t"), ("tasks", "other")}
 
 
 def test_a_task_is_run_with_what_it_names_and_the_trials_stay_the_same(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from tiny_tasks import adapt, attempt, context, image_task, order, text_task, tr
 
 from bench import api, plugins
 from bench.errors import NotApplicable, SuiteError
+from bench.execution.start_suite import loaded_by
 from bench.planning import lock as locks
 from bench.planning.plan import Cell, Plan, build
 from bench.suite.trial import SCHEMA, Json, Trial
@@ -242,7 +243,7 @@ def test_a_task_waits_for_the_tuning_of_the_one_before(tmp_path: Path) -> None:
     clean = dataclasses.replace(before.reported[1], noise=0.0)
     unforgetful = {key: value for key, value in clean.regime.items() if key != "forgetting"}
     assert task_sequence.first_of(ready.reported[1]).id == dataclasses.replace(clean, regime=unforgetful).id
-    assert ("tasks", "first") in api._used(ready.reported)
+    assert ("tasks", "first") in loaded_by(ready.reported)
 
 
 def test_no_other_trial_changes_by_it(tmp_path: Path) -> None:

@@ -133,13 +133,10 @@ def train(
         batch = next(batches)
         padded = int(goal.lengths[batch].max()) * len(batch)
         if uncounted:
-            found, flops = step.counted(batch, guard)
-            spent.counted, uncounted = None if flops is None else (flops, padded), False
-            if flops is None and budget.flops is not None:
-                raise TrialError("budget: the number of FLOPs could not be measured; give it in another unit")
+            run.losses.append(_counted_step(step, batch, padded, spent, budget, guard))
+            uncounted = False
         else:
-            found = step.backward(batch)
-        run.losses.append(found)
+            run.losses.append(step.backward(batch))
         factor = scale(spent.progress(), spent.warmup, training.schedule)
         moved = moved or factor > 0
         step.update(optimizer, learning_rate * factor)
@@ -150,19 +147,44 @@ def train(
         tick(spent.step, spent.total_steps)
         if spent.step % CHECK == 0 and not torch.isfinite(run.losses[-1]):
             break
-        if validate is not None and spent.at_validation():
-            loss = validate()
-            fit.validations.append((spent.step, loss))
-            model.train()
-            if not np.isfinite(loss) or best.seen(loss):
-                break
+        if validate is not None and spent.at_validation() and _converged(run, validate()):
+            break
         if checkpoint is not None and checkpoint.due():
             with spent.paused():
                 checkpoint.save(run)
-    if not moved and budget.unit in ("seconds", "flops"):
+    if not moved:
+        _refuse_no_change(budget)
+    best.restore()
+    return _finished(run)
+
+
+def _counted_step(step: Step, batch: np.ndarray, padded: int, spent: Spent, budget: Budget, guard: Guard) -> Tensor:
+    """The loss of the step whose FLOPs are counted, on which the budget reckons. padded: the batch's tokens, padding
+    too. Raises TrialError where a budget in FLOPs cannot be counted."""
+    loss, flops = step.counted(batch, guard)
+    spent.counted = None if flops is None else (flops, padded)
+    if flops is None and budget.flops is not None:
+        raise TrialError("budget: the number of FLOPs could not be measured; give it in another unit")
+    return loss
+
+
+def _converged(run: Run, loss: float) -> bool:
+    """Take note of a validation loss; whether training ends with it."""
+    run.fit.validations.append((run.spent.step, loss))
+    run.model.train()
+    return not np.isfinite(loss) or run.best.seen(loss)
+
+
+def _refuse_no_change(budget: Budget) -> None:
+    """Raise TrialError where a budget of time or work was over before a step had changed the model."""
+    if budget.unit in ("seconds", "flops"):
         amount = f"{getattr(budget, budget.unit):g}"
         raise TrialError(f"budget: {amount} {budget.unit} are over before a step has changed the model; give it more")
-    best.restore()
+
+
+def _finished(run: Run) -> Fit:
+    """What the run measured. Raises Diverged where a loss is not a finite number."""
+    fit, spent = run.fit, run.spent
     fit.steps, fit.flops, fit.losses = spent.step, spent.flops, torch.stack(run.losses).tolist()
     if not np.isfinite(fit.losses).all():
         first = int(np.argmin(np.isfinite(fit.losses)))
