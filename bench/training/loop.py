@@ -137,8 +137,7 @@ def train(
             uncounted = False
         else:
             run.losses.append(step.backward(batch))
-        factor = scale(spent.progress(), spent.warmup, training.schedule)
-        moved = moved or factor > 0
+        moved |= (factor := scale(spent.progress(), spent.warmup, training.schedule)) > 0
         step.update(optimizer, learning_rate * factor)
         fit.times.end()
         spent.advance(padded)
