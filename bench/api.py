@@ -183,8 +183,8 @@ def predictions(results: Place, only: Sequence[str] = (), *, also_test: str = ""
     row (where it stands, from 0, in the split of the data that it comes from, which is that of train where `test` is a
     fraction of it; older records do not say), template, outcome (what the metric makes of it, where it is a mean over
     examples); what is right (`label`, `labels`, `tags`, `value` or `references`) and `answer`; further ones by the kind
-    of task. only: as `--only`; also_test: a
-    further test set in place of the test split. Raises UsageError, StoreError.
+    of task. only: as `--only`; also_test: an
+    also_test set of the task, in place of the test split. Raises UsageError, StoreError.
     """
     from bench.analysis import frame
     from bench.analysis import predictions as answers

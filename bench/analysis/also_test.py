@@ -1,4 +1,4 @@
-"""The scores of further test sets (`also_test`) beside the task's own, with the same statistics."""
+"""The scores on `also_test` sets beside the task's own, with the same statistics."""
 
 from __future__ import annotations
 

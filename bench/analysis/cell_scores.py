@@ -60,7 +60,7 @@ class Sample:
 
 
 def scores_on(record: Record, on: str = "") -> dict[str, float]:
-    """{metric: score} on the test split, or on the further test set of a name."""
+    """{metric: score} on the test split, or on the also_test set of that name."""
     scores = record["scores"]
     return scores.get("also_test", {}).get(on, {}) if on else scores["test"]
 
@@ -88,7 +88,7 @@ def collect(
 ) -> Sample:  # fmt: skip
     """The sample of one cell's `ok` records, by seed. Falls back to scores alone where predictions do not line up.
 
-    on: the name of a further test set; empty: the test split; unusable: takes a sentence for each file of predictions
+    on: the name of an also_test set; empty: the test split; unusable: takes a sentence for each file of predictions
     that is damaged or another's. Raises StoreError where a record has no such score.
     """
     records = sorted(records, key=lambda r: int(r["trial"]["seed"]))

@@ -21,7 +21,7 @@ Keep = Callable[[dict[str, str]], bool]
 def collect(results: Sequence[Results], keep: Keep, on: str = "") -> pd.DataFrame:
     """A row for every example, template and seed of the trials that were scored, in the order of the plans.
 
-    on: a further test set's name; empty: the test split. Raises StoreError where a file of predictions is damaged.
+    on: an also_test set's name; empty: the test split. Raises StoreError where a file of predictions is damaged.
     """
     parts = [part for one in results for part in _parts(one, keep, on)]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()

@@ -85,7 +85,7 @@ def _columns(task: Task, named: Json) -> Json:
 
 
 def also_spec(task: Task, fingerprints: Json) -> Json:
-    """What a trial's task holds beside `task_spec` where it has further test sets, else nothing."""
+    """What a trial's task holds beside `task_spec` where it has also_test sets, else nothing."""
     found = {}
     for name, entry in task.also_test.items():
         data = {**_source("data_sources", entry.data), "fingerprint": fingerprints.get(name, "")}
@@ -95,7 +95,7 @@ def also_spec(task: Task, fingerprints: Json) -> Json:
 
 
 def also_places(task: Task) -> Json:
-    """Where the data of the further test sets lie."""
+    """Where the data of the also_test sets lie."""
     return {name: split(entry.data.parameters)[1] for name, entry in task.also_test.items()}
 
 

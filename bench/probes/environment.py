@@ -1,4 +1,4 @@
-"""What a result also depends on besides its trial: versions, device, threads, precision. Never pooled in one cell."""
+"""Software and hardware recorded with a result: versions, device, threads. Different ones never share a cell."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class Figure:
 class Section:
     """What a report says about one suite.
 
-    frame: its cells; further: its scores on further test sets; how: how they were set up.
+    frame: its cells; further: its scores on also_test sets; how: how they were set up.
     """
 
     name: str

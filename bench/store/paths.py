@@ -64,7 +64,7 @@ def artifacts(folder: Path, trial: str, attempt: str) -> Path:
 
 
 def predictions(folder: Path, trial: str, attempt: str, on: str = "") -> Path:
-    """One row per test example and template, of the test split or of the further test set of a name."""
+    """One row per test example and template, of the test split or of the also_test set of that name."""
     name = f"also-{_component(on)}" if on else "predictions"
     return inside(artifacts(folder, trial, attempt), f"{name}.parquet")
 

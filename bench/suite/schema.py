@@ -133,7 +133,7 @@ class Source:
 
 @dataclass(frozen=True)
 class AlsoTest:
-    """A further test set of a task: its data, columns where they differ, split, and what its values mean, if given."""
+    """An also_test set of a task: its data, columns where they differ, split, and what its values mean, if given."""
 
     data: Source
     columns: dict[str, str]

@@ -56,7 +56,7 @@ class DataSpec(TypedDict, total=False):
 
 
 class AlsoTestSpec(TypedDict):
-    """A further test set of a task. labels: what its data call the task's labels, where they differ."""
+    """An also_test set of a task. labels: what its data call the task's labels, where they differ."""
 
     data: DataSpec
     columns: dict[str, str]
@@ -66,7 +66,7 @@ class AlsoTestSpec(TypedDict):
 
 class TaskSpec(TypedDict, total=False):
     """A task: what is asked, of which data. columns: {role: column}; splits: {split: its name, or a fraction of train};
-    also_test: {name: a further test set}. Records that others wrote may lack parts of it."""
+    also_test: {name: an also_test set}. Records that others wrote may lack parts of it."""
 
     kind: Required[str]
     version: int
@@ -149,7 +149,7 @@ class AfterLocations(TypedDict):
 
 
 class Locations(TypedDict, total=False):
-    """Parameters that say where content lies (a path, a branch), not what it is; of further test sets and of tasks
+    """Parameters that say where content lies (a path, a branch), not what it is; of also_test sets and of tasks
     asked for forgetting by their names."""
 
     model: Json

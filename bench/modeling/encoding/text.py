@@ -15,7 +15,7 @@ from bench.modeling.encoding.arrays import Tokens
 
 CHUNK = 1000
 FEW = 0.01
-"""Of so few texts nobody is told that they are cut."""
+"""Where this few texts are truncated, no remark is made."""
 _OFFSET = frozenset(("camembert", "ibert", "longformer", "mpnet", "roberta", "roberta-prelayernorm", "xlm-roberta"))
 
 

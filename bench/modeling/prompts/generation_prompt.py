@@ -28,7 +28,7 @@ def chats(facts: Facts, tokenizer: Any) -> bool:
 
 
 def ends_at_a_blank_line(facts: Facts, tokenizer: Any, shots: Sequence[Shot]) -> bool:
-    """Whether what a model writes after a blank line is no more its answer: it goes on with an example of its own."""
+    """Whether the answer ends at a blank line: what a model writes after it is an example of its own."""
     alone = writer(facts) == "decoder" and not chats(facts, tokenizer)
     return alone and bool(shots) and not any(examples.BLANK in answer for _, answer in shots)
 

@@ -27,7 +27,7 @@ class Csv(ReportFormat):
     """Tables of numbers for other programs."""
 
     def render(self, sections: Sequence[Section]) -> dict[str, bytes]:
-        """`cells.csv`, `setup.csv`, and `also_test.csv` where there are further test sets."""
+        """`cells.csv`, `setup.csv`, and `also_test.csv` where there are also_test sets."""
         import pandas as pd
 
         frames = {
