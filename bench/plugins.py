@@ -30,6 +30,8 @@ BASES: dict[str, type[contracts.Plugin]] = {
 FOLDERS = tuple(BASES)
 PLACES = {"formats": "bench.report.formats", "executors": "bench.execution.executors"}
 """Where a folder of plugins lies that is none of `bench`'s own."""
+SINGULAR = {folder.replace("_", "-").removesuffix("s"): folder for folder in (*BASES, "executors")}
+"""What one plugin of a folder is called."""
 GROUP = "bench.plugins"
 K = TypeVar("K")
 
