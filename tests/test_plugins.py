@@ -95,7 +95,7 @@ def test_a_task_kind_says_what_it_takes_and_how_it_is_scored(name: str) -> None:
 @pytest.mark.parametrize("name", plugins.names("objectives"))
 def test_an_objective_on_one_feature_vector_solves_a_linear_model(name: str) -> None:
     objective = plugins.load("objectives", name)
-    assert (type(objective).solve is not contracts.Objective.solve) == objective.POOLED
+    assert type(objective).solve is not contracts.Objective.solve or not objective.POOLED
 
 
 @pytest.mark.parametrize("name", plugins.names("zeroshot"))

@@ -21,8 +21,12 @@ if TYPE_CHECKING:
 class BuiltinParameters(SourceParameters):
     """Which corpus; for the digits also which of them, relabelled in that order."""
 
-    builtin: Literal["python-docs", "python-docs-next", "python-functions", "python-pairs", "digits"]
-    classes: tuple[Annotated[int, Field(ge=0, le=9)], ...] | None = None
+    builtin: Literal["python-docs", "python-docs-next", "python-functions", "python-pairs", "digits"] = Field(
+        description="which corpus"
+    )
+    classes: tuple[Annotated[int, Field(ge=0, le=9)], ...] | None = Field(
+        None, description="of the digits, those to tell apart, in the order of their labels"
+    )
 
     @model_validator(mode="after")
     def _classes_of_digits(self) -> BuiltinParameters:

@@ -32,7 +32,9 @@ def _encoding(name: str) -> str:
 class FilesParameters(SourceParameters):
     """One file, which becomes the split `train`, or one file for each split; and how they are read."""
 
-    files: Path | Annotated[dict[str, Path], Field(min_length=1)]
+    files: Path | Annotated[dict[str, Path], Field(min_length=1)] = Field(
+        description="one file, or {split: file}: csv, tsv, jsonl, json or parquet"
+    )
     delimiter: Annotated[str, Field(pattern=r"^[\t !#-~]$")] | None = Field(
         None, description="of csv and tsv: what divides columns; null: what the file's first lines are divided by"
     )

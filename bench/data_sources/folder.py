@@ -6,6 +6,8 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import Field
+
 from bench.contracts import DataSource
 from bench.data.decompression_limits import check_image
 from bench.errors import DataError
@@ -21,7 +23,7 @@ SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", 
 class FolderDataParameters(SourceParameters):
     """Which folder. Columns: image, label (its class's folder name). Without split folders all is `train`."""
 
-    folder: Path
+    folder: Path = Field(description="of images: a folder a class, in a folder a split where there are splits")
 
 
 class FolderData(DataSource[FolderDataParameters]):

@@ -33,8 +33,10 @@ def _printable(name: str) -> str:
 class HubDataParameters(SourceParameters):
     """Which dataset, and which of its configurations."""
 
-    hub: HubId
-    config: Annotated[str, Field(pattern=CONFIG), AfterValidator(_printable)] | None = None
+    hub: HubId = Field(description="the data set's id")
+    config: Annotated[str, Field(pattern=CONFIG), AfterValidator(_printable)] | None = Field(
+        None, description="one of its configurations; null: its only one"
+    )
     revision: Revision = "main"
 
 

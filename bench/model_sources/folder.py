@@ -7,6 +7,8 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from bench.contracts import ModelSource
 from bench.errors import ModelError
 from bench.hub.checksums import hashed
@@ -17,7 +19,7 @@ from bench.suite.parameters import ModelParameters
 class FolderModelParameters(ModelParameters):
     """Which folder."""
 
-    folder: Path
+    folder: Path = Field(description="as `save_pretrained` writes it")
 
 
 class FolderModels(ModelSource[FolderModelParameters]):

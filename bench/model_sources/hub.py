@@ -19,7 +19,7 @@ from bench.suite.parameters import ModelParameters
 class HubModelParameters(ModelParameters):
     """Which model; its own code runs only where it is trusted at a full commit."""
 
-    hub: HubId
+    hub: HubId = Field(description="the repository's id")
     revision: Revision = "main"
     trust_remote_code: bool = Field(default=False, description="run the model's own code; needs a full commit")
 

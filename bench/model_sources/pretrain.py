@@ -37,7 +37,7 @@ class Images(Classification):
 class PretrainParameters(ModelParameters):
     """The recipe, which together with the corpus determines the model."""
 
-    pretrain: Annotated[Text | Images, Field(discriminator="objective")]
+    pretrain: Annotated[Text | Images, Field(discriminator="objective", description="on what, and how")]
 
 
 class PretrainedModels(ModelSource[PretrainParameters]):

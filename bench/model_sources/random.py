@@ -37,7 +37,7 @@ class Recipe(Strict):
 class RandomParameters(ModelParameters):
     """The recipe, and which revision of the tokenizer."""
 
-    random: Recipe
+    random: Recipe = Field(description="the architecture, and its tokenizer")
     revision: Revision = "main"
 
 

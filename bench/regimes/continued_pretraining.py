@@ -22,8 +22,8 @@ class ContinuedPretrainingParameters(TrainedParameters):
 
     pretraining_epochs: Positive = Field(1.0, description="over every text of the training split")
     pretraining_steps: Annotated[int, Field(ge=1)] | None = Field(None, description="instead of epochs")
-    pretraining_learning_rate: Positive = 5e-5
-    pretraining_batch_size: Annotated[int, Field(ge=1)] = 16
+    pretraining_learning_rate: Positive = Field(5e-5, description="of the pretraining alone")
+    pretraining_batch_size: Annotated[int, Field(ge=1)] = Field(16, description="windows of text a step")
     mlm_probability: Annotated[float, Field(gt=0, lt=1)] = Field(
         default=0.15, description="the fraction of tokens hidden from a masked language model"
     )

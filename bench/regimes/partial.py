@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class PartialParameters(TrainedParameters):
     """blocks: how many of the last blocks (layers of a transformer, stages of a convolutional network) to train."""
 
-    blocks: Annotated[int, Field(ge=1)] = 2
+    blocks: Annotated[int, Field(ge=1)] = Field(2, description="how many of the last blocks train")
 
 
 class Partial(Regime[PartialParameters]):

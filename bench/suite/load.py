@@ -201,7 +201,7 @@ class _Loader:
     def _unused(self, axes: Mapping[str, list[str]], tasks: Collection[Task]) -> None:
         for axis, known in axes.items():
             for name in known:
-                if not any(name in getattr(task, axis) for task in tasks):
+                if not any(name in getattr(one, axis) for one in tasks):
                     self.document.report((axis, name), f"no task is run with it; name it in a task's {axis}")
 
     def _after(self, tasks: Mapping[str, Task], named: Any) -> None:
