@@ -13,14 +13,42 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from plugin_contract import BASES, class_of, problems
+from tiny_models import tiny_bert
 
 from bench import plugins
 from bench.cli import main
 from bench.errors import UsageError
 from bench.planning import new_plugin
+from bench.store import records
 
 ROOT = Path(__file__).parents[1]
 NAMES = {kind: f"toy{kind.removesuffix('-source')}" for kind in plugins.SINGULAR}
+
+SMOOTH = '''"""Text classification whose models are trained for the objective of another package."""
+
+from __future__ import annotations
+
+from bench.tasks.text_classification import TextClassification
+
+
+class Smooth(TextClassification):
+    """One class a text."""
+
+    OBJECTIVE = "toyobjective"
+'''
+SUITE = """\
+name: toys
+models: {bert: {toymodel: bert}}
+tasks:
+  even: {kind: toytask, data: {toydata: 16}, metrics: [toymetric, accuracy], regimes: [toyzeroshot, toyregime]}
+  smooth: {kind: smooth, data: {toydata: 16}, labels: [even, odd], regimes: [toyregime, partial]}
+regimes:
+  toyzeroshot: {regime: zero-shot, way: toyzeroshot}
+  toyregime: {C: 1.0}
+  partial: {steps: 2, learning_rate: 1e-3, blocks: 1}
+sizes: [12]
+seeds: 1
+"""
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +63,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for kind, name in NAMES.items():
         path = new_plugin.write(kind, name, package)
         entries.append(f"{plugins.SINGULAR[kind]}.{name} = toys.{path.stem}")
+    (package / "smooth.py").write_text(SMOOTH)
+    entries.append("tasks.smooth = toys.smooth")
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: toys\nVersion: 1.0\n")
     (about / "entry_points.txt").write_text("\n".join(["[bench.plugins]", *entries]) + "\n")
     return folder
@@ -66,6 +96,27 @@ def test_new_plugins_pass_strict_mypy(site: Path) -> None:
     env = {**os.environ, "MYPYPATH": str(ROOT), "MYPY_CACHE_DIR": str(ROOT / ".mypy_cache")}
     done = subprocess.run(command, cwd=site, env=env, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_new_plugins_work_in_a_suite(site: Path, tmp_path: Path) -> None:
+    tiny_bert("BertModel", tmp_path / "bert")
+    (tmp_path / "toys.yaml").write_text(SUITE)
+    path = os.pathsep.join([str(site), str(ROOT)])
+    env = {**os.environ, "BENCH_CACHE": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1", "PYTHONPATH": path}
+
+    def bench(*arguments: str) -> None:
+        command = [sys.executable, "-c", "from bench.cli import main; main()", *arguments]
+        done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    bench("run", "toys.yaml", "--devices", "cpu", "--executor", "toyexecutor")
+    found = records.read(tmp_path / "results/toys").records
+    assert len(found) == 4
+    assert {record["status"] for record in found} == {"ok"}
+    assert {record["scores"]["metric"] for record in found} == {"toymetric", "accuracy"}
+    bench("check", "results")
+    bench("report", "results")
+    assert (tmp_path / "results/toys/report/toyformat.txt").read_text().startswith("toys: ")
 
 
 def test_nothing_is_overwritten_and_names_are_checked(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ import numpy as np
 
 from bench import plugins
 from bench.contracts import TaskKind
+from bench.data.content import digest
 from bench.data.examples import Examples
 from bench.data.nested_columns import opened
 from bench.data.row_problems import RowsError
@@ -147,7 +147,7 @@ def _fill(task: TaskSpec, location: Json, also: Json, place: str, target: Path) 
             rows[split] = np.arange(len(dataset))
     if wrong:
         raise DataError("; also ".join(dict.fromkeys(wrong)))
-    keys = {split: [_key(value) for value in found.inputs] for split, found in examples.items()}
+    keys = {split: [digest(value) for value in found.inputs] for split, found in examples.items()}
     fraction = task["splits"]["test"]
     if isinstance(fraction, float):  # by content, so that equal examples fall on one side
         share = np.array([int.from_bytes(key[:8], "big") / 2**64 for key in keys["train"]])
@@ -189,14 +189,3 @@ def _nothing_left(task: TaskSpec, split: str, count: int) -> str:
         f"all {count} examples of the split '{names[split]}' also stand in the test split '{names['test']}' and are "
         f"left out; are they the same file? Name another, or give `test` as a fraction of train (splits: {{test: 0.2}})"
     )
-
-
-def _key(value: Any) -> bytes:
-    """A digest of one input: text, several texts, turns of a conversation, or an image's pixels as models see them."""
-    if hasattr(value, "convert"):
-        content = repr(value.size).encode() + value.convert("RGB").tobytes()
-    elif isinstance(value, str) or all(isinstance(part, str) for part in value):
-        content = "\0".join([value] if isinstance(value, str) else value).encode()
-    else:
-        content = json.dumps(value, ensure_ascii=False).encode()
-    return hashlib.sha256(content).digest()
