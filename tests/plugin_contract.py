@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+import bench
 from bench import contracts, plugins
 from bench.execution.executor import Executor
 from bench.suite.parameters import ModelParameters, RegimeParameters, Strict, TaskParameters
@@ -114,4 +115,4 @@ def _is_plugin(node: ast.expr) -> bool:
 
 def files() -> list[Path]:
     """Every file of `bench`."""
-    return sorted(Path(contracts.__file__).parent.rglob("*.py"))
+    return sorted(Path(bench.__file__).parent.rglob("*.py"))

@@ -13,7 +13,8 @@ from source_target import built, paired, source, target
 from tiny_models import CHATML, chat_model, tiny_causal, tiny_seq2seq
 
 from bench.errors import DataError, NotApplicable
-from bench.modeling.encoding.source_target_arrays import NOTHING, loss
+from bench.modeling.encoding.arrays import IGNORE_INDEX
+from bench.modeling.encoding.source_target_arrays import loss
 from bench.modeling.encoding.text import tokenizer_for
 from bench.modeling.models.facts import Facts
 from bench.modeling.prompts import conversations
@@ -40,7 +41,7 @@ def test_of_a_conversation_the_answer_alone_is_learnt(family: str, tmp_path: Pat
     )
     assert tokenizer.decode(source(data, 0)) == read
     batch = data.batch(np.array([0, 1]), CPU)
-    learnt = [row[row != NOTHING].tolist() for row in batch["labels"]]
+    learnt = [row[row != IGNORE_INDEX].tolist() for row in batch["labels"]]
     assert [tokenizer.decode(row) for row in learnt] == ["it is good<|im_end|>", "joy<|im_end|>"]
     assert batch["input_ids"][0].tolist() == [*source(data, 0), *target(data, 0)]
     model = built(folder)

@@ -38,7 +38,11 @@ def graph() -> dict[str, set[str]]:
 def _run(name: str, path: Path) -> str:
     """What a file imports when it runs: contracts name, for the type checker alone, types of the parts above them."""
     source = path.read_text()
-    return re.sub(r"^if TYPE_CHECKING:\n(    .*\n|\n)+", "", source, flags=re.M) if name == "contracts" else source
+    return (
+        re.sub(r"^if TYPE_CHECKING:\n(    .*\n|\n)+", "", source, flags=re.M)
+        if name.startswith("contracts")
+        else source
+    )
 
 
 def upward(edges: dict[str, set[str]]) -> list[str]:

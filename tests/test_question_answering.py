@@ -25,9 +25,10 @@ from bench.cli import main
 from bench.contracts import Context, Predictions
 from bench.data.examples import Examples
 from bench.errors import DataError, ModelError, NotApplicable
+from bench.modeling.encoding import context_windows
+from bench.modeling.encoding.context_windows import Windows
 from bench.modeling.encoding.text import tokenizer_for
-from bench.modeling.heads import span_extraction
-from bench.modeling.heads.span_extraction import Windows, best
+from bench.modeling.heads.span_extraction import best
 from bench.modeling.inference.choose_way import choose
 from bench.modeling.models.facts import Facts
 from bench.modeling.models.generation_models import extracts
@@ -55,8 +56,8 @@ NONE: dict[str, list[Any]] = {"text": [], "answer_start": []}
 def encoded(folder: Path, inputs: Any, found: Any, length: int = LENGTH, stride: int = STRIDE) -> Windows:
     target = folder / f"encoded{len(list(folder.iterdir()))}"
     target.mkdir()
-    span_extraction.encode(folder, inputs, found, max_length=length, stride=stride, target=target)
-    return span_extraction.load(target)
+    context_windows.encode(folder, inputs, found, max_length=length, stride=stride, target=target)
+    return context_windows.load(target)
 
 
 @pytest.fixture(scope="module", params=["bert", "roberta", "gpt2"])
@@ -145,7 +146,7 @@ def test_a_model_that_takes_too_little_or_cannot_tell_places_says_so(tmp_path: P
         is_fast = False
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(span_extraction, "tokenizer_for", lambda folder: Slow())
+        patch.setattr(context_windows, "tokenizer_for", lambda folder: Slow())
         with pytest.raises(ModelError, match="no answer can be read from a context; it needs a fast one"):
             encoded(tmp_path, [("the", "film")], [NONE])
 

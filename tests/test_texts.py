@@ -16,7 +16,8 @@ from source_target import SOURCES, built, paired, source, target
 from tiny_models import tiny_bert, tiny_causal, tiny_image, tiny_roberta, tiny_seq2seq
 
 from bench.errors import ModelError, NotApplicable
-from bench.modeling.encoding.source_target_arrays import NOTHING, Pairs, loss
+from bench.modeling.encoding.arrays import IGNORE_INDEX
+from bench.modeling.encoding.source_target_arrays import Pairs, loss
 from bench.modeling.encoding.text import tokenizer_for
 from bench.modeling.inference.generation import generate
 from bench.modeling.models.facts import Facts
@@ -75,12 +76,14 @@ def test_the_first_reference_is_learnt_and_nothing_but_it(family: str, folder: P
     assert data.source.dtype == data.target.dtype == np.int32
     assert data.weights.dtype == data.lengths.dtype == np.int64
     batch = data.batch(np.array([4, 2]), CPU)
-    learnt = (batch["labels"] != NOTHING).sum(-1)
+    learnt = (batch["labels"] != IGNORE_INDEX).sum(-1)
     assert learnt.tolist() == data.weights[[4, 2]].tolist()
-    words = tokenizer.decode(batch["labels"][0][batch["labels"][0] != NOTHING], skip_special_tokens=True)
+    words = tokenizer.decode(batch["labels"][0][batch["labels"][0] != IGNORE_INDEX], skip_special_tokens=True)
     assert words.replace(" ", "") == "dneeht"
     if data.joint:
-        assert (batch["input_ids"][batch["labels"] != NOTHING] == batch["labels"][batch["labels"] != NOTHING]).all()
+        assert (
+            batch["input_ids"][batch["labels"] != IGNORE_INDEX] == batch["labels"][batch["labels"] != IGNORE_INDEX]
+        ).all()
         assert tokenizer.decode(source(data, 4)) == "the end\n"
         assert target(data, 4)[-1] == tokenizer.eos_token_id
     elif family in JOINED:
@@ -92,7 +95,7 @@ def test_a_trial_may_give_an_example_the_target_of_another(folder: Path) -> None
     data = paired(folder)
     own, noisy = data.batch(np.array([1, 2]), CPU), data.batch(np.array([1, 2]), CPU, target_rows=np.array([2, 2]))
     for row in noisy["labels"]:
-        assert row[row != NOTHING].tolist() == target(data, 2)
+        assert row[row != IGNORE_INDEX].tolist() == target(data, 2)
     first = noisy["input_ids"][0].tolist()
     assert first[: len(source(data, 1))] == own["input_ids"][0].tolist()[: len(source(data, 1))] == source(data, 1)
 

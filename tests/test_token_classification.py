@@ -18,8 +18,9 @@ from tiny_tasks import question
 
 from bench.cli import main
 from bench.errors import DataError
+from bench.modeling.encoding import words as encoded_words
+from bench.modeling.encoding.arrays import IGNORE_INDEX
 from bench.modeling.encoding.text import tokenizer_for
-from bench.modeling.heads import tagger
 from bench.modeling.inference.choose_way import choose
 from bench.modeling.models.facts import Facts
 from bench.store import paths, records
@@ -41,8 +42,8 @@ def test_every_words_tag_stands_at_its_first_token(family: str, length: int, tmp
         tiny_causal("gpt2", tmp_path)
     target = tmp_path / "encoded"
     target.mkdir()
-    tagger.encode(tmp_path, SENTENCES, length, target)
-    words = tagger.load(target)
+    encoded_words.encode(tmp_path, SENTENCES, length, target)
+    words = encoded_words.load(target)
     tokenizer = tokenizer_for(tmp_path)
     for row, sentence in enumerate(SENTENCES):
         begins = np.flatnonzero(words.row(row) >= 0)
@@ -58,7 +59,7 @@ def test_every_words_tag_stands_at_its_first_token(family: str, length: int, tmp
     tags = [np.arange(len(sentence)) % 4 for sentence in SENTENCES]
     wanted = words.targets(np.array([0, 2]), [tags[0], tags[2]], CPU)
     assert wanted.shape[1] == words.lengths[[0, 2]].max()
-    assert (wanted[0][wanted[0] != tagger.NOTHING].numpy() == tags[0][: (words.row(0) >= 0).sum()]).all()
+    assert (wanted[0][wanted[0] != IGNORE_INDEX].numpy() == tags[0][: (words.row(0) >= 0).sum()]).all()
 
 
 class Columns(dict[str, Any]):

@@ -39,7 +39,7 @@ class Tags(Objective):
         import torch
         from torch.nn.functional import cross_entropy
 
-        from bench.modeling.heads.tagger import NOTHING
+        from bench.modeling.encoding.arrays import IGNORE_INDEX
         from bench.training.loss import Goal
 
         encoded, targets = context.features.encoded(part.split), _numbers(context, part)
@@ -48,7 +48,9 @@ class Tags(Objective):
             indices = part.indices[rows]
             wanted = encoded.targets(indices, [targets[row] for row in rows], context.device)
             logits = model(encoded.tokens.batch(indices, context.device))
-            return cross_entropy(logits.float().flatten(0, 1), wanted.flatten(), ignore_index=NOTHING, reduction="sum")
+            return cross_entropy(
+                logits.float().flatten(0, 1), wanted.flatten(), ignore_index=IGNORE_INDEX, reduction="sum"
+            )
 
         weights = np.array([int((encoded.row(index) >= 0).sum()) for index in part.indices], dtype=np.int64)
         return Goal(loss, weights, np.asarray(encoded.lengths)[part.indices])

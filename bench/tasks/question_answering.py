@@ -18,8 +18,8 @@ from bench.modeling.models.generation_models import Decoding, extracts
 from bench.modeling.prompts.fill_template import around_context
 
 if TYPE_CHECKING:
+    from bench.modeling.encoding.context_windows import Windows
     from bench.modeling.encoding.source_target_arrays import Pairs
-    from bench.modeling.heads.span_extraction import Windows
 
 _SHAPE = "{text: [...], answer_start: [...]}, as SQuAD has them"
 
@@ -135,15 +135,14 @@ class QuestionAnswering(TaskKind[QuestionAnsweringParameters]):
 
     def encode(self, folder: Path, examples: Examples, parameters: QuestionAnsweringParameters, target: Path) -> None:
         """Tokenise windows, or prompts and answers, with the model's tokenizer and keep the result in `target`."""
-        from bench.modeling.encoding import source_target
-        from bench.modeling.heads import span_extraction
+        from bench.modeling.encoding import context_windows, source_target
         from bench.modeling.models.facts import Facts
         from bench.modeling.models.files import configs
 
         answers = examples.targets or []
         if extracts(Facts.from_files(configs(folder, str(folder)))):
             lengths = {"max_length": parameters.max_length, "stride": parameters.stride}
-            span_extraction.encode(folder, examples.inputs, answers, target=target, **lengths)
+            context_windows.encode(folder, examples.inputs, answers, target=target, **lengths)
             return
         source_target.encode(
             folder,
@@ -162,10 +161,9 @@ class QuestionAnswering(TaskKind[QuestionAnsweringParameters]):
 
     def load(self, folder: Path) -> Windows | Pairs:
         """What `encode` kept."""
-        from bench.modeling.encoding import source_target_arrays
-        from bench.modeling.heads import span_extraction
+        from bench.modeling.encoding import context_windows, source_target_arrays
 
-        return source_target_arrays.load(folder) if (folder / "pairs.json").exists() else span_extraction.load(folder)
+        return source_target_arrays.load(folder) if (folder / "pairs.json").exists() else context_windows.load(folder)
 
     def baseline(self, source: tuple[str, str]) -> str:
         """What takes no model: the context's first sentence."""

@@ -17,7 +17,7 @@ from bench.errors import DataError
 from bench.suite.parameters import TaskParameters
 
 if TYPE_CHECKING:
-    from bench.modeling.heads.tagger import Words
+    from bench.modeling.encoding.words import Words
 
 
 class TokenClassificationParameters(TaskParameters):
@@ -123,15 +123,15 @@ class TokenClassification(TaskKind[TokenClassificationParameters]):
 
     def encode(self, folder: Path, examples: Examples, parameters: TokenClassificationParameters, target: Path) -> None:
         """Tokenise with the model's tokenizer and keep the result in `target`."""
-        from bench.modeling.heads import tagger
+        from bench.modeling.encoding import words
 
-        tagger.encode(folder, examples.inputs, parameters.max_length, target)
+        words.encode(folder, examples.inputs, parameters.max_length, target)
 
     def load(self, folder: Path) -> Words:
         """What `encode` kept."""
-        from bench.modeling.heads import tagger
+        from bench.modeling.encoding import words
 
-        return tagger.load(folder)
+        return words.load(folder)
 
 
 def _as_long(table: Table, one: str, other: str) -> bool:

@@ -32,7 +32,7 @@ def cross_entropy(collate: Collate, labels: np.ndarray, lengths: np.ndarray, dev
     """Mean over examples of their cross-entropy, in nats.
 
     collate: positions → model inputs. labels: int64 [n], or [n, k] where the model answers k times an example, whose
-    losses add up; -100 where it need not.
+    losses add up; IGNORE_INDEX where it need not.
     """
 
     def loss(model: nn.Module, rows: np.ndarray) -> Tensor:

@@ -17,6 +17,7 @@ from torch import nn
 from bench import plugins
 from bench.contracts import Context
 from bench.errors import Diverged, NotApplicable
+from bench.modeling.encoding.arrays import IGNORE_INDEX
 from bench.modeling.inference import zero_shot
 from bench.modeling.inference.label_scoring import LabelScoring
 from bench.modeling.models.loading import tower
@@ -120,7 +121,7 @@ def _token_loss(
         for start in range(0, len(texts), size):
             rows = [loaded.tokenizer(t, truncation=True, max_length=longest) for t in texts[start : start + size]]
             batch = {name: value.to(context.device) for name, value in collator(rows).items()}
-            counted = int((batch["labels"][:, first:] != -100).sum())
+            counted = int((batch["labels"][:, first:] != IGNORE_INDEX).sum())
             loss = float(loaded.model(**batch).loss)
             if counted and not np.isfinite(loss):
                 raise Diverged(f"forgetting: the pretraining objective's loss is {loss}")

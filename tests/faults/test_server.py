@@ -13,7 +13,7 @@ import pytest
 from ground import REAL, TINY, Ground
 from rows import Row
 
-QUICK = "from bench.execution.local import server_process as process; process.SILENCE, process.STANDSTILL = 3, 2\n"
+QUICK = "from bench.execution.local import server_handle as process; process.SILENCE, process.STANDSTILL = 3, 2\n"
 HOSTILE = """\
 import os
 with open({mark!r}, "a") as file:

@@ -21,7 +21,7 @@ from bench.execution.executor import QUIET, Ended, Event, Executor, Progressed, 
 from bench.execution.local import devices as local_devices
 from bench.execution.local import memory_group, scratch
 from bench.execution.local.server import DUMP, NO_RESULT
-from bench.execution.local.server_process import Process
+from bench.execution.local.server_handle import Process
 from bench.redact import redact
 from bench.suite.trial import Json
 

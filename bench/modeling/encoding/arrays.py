@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-
-class Encoded(Protocol):
-    """Examples ready to be batched."""
-
-    @property
-    def lengths(self) -> np.ndarray:
-        """What a batch is padded by, int64 [n]; 1 where nothing is padded."""
-        ...
-
-    def batch(self, indices: np.ndarray, device: torch.device) -> dict[str, Tensor]:
-        """The model's keyword arguments for these examples, on the device."""
-        ...
+IGNORE_INDEX = -100
+"""A label that no loss is taken of, as torch's cross-entropy has it."""
 
 
 @dataclass
@@ -31,6 +22,13 @@ class Tokens:
     types: np.ndarray | None
     offsets: np.ndarray
     pad: int
+
+    @classmethod
+    def from_rows(cls, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None, pad: int | None) -> Tokens:
+        """A tokenizer's lists, one an example; types: None or empty where there are none."""
+        flat = np.array([token for row in ids for token in row], dtype=np.int32)
+        kinds = np.array([kind for row in types for kind in row], dtype=np.int32) if types else None
+        return cls(flat, kinds, offsets_of(ids), pad or 0)
 
     @property
     def lengths(self) -> np.ndarray:
@@ -76,6 +74,11 @@ class Pixels:
         mean = torch.tensor(self.mean).view(1, -1, 1, 1).to(device, non_blocking=True)
         std = torch.tensor(self.std).view(1, -1, 1, 1).to(device, non_blocking=True)
         return {"pixel_values": (values - mean) / std}
+
+
+def offsets_of(rows: Sequence[Any]) -> np.ndarray:
+    """Where each of the rows begins when they are joined, and where the last one ends: int64 [n + 1]."""
+    return np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
 
 
 def send(tensor: Tensor, device: torch.device) -> Tensor:

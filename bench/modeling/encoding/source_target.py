@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from bench.errors import ModelError, NotApplicable
+from bench.modeling.encoding.arrays import offsets_of
 from bench.modeling.encoding.source_target_arrays import Pairs
 from bench.modeling.encoding.text import CHUNK, longest, tokenizer_for
 from bench.modeling.models.facts import Facts
@@ -134,5 +135,4 @@ def _start(tokenizer: Any, languages: tuple[str, str] | None) -> dict[str, int]:
 
 def _flat(rows: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
     """All rows in one int32 array, and int64 [n + 1] offsets into it."""
-    offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
-    return np.concatenate([np.asarray(row, np.int32) for row in rows]), offsets
+    return np.concatenate([np.asarray(row, np.int32) for row in rows]), offsets_of(rows)

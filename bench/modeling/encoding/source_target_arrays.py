@@ -14,10 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, pad
 
-from bench.modeling.encoding.arrays import send
+from bench.modeling.encoding.arrays import IGNORE_INDEX, send
 
-NOTHING = -100
-"""A label that no loss is taken of."""
 _FLAT = ("source", "source_offsets", "target", "target_offsets")
 
 
@@ -56,7 +54,7 @@ class Pairs:
     def batch(
         self, indices: np.ndarray, device: torch.device, target_rows: np.ndarray | None = None
     ) -> dict[str, Tensor]:
-        """input_ids, attention_mask and labels, int64 [n, longest], padded on the right; labels are NOTHING where
+        """input_ids, attention_mask and labels, int64 [n, longest], padded on the right; labels are IGNORE_INDEX where
         there is no target. For a decoder also keep, an int64 on the host: so many positions at the end hold all that
         is learnt, and what it is learnt from.
 
@@ -67,12 +65,12 @@ class Pairs:
         host = {}
         if self.joint:
             shortest = min(len(row) for row in sources)
-            labels = [np.concatenate([np.full_like(s, NOTHING), t]) for s, t in zip(sources, targets, strict=True)]
+            labels = [np.concatenate([np.full_like(s, IGNORE_INDEX), t]) for s, t in zip(sources, targets, strict=True)]
             sources = [np.concatenate(pair) for pair in zip(sources, targets, strict=True)]
             host["keep"] = torch.tensor(max(len(row) for row in sources) - shortest + 1)
         else:
             labels = targets
-        return self._read(sources, device) | {"labels": send(_padded(labels, NOTHING), device)} | host
+        return self._read(sources, device) | {"labels": send(_padded(labels, IGNORE_INDEX), device)} | host
 
     def sources(self, indices: np.ndarray, device: torch.device) -> dict[str, Tensor]:
         """input_ids and attention_mask of what the model reads before it writes, int64 [n, longest]; a decoder alone
@@ -108,13 +106,15 @@ def loss(model: Any, batch: dict[str, Tensor]) -> Tensor:
         keep = int(batch["keep"])
         if takes(model, "logits_to_keep"):  # a vocabulary wide: much memory, and the prompt's are not wanted
             inputs["logits_to_keep"] = keep
-        labels = pad(labels[:, -keep:][:, 1:], (0, 1), value=NOTHING)  # shifting labels, not logits, copies no logits
+        labels = pad(
+            labels[:, -keep:][:, 1:], (0, 1), value=IGNORE_INDEX
+        )  # shifting labels, not logits, copies no logits
     elif hasattr(model, "prepare_decoder_input_ids_from_labels"):
         inputs["decoder_input_ids"] = model.prepare_decoder_input_ids_from_labels(labels=labels)
     else:  # a few leave that to their forward, which then takes a loss of its own as well
         inputs["labels"] = labels
     logits = model(**inputs, use_cache=False).logits[:, -keep:]
-    return cross_entropy(logits.float().flatten(0, 1), labels.flatten(), ignore_index=NOTHING, reduction="sum")
+    return cross_entropy(logits.float().flatten(0, 1), labels.flatten(), ignore_index=IGNORE_INDEX, reduction="sum")
 
 
 def takes(model: Any, argument: str) -> bool:

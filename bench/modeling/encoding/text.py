@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from bench.errors import ModelError
-from bench.modeling.encoding.arrays import Tokens
+from bench.modeling.encoding.arrays import Tokens, offsets_of
 
 CHUNK = 1000
 FEW = 0.01
@@ -50,7 +50,7 @@ def tokenise(folder: Path, inputs: Sequence[str] | Sequence[tuple[str, str]], ma
         found = tokenizer(*pairs, truncation=True, max_length=length)
         ids += [np.asarray(row, dtype=np.int32) for row in found["input_ids"]]
         types += [np.asarray(row, dtype=np.int32) for row in found.get("token_type_ids", [])]
-    offsets = np.concatenate([[0], np.cumsum([len(row) for row in ids])]).astype(np.int64)
+    offsets = offsets_of(ids)
     if (np.diff(offsets) == 0).any():
         raise ModelError(
             f"{folder}: its tokenizer gives no token at all for example {int(np.argmin(np.diff(offsets)))}"

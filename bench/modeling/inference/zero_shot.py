@@ -158,12 +158,7 @@ def tokens(loaded: Loaded, encoding: Mapping[str, Sequence[Sequence[int]]]) -> T
     """A tokenizer's lists as arrays; token types only where the model takes them."""
     ids = encoding["input_ids"]
     types = encoding.get("token_type_ids") if loaded.takes("token_type_ids") else None
-    return Tokens(
-        np.concatenate([np.asarray(row, np.int32) for row in ids]),
-        np.concatenate([np.asarray(row, np.int32) for row in types]) if types else None,
-        np.concatenate([[0], np.cumsum([len(row) for row in ids])]).astype(np.int64),
-        loaded.tokenizer.pad_token_id or 0,
-    )
+    return Tokens.from_rows(ids, types, loaded.tokenizer.pad_token_id)
 
 
 def run(

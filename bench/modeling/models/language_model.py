@@ -9,13 +9,11 @@ from typing import Any
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from bench.modeling.encoding.arrays import IGNORE_INDEX
 from bench.modeling.encoding.source_target_arrays import takes
 from bench.modeling.models.generator import Backbone, build
 from bench.modeling.models.loading import building, require, set_dropout
 from bench.private_api import leave_masks_unread
-
-NOTHING = -100
-"""A token of which no likelihood is asked."""
 
 
 def language_model(
@@ -57,11 +55,11 @@ def next_token_losses(model: Any, batch: dict[str, Tensor], first: int) -> Tenso
     keep = ids.shape[1] - first + 1
     fewer = {"logits_to_keep": keep} if takes(model, "logits_to_keep") else {}  # a vocabulary wide: much memory
     logits = model(**batch, **fewer, use_cache=False).logits[:, -keep:-1]
-    wanted = ids.masked_fill(batch["attention_mask"] == 0, NOTHING)[:, first:]
+    wanted = ids.masked_fill(batch["attention_mask"] == 0, IGNORE_INDEX)[:, first:]
     return losses(logits, wanted)
 
 
 def losses(logits: Tensor, wanted: Tensor) -> Tensor:
-    """Cross-entropy of every token, fp32 [n, k], 0 where it is NOTHING. logits: [n, k, vocabulary]; wanted: [n, k]."""
-    each = cross_entropy(logits.float().flatten(0, 1), wanted.flatten(), ignore_index=NOTHING, reduction="none")
+    """Cross-entropy of every token, fp32 [n, k], 0 for IGNORE_INDEX. logits: [n, k, vocabulary]; wanted: [n, k]."""
+    each = cross_entropy(logits.float().flatten(0, 1), wanted.flatten(), ignore_index=IGNORE_INDEX, reduction="none")
     return each.view(wanted.shape)

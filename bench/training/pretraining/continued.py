@@ -17,7 +17,7 @@ from torch.nn.functional import cross_entropy
 from bench.contracts import Context
 from bench.data.seeding import stream
 from bench.errors import NotApplicable
-from bench.modeling.encoding.arrays import Tokens, send
+from bench.modeling.encoding.arrays import IGNORE_INDEX, Tokens, send
 from bench.modeling.encoding.text import tokenise
 from bench.modeling.models.loading import building, from_files, require, set_dropout
 from bench.modeling.prompts.conversations import Turn
@@ -29,7 +29,7 @@ from bench.suite.trial import Json
 from bench.training import starting_weights
 from bench.training.loop import train
 from bench.training.loss import Goal
-from bench.training.pretraining.masking import IGNORED, AtPositions, counts, mask
+from bench.training.pretraining.masking import AtPositions, counts, mask
 from bench.training.pretraining.small_model import Logits
 from bench.training.sampler import endless
 from bench.training.shared import shared
@@ -184,11 +184,11 @@ def _causal_goal(context: Context, tokens: Tokens) -> Goal:
 
     def loss(model: nn.Module, rows: np.ndarray) -> Tensor:
         batch = tokens.batch(rows, context.device)
-        wanted = batch["input_ids"].masked_fill(batch["attention_mask"] == 0, IGNORED)
+        wanted = batch["input_ids"].masked_fill(batch["attention_mask"] == 0, IGNORE_INDEX)
         return _sum(model(batch)[:, :-1], wanted[:, 1:])
 
     return Goal(loss, tokens.lengths - 1, tokens.lengths)
 
 
 def _sum(logits: Tensor, wanted: Tensor) -> Tensor:
-    return cross_entropy(logits.float().flatten(0, 1), wanted.flatten(), ignore_index=IGNORED, reduction="sum")
+    return cross_entropy(logits.float().flatten(0, 1), wanted.flatten(), ignore_index=IGNORE_INDEX, reduction="sum")

@@ -9,10 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bench.modeling.encoding.arrays import Tokens, send
-
-IGNORED = -100
-"""What cross-entropy passes over."""
+from bench.modeling.encoding.arrays import IGNORE_INDEX, Tokens, send
 
 
 @dataclass
@@ -20,7 +17,7 @@ class Masked:
     """Passages, each hidden in `copies` ways: row r is passage r modulo their number.
 
     positions, inputs, labels: int64 [rows, k]: where something is hidden, what stands there instead, and what is to be
-    told. A row with fewer hidden tokens is filled up with position 0, its first token and IGNORED.
+    told. A row with fewer hidden tokens is filled up with position 0, its first token and IGNORE_INDEX.
     """
 
     tokens: Tokens
@@ -57,7 +54,7 @@ def mask(tokens: Tokens, rate: float, copies: int, tokenizer: Any, generator: np
     kind = generator.random(positions.shape)
     inputs = np.where(kind < 0.8, tokenizer.mask_token_id, originals)
     inputs = np.where(kind >= 0.9, generator.integers(len(tokenizer), size=positions.shape), inputs)
-    return Masked(tokens, positions, np.where(used, inputs, originals), np.where(used, originals, IGNORED))
+    return Masked(tokens, positions, np.where(used, inputs, originals), np.where(used, originals, IGNORE_INDEX))
 
 
 def counts(lengths: np.ndarray, rate: float) -> np.ndarray:

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.modeling.encoding.arrays import Tokens
+from bench.modeling.encoding.arrays import IGNORE_INDEX, Tokens, offsets_of
 from bench.modeling.encoding.token_stream import Stream, overlap, windows
 from bench.modeling.models.language_model import losses, next_token_losses
-from bench.training.pretraining.masking import IGNORED, Masked, mask
+from bench.training.pretraining.masking import Masked, mask
 
 RATE = 0.15
 """The fraction of tokens that is hidden."""
@@ -79,11 +79,11 @@ class Hidden:
 
     def __post_init__(self) -> None:
         self.lengths: np.ndarray = self.masked.tokens.lengths
-        self.weights: np.ndarray = (self.masked.labels != IGNORED).sum(axis=1)
+        self.weights: np.ndarray = (self.masked.labels != IGNORE_INDEX).sum(axis=1)
 
     def positions(self) -> np.ndarray:
         """See `ScoredTokens`."""
-        found: np.ndarray = (self.starts[:, None] + self.masked.positions)[self.masked.labels != IGNORED]
+        found: np.ndarray = (self.starts[:, None] + self.masked.positions)[self.masked.labels != IGNORE_INDEX]
         return found
 
     def nats(self, model: Any, rows: np.ndarray, device: torch.device) -> Tensor:
@@ -118,7 +118,7 @@ def hidden(stream: Stream, tokenizer: Any) -> Hidden:
     if not rows:
         none = np.empty((0, 1), np.int64)
         return Hidden(stream, Masked(Tokens(none, None, np.zeros(1, np.int64), 0), none, none, none), begins)
-    offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
+    offsets = offsets_of(rows)
     tokens = Tokens(np.concatenate(rows), None, offsets, tokenizer.pad_token_id or 0)
     masked = mask(tokens, RATE, 1, tokenizer, np.random.Generator(np.random.PCG64(SEED)))
     return Hidden(stream, masked, begins - len(before))
