@@ -97,7 +97,7 @@ def _parts(value: Any) -> Iterable[str]:
 def _pretrain(context: Context, ledger: Ledger, settings: Settings, training: Training, target: Path) -> Json:
     begun = time.perf_counter()
     model, notes = _model(context, settings)
-    limit = getattr(context.parameters, "max_length", None) or getattr(context.parameters, "max_source", None) or LENGTH
+    limit = context.parameters.most_tokens() or LENGTH
     masked = settings.objective == "masked-lm"
     with working(lambda: context.tick("tokenise", 0, None)):
         tokens = _long(tokenise(context.folder, texts(context), limit), 3 if masked else 2)
