@@ -121,7 +121,7 @@ def test_a_task_of_sounds_reads_encodes_and_loads(tmp_path: Path) -> None:
 
 def test_a_model_without_config_is_planned_by_what_its_source_says(tmp_path: Path) -> None:
     locked = Wrapped().lock(WrappedParameters(wrapped=tmp_path))
-    assert Facts.from_files(locked["files"]).modality == "text"
+    assert Facts.from_files(locked["files"]).model_type == "bert"
 
 
 def test_an_order_goes_to_another_machine_and_its_end_comes_back() -> None:
