@@ -303,7 +303,7 @@ def test_from_a_suite_to_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert scores.keys() == {(*pair, way) for pair in pairs for way in ways}
     for (model, task, way), found in scores.items():
         assert found["test"]["perplexity"] > 1
-        assert ("unigram" in found) == (way != "zero-shot")
+        assert ("unigram" in found["baselines"]) == (way != "zero-shot")
         assert (
             scores[model, task, "full"]["test"]["perplexity"] < scores[model, task, "zero-shot"]["test"]["perplexity"]
         )

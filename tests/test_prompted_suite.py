@@ -140,7 +140,7 @@ def test_seeds_differ_in_their_shots(ground: Path) -> None:
 
 def test_the_copy_of_a_conversation_is_what_the_user_last_said(ground: Path) -> None:
     record = found(ground, "plain", "talk", "few-shot")[0]
-    assert record["scores"]["copy"]["chrf"] > 50  # "x y 3" of "x y 3 it is"
+    assert record["scores"]["baselines"]["copy"]["chrf"] > 50  # "x y 3" of "x y 3 it is"
     table = parquet.read_table(
         paths.predictions(ground / "results/p", record["trial"]["id"], record["attempt"])
     ).to_pydict()

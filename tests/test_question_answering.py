@@ -311,7 +311,12 @@ def test_from_a_suite_to_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         for metric, value in record["scores"]["test"].items():
             module = plugins.load("metrics", metric)
             assert value == pytest.approx(module.score(table["references"], table["answer"]), abs=1e-6)
-        assert set(record["scores"]["lead"]) == {"token-f1", "exact-match", "exact-match-char", "token-f1-char"}
+        assert set(record["scores"]["baselines"]["lead"]) == {
+            "token-f1",
+            "exact-match",
+            "exact-match-char",
+            "token-f1-char",
+        }
     reasons = {(c.names.model, c.names.regime): c.reason for c in api.plan(api.load_suite("q.yaml")).cells if c.reason}
     assert "own-spans: it has no question-answering head over text" in str(reasons["bert", "zero-shot"])
     assert "written-spans: it has not learnt to write text" in str(reasons["bert", "zero-shot"])
@@ -587,7 +592,7 @@ def test_xquad(tmp_path: Path, hub_env: dict[str, str]) -> None:
     assert len(read) == 2 * 2
     for record in read:
         assert record["facts"]["test_examples"] > 20
-        scores = record["scores"]["lead"]
+        scores = record["scores"]["baselines"]["lead"]
         assert scores["token-f1-char" if record["trial"]["names"]["task"] == "zh" else "token-f1"] > 0.02
         place = paths.predictions(tmp_path / "results/x", record["trial"]["id"], record["attempt"])
         table = parquet.read_table(place).to_pydict()
