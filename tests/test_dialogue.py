@@ -12,6 +12,7 @@ import torch
 from source_target import built, paired, source, target
 from tiny_models import CHATML, chat_model, tiny_causal, tiny_seq2seq
 
+from bench.data.content import digest
 from bench.errors import DataError, NotApplicable
 from bench.modeling.encoding.arrays import IGNORE_INDEX
 from bench.modeling.encoding.source_target_arrays import loss
@@ -21,7 +22,6 @@ from bench.modeling.prompts import conversations
 from bench.modeling.prompts.conversations import Source, Turn
 from bench.modeling.prompts.generation_prompt import ends_at_a_blank_line
 from bench.tasks.text_generation import TextGeneration
-from bench.trial.task_data import _key
 
 text_generation = TextGeneration()
 
@@ -183,7 +183,7 @@ def test_what_is_no_conversation_says_where(messages: list[tuple[str, str]], sai
 
 
 def test_a_conversation_has_a_key_of_its_own() -> None:
-    keys = {_key(value) for value in (TALK, TALK[1:], TALK[:2], ("a", "b"), "a", (Turn("a", "b"),))}
+    keys = {digest(value) for value in (TALK, TALK[1:], TALK[:2], ("a", "b"), "a", (Turn("a", "b"),))}
     assert len(keys) == 6
-    assert _key(TALK) == _key(tuple(Turn(*turn) for turn in json.loads(json.dumps(TALK))))
+    assert digest(TALK) == digest(tuple(Turn(*turn) for turn in json.loads(json.dumps(TALK))))
     assert conversations.asked(TALK) == "the end?"

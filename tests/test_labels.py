@@ -8,10 +8,10 @@ import datasets
 import PIL.Image
 import pytest
 
+from bench.data.content import digest
 from bench.data.examples import Labelled, class_words, labels_of
 from bench.errors import DataError
 from bench.tasks.text_classification import TextClassification
-from bench.trial.task_data import _key
 
 text_classification = TextClassification()
 
@@ -93,10 +93,10 @@ def test_what_is_no_text_is_refused(values: list[Any]) -> None:
 
 def test_images_are_equal_when_models_see_them_alike() -> None:
     black = PIL.Image.new("RGB", (4, 8))
-    assert _key(black) == _key(PIL.Image.new("RGBA", (4, 8), (0, 0, 0, 255))) == _key(PIL.Image.new("L", (4, 8)))
-    assert _key(black) != _key(PIL.Image.new("RGB", (8, 4)))
+    assert digest(black) == digest(PIL.Image.new("RGBA", (4, 8), (0, 0, 0, 255))) == digest(PIL.Image.new("L", (4, 8)))
+    assert digest(black) != digest(PIL.Image.new("RGB", (8, 4)))
     one, other = PIL.Image.new("P", (4, 8)), PIL.Image.new("P", (4, 8))
     one.putpalette([255, 0, 0])
     other.putpalette([0, 255, 0])
     assert one.tobytes() == other.tobytes()
-    assert _key(one) != _key(other)
+    assert digest(one) != digest(other)
