@@ -164,7 +164,7 @@ def test_rows_of_predictions_are_those_of_the_data(home: Path, ran: list[dict[st
 
 
 def test_what_stands_in_a_further_set_is_not_trained_on(ran: list[dict[str, Any]]) -> None:
-    note = "2 examples that also stand in the test split or a further test set were left out of training"
+    note = "2 examples that also stand in the test split or an also_test set were left out of training"
     assert all(note in r["facts"]["notes"] for r in of(ran, "films"))
 
 

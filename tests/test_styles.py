@@ -46,7 +46,8 @@ def test_figures_of_two_suites_agree(tmp_path: Path) -> None:
             cell = factory.cell(regime, size, None, seeds=1)
             of = trial("minilm", "sst2", regime, size, 0.0, 0, "reported")
             kind = {"mine": "retrain"}.get(regime, regime)
-            factory.record(cell[0], 0.7, trial={**of.to_json(), "regime": {"kind": kind, "parameters": {}}})
+            how = {"kind": kind, "version": 1, "parameters": {}}
+            factory.record(cell[0], 0.7, trial={**of.to_json(), "regime": how})
         (panel,) = drawing.draw(sections(frame.load(factory.finish()))[0].figures[0]).axes
         drawn.append(
             {

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from bench.contracts import Modality
 from bench.errors import ModelError
 from bench.modeling.encoding.pixels import processor_for
 from bench.modeling.encoding.text import tokenizer_for
@@ -42,7 +43,7 @@ def check(
     "trained": whether some trains it}.
     options: `trust_remote_code` and `allow_missing`, of the model's parameters.
     """
-    for modality in ("text", "image"):
+    for modality in get_args(Modality):
         own = [use for use in uses if use["modality"] == modality]
         if not own or facts.modality not in (None, modality, "image-text"):
             continue
