@@ -173,7 +173,9 @@ def attempts(results: Place) -> pd.DataFrame:
 
     rows = [{**record} for found in frame.load(place_of(results)) for record in found.records]
     # baselines stand beside the trial's own scores, as they always did here
-    return pd.json_normalize(rows).rename(columns=lambda name: name.replace("scores.baselines.", "scores."))
+    found = pd.json_normalize(rows)
+    found.columns = pd.Index([name.replace("scores.baselines.", "scores.") for name in found.columns])
+    return found
 
 
 def predictions(results: Place, only: Sequence[str] = (), *, also_test: str = "") -> pd.DataFrame:
