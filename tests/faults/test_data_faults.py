@@ -46,8 +46,8 @@ def test_classes_whose_names_are_none(tmp_path: Path, names: list[Any]) -> None:
     table = GOOD.replace_schema_metadata({b"huggingface": json.dumps({"info": {"features": said}}).encode()})
     parquet(tmp_path / "a.parquet", table)
     answer = locked(tmp_path, "{kind: text-classification, data: {files: a.parquet}, splits: {test: 0.5}}")
-    assert answer["error"] == "DataError"
-    assert "column 'label': the data call a class" in answer["message"]
+    assert answer["error"]["classes"][0][-1] == "DataError"
+    assert "column 'label': the data call a class" in answer["error"]["message"]
 
 
 @pytest.mark.fault(Row.ODD_FILE)
@@ -82,8 +82,8 @@ def test_null_words_and_tags(tmp_path: Path) -> None:
         '{"tokens": ["b"], "tags": [null]}\n{"tokens": null, "tags": null}\n'
     )
     answer = locked(tmp_path, "{kind: token-classification, data: {files: a.jsonl}, splits: {test: 0.3}}")
-    assert answer["error"] == "DataError"
-    place, *others = answer["message"].split("; also ")
+    assert answer["error"]["classes"][0][-1] == "DataError"
+    place, *others = answer["error"]["message"].split("; also ")
     assert place.startswith("task t, split train, row 1 (")
     assert place.endswith("a.jsonl:2), column 'tokens': word None is no text; correct it or leave the row out")
     assert [other.partition("): ")[2] for other in others] == [
