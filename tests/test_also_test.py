@@ -193,6 +193,7 @@ def test_smoke_cuts_them_too(home: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert {tuple(r["facts"]["also_test_examples"].values()) for r in found} == {(16, 12)}
 
 
+@pytest.mark.usefixtures("ran")  # what is reported is known once it is tuned
 def test_baselines_are_in_nobodys_memory(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     within: list[str] = []
     stage, original = PeakMemory.stage, Classes.baselines

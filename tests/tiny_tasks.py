@@ -21,6 +21,7 @@ from bench.probes.guard import Guard
 from bench.probes.ledger import Ledger
 from bench.suite.parameters import Training
 from bench.suite.trial import Json, Names, Trial
+from bench.trial import adapt as adapt_model
 from bench.trial.attempt import Attempt
 from bench.trial.setup import context_of
 
@@ -140,9 +141,8 @@ def context(trial: Trial, results: Path, **changes: Any) -> tuple[Context, Ledge
 
 def adapt(trial: Trial, results: Path) -> tuple[Context, Ledger, Adapted]:
     """Adapt a trial's model as its regime does."""
-    regime = plugins.load("regimes", trial.regime["kind"])
     made, ledger = context(trial, results)
-    adapted = regime.adapt(made, ledger, regime.Parameters.model_validate(trial.regime["parameters"]))
+    adapted = adapt_model.adapt(made, ledger)
     ledger.note(adapted.notes)
     return made, ledger, adapted
 

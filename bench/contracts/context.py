@@ -92,8 +92,8 @@ class Adapted:
 
     trainable, total: numbers of parameters; stored_bytes: what must be kept beside the pretrained model; None where
     nobody here can know. backbone: what training changed; None where it changed nothing but a head. model: the whole
-    of it, head and all, where it was trained by gradient. fit: what training measured. latency: seconds of one answer
-    where they are known already (of cached features). notes: remarks; facts: for the record.
+    of it, head and all, where it was trained by gradient. fit: what training measured. notes: remarks; facts: for the
+    record.
     """
 
     predict: Predict
@@ -103,7 +103,6 @@ class Adapted:
     backbone: nn.Module | None = None
     model: nn.Module | None = None
     fit: TrainingFit | None = None
-    latency: float | None = None
     notes: tuple[str, ...] = ()
     facts: Json = field(default_factory=dict)
 
@@ -218,8 +217,16 @@ class Context:
         """Tells of the progress of a stage: (done, total)."""
         return lambda done, total: self.tick(stage, done, total)
 
+    def with_few_shot(self, examples: tuple[tuple[Any, str], ...]) -> Context:
+        """The same with examples (input, answer in words) in its prompts."""
+        return self.replace(few_shot=examples, features=self.features.with_few_shot(examples))
+
+    def starting_from(self, start: Path) -> Context:
+        """The same, but models start from the weights in a folder of the cache."""
+        return self.replace(start=start, features=self.features.starting_from(start))
+
     def replace(self, **changes: Any) -> Context:
-        """The same with other values."""
+        """The same with other values; what features depend on has a method of its own."""
         return dataclasses.replace(self, **changes)
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from bench import plugins
 from bench.execution.executor import Slot
 from bench.planning.plan import Plan, settled
 from bench.probes import environment
 from bench.store.record import Record
-from bench.suite.trial import Json, Trial
+from bench.suite.trial import Json
+from bench.trial.attempt import is_local
 
 Here = Callable[[int], Json]
 """What `environment.here` says, of so many threads, on the machine where trials run."""
@@ -46,7 +46,7 @@ def begun_elsewhere(
     changes: dict[str, None] = {}
     for cell in plan.cells:
         left = [t for t in cell.reported if not settled(t, latest, frozenset())]
-        device = slot.device if all(_is_here(t) for t in cell.reported) else "cpu"
+        device = slot.device if all(is_local(t) for t in cell.reported) else "cpu"
         now = {**here(slot.threads), "device": device}
         found = {t.id: change for t in cell.reported if (change := _change(latest.get(t.id), now))}
         if found and left:
@@ -62,11 +62,6 @@ def begun_elsewhere(
     if begun:
         said += f"; cells begun there that are run whole here: {begun} (trials to run again: {len(again)})"
     return again, said
-
-
-def _is_here(trial: Trial) -> bool:
-    """Whether its model runs on the device of its slot, and not behind an endpoint: its record then says `cpu`."""
-    return plugins.load("model_sources", trial.model["source"]).LOCAL
 
 
 def _change(record: Record | None, now: Json) -> str | None:

@@ -10,8 +10,7 @@ from typing import Any
 from bench.probes.clock import Stages
 from bench.probes.guard import Guard
 from bench.probes.memory import PeakMemory, release
-
-Json = dict[str, Any]
+from bench.suite.trial import Json
 
 
 class Ledger:

@@ -59,8 +59,7 @@ class ContinuedPretraining(Regime[ContinuedPretrainingParameters]):
             batch_size=parameters.pretraining_batch_size,
             rate=parameters.mlm_probability,
         )
-        start = continued(context, ledger, settings)
-        context = context.replace(start=start, features=context.features.starting_from(start))
+        context = context.starting_from(continued(context, ledger, settings))
         with ledger.stage("load"):
             model = build(context, pretrained=True)
         return trained(context, ledger, model)

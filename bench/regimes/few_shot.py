@@ -48,8 +48,7 @@ class FewShot(Regime[FewShotParameters]):
         examples, notes = few_shot_examples(context, parameters.k), []
         if len(examples) < parameters.k:
             notes.append(f"{len(examples)} examples stand in the prompt, not {parameters.k}: there are no more")
-        features = context.features.with_few_shot(examples)
-        return replace(untrained(context.replace(few_shot=examples, features=features), ledger), notes=tuple(notes))
+        return replace(untrained(context.with_few_shot(examples), ledger), notes=tuple(notes))
 
 
 def few_shot_examples(context: Context, k: int) -> tuple[tuple[object, str], ...]:

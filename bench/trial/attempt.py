@@ -49,5 +49,5 @@ def batches(training: Training, halved: int) -> tuple[int, int]:
 
 
 def is_local(trial: Trial) -> bool:
-    """Whether the model runs here, and not behind an endpoint."""
-    return bool(plugins.load("model_sources", trial.model["source"]).LOCAL)
+    """Whether the model runs on the device of its slot, and not behind an endpoint: its record then says `cpu`."""
+    return plugins.load("model_sources", trial.model["source"]).LOCAL

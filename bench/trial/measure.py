@@ -13,6 +13,7 @@ from bench.probes.ledger import Ledger
 from bench.store import paths
 from bench.suite.trial import Json
 from bench.trial import also_test, costs, evaluation, forgetting, task_sequence, unknown_tokens
+from bench.trial.adapt import adapt
 from bench.trial.attempt import Attempt, is_local
 
 
@@ -21,7 +22,7 @@ def measure(context: Context, ledger: Ledger, attempt: Attempt, record: Json) ->
     trial = context.trial
     before = task_sequence.begin(context, ledger, attempt) if "after" in trial.regime else None
     if before is not None:
-        context = context.replace(start=before, features=context.features.starting_from(before))
+        context = context.starting_from(before)
     adapted = _adapt(context, ledger, record)
     artifact: Json = {"curve": {}}
     if adapted.fit is not None:
@@ -53,10 +54,8 @@ def predict(context: Context, ledger: Ledger, adapted: Adapted, part: Part, stag
 
 
 def _adapt(context: Context, ledger: Ledger, record: Json) -> Adapted:
-    regime = plugins.load("regimes", context.trial.regime["kind"])
-    parameters = regime.Parameters.model_validate(context.trial.regime["parameters"])
     with ledger.memory.stage("train"):
-        adapted = regime.adapt(context, ledger, parameters)
+        adapted = adapt(context, ledger)
     if "train" not in ledger.stages.seconds:  # nothing was trained: what loading took is no training's memory
         ledger.memory.forget("train")
     ledger.note(adapted.notes)
@@ -91,9 +90,7 @@ def _test(context: Context, ledger: Ledger, adapted: Adapted, record: Json) -> J
     metrics, part = evaluation.metrics_of(context.trial, context.task), context.parts["test"]
     if encoded := _reads_encoded(context):
         context.features.encoded(part.split)  # tokenising is a stage of its own
-    found, targets = predict(context, ledger, adapted, part, "test")
-    _remark_constant(context, ledger, found, "test example")
-    scores["test"] = evaluation.scores(context.objective, metrics, targets, found.answers)
+    found, targets, scores["test"] = _judge(context, ledger, adapted, part, "test", "test example")
     scores |= ledger.guard("the metrics' signatures", lambda: evaluation.signatures(metrics), {})
     if len(found.answers) > 1:
         scores["templates"] = evaluation.by_template(metrics, targets, found.answers)
@@ -108,14 +105,23 @@ def _test(context: Context, ledger: Ledger, adapted: Adapted, record: Json) -> J
         other = context.parts[split]
         if encoded:
             context.features.encoded(split)
-        found, targets = predict(context, ledger, adapted, other, "also_test")
-        _remark_constant(context, ledger, found, f"example of {name}")
         facts.setdefault("also_test_examples", {})[name] = len(other.indices)
-        scores.setdefault("also_test", {})[name] = evaluation.scores(context.objective, metrics, targets, found.answers)
+        found, targets, judged = _judge(context, ledger, adapted, other, "also_test", f"example of {name}")
+        scores.setdefault("also_test", {})[name] = judged
         artifact["also_test"][name] = evaluation.predictions(context, metrics[0], other, targets, found.answers)
     known |= found.costs
     facts |= found.facts | ({"decoding": found.decoding} if found.decoding else {})
     return artifact
+
+
+def _judge(
+    context: Context, ledger: Ledger, adapted: Adapted, part: Part, stage: str, examples: str
+) -> tuple[Predictions, Any, Json]:
+    """Answers to a part, what they are judged by, and their scores. examples: what the part's are called."""
+    found, targets = predict(context, ledger, adapted, part, stage)
+    _remark_constant(context, ledger, found, examples)
+    metrics = evaluation.metrics_of(context.trial, context.task)
+    return found, targets, evaluation.scores(context.objective, metrics, targets, found.answers)
 
 
 def _reads_encoded(context: Context) -> bool:

@@ -10,7 +10,6 @@ import dataclasses
 import json
 from pathlib import Path
 
-from bench import plugins
 from bench.contracts import Adapted, Context, Predictions
 from bench.errors import Diverged, NotApplicable
 from bench.probes.ledger import Ledger
@@ -19,6 +18,7 @@ from bench.training import starting_weights
 from bench.training.build import build
 from bench.training.shared import shared
 from bench.trial import evaluation
+from bench.trial.adapt import adapt
 from bench.trial.attempt import Attempt
 from bench.trial.setup import context_of
 
@@ -88,8 +88,7 @@ def _learn(trial: Trial, attempt: Attempt, target: Path, keep: bool) -> Json:
     """Adapt and score; with `keep` also keep the backbone and what stands on it."""
     ledger = attempt.ledger()
     context = context_of(trial, attempt, ledger)
-    regime = plugins.load("regimes", trial.regime["kind"])
-    adapted = regime.adapt(context, ledger, regime.Parameters.model_validate(trial.regime["parameters"]))
+    adapted = adapt(context, ledger)
     (target / SCORES).write_text(json.dumps(_scores(context, adapted.predict(context.parts["test"]))))
     assert adapted.fit is not None
     assert adapted.model is not None

@@ -28,9 +28,10 @@ class ChoiceSimilarity(SentenceEncoder):
         import numpy as np
 
         from bench.modeling.encoding import choices
+        from bench.modeling.encoding.arrays import offsets_of
         from bench.modeling.inference import zero_shot
 
         found = embeddings(loaded, [text for one in inputs for text in one], how)
-        begins = np.cumsum([0, *map(len, inputs)])
+        begins = offsets_of(map(len, inputs))
         cosines = [found[i + 1 : j] @ found[i] for i, j in itertools.pairwise(begins)]
         return zero_shot.normalised(choices.spread(SCALE * np.concatenate(cosines), inputs)[None])

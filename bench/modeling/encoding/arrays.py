@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -28,7 +27,7 @@ class Tokens:
         """A tokenizer's lists, one an example; types: None or empty where there are none."""
         flat = np.array([token for row in ids for token in row], dtype=np.int32)
         kinds = np.array([kind for row in types for kind in row], dtype=np.int32) if types else None
-        return cls(flat, kinds, offsets_of(ids), pad or 0)
+        return cls(flat, kinds, offsets_of(map(len, ids)), pad or 0)
 
     @property
     def lengths(self) -> np.ndarray:
@@ -76,9 +75,9 @@ class Pixels:
         return {"pixel_values": (values - mean) / std}
 
 
-def offsets_of(rows: Sequence[Any]) -> np.ndarray:
-    """Where each of the rows begins when they are joined, and where the last one ends: int64 [n + 1]."""
-    return np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
+def offsets_of(lengths: Iterable[int]) -> np.ndarray:
+    """Where each of n rows begins when they are joined, and where the last one ends: int64 [n + 1]."""
+    return np.cumsum([0, *lengths], dtype=np.int64)
 
 
 def send(tensor: Tensor, device: torch.device) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from bench.modeling.encoding import text
-from bench.modeling.encoding.arrays import Tokens
+from bench.modeling.encoding.arrays import Tokens, offsets_of
 
 
 @dataclass
@@ -46,15 +46,15 @@ class Choices:
 
 def spread(scores: np.ndarray, inputs: Sequence[Sequence[str]]) -> np.ndarray:
     """One score a pair, [pairs], as float32 [n, most choices], -inf where an example has fewer."""
-    counts = np.diff(offsets_of(inputs))
+    counts = np.array(_counts(inputs))
     found = np.full((len(inputs), counts.max()), -np.inf, dtype=np.float32)
     found[np.arange(counts.max()) < counts[:, None]] = scores
     return found
 
 
-def offsets_of(inputs: Sequence[Sequence[str]]) -> np.ndarray:
-    """Where each example's choices begin, int64 [n + 1]. inputs: [n] of (context, choice, choice, …)."""
-    return np.cumsum([0, *(len(one) - 1 for one in inputs)]).astype(np.int64)
+def _counts(inputs: Sequence[Sequence[str]]) -> list[int]:
+    """Choices per example. inputs: [n] of (context, choice, choice, …)."""
+    return [len(one) - 1 for one in inputs]
 
 
 def encode(folder: Path, inputs: Sequence[Sequence[str]], max_length: int, target: Path) -> None:
@@ -64,7 +64,7 @@ def encode(folder: Path, inputs: Sequence[Sequence[str]], max_length: int, targe
     space = " " if plain else ""  # where nothing stands between the two
     pairs = [(context, space + choice) for context, *choices in inputs for choice in choices]
     text.save(text.tokenise(folder, pairs, max_length), target)
-    np.save(target / "choices.npy", offsets_of(inputs))
+    np.save(target / "choices.npy", offsets_of(_counts(inputs)))
 
 
 def load(target: Path) -> Choices:

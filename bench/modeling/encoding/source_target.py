@@ -135,4 +135,4 @@ def _start(tokenizer: Any, languages: tuple[str, str] | None) -> dict[str, int]:
 
 def _flat(rows: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
     """All rows in one int32 array, and int64 [n + 1] offsets into it."""
-    return np.concatenate([np.asarray(row, np.int32) for row in rows]), offsets_of(rows)
+    return np.concatenate([np.asarray(row, np.int32) for row in rows]), offsets_of(map(len, rows))

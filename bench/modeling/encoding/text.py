@@ -50,7 +50,7 @@ def tokenise(folder: Path, inputs: Sequence[str] | Sequence[tuple[str, str]], ma
         found = tokenizer(*pairs, truncation=True, max_length=length)
         ids += [np.asarray(row, dtype=np.int32) for row in found["input_ids"]]
         types += [np.asarray(row, dtype=np.int32) for row in found.get("token_type_ids", [])]
-    offsets = offsets_of(ids)
+    offsets = offsets_of(map(len, ids))
     if (np.diff(offsets) == 0).any():
         raise ModelError(
             f"{folder}: its tokenizer gives no token at all for example {int(np.argmin(np.diff(offsets)))}"

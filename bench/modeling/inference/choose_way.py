@@ -45,8 +45,7 @@ def unfit(name: str, facts: Facts, question: Question, *, few_shot: bool = False
         return f"the task names no column {missing[0]}"
     if few_shot and not way.FEW_SHOT:
         return "it takes no examples in a prompt"
-    reason: str | None = way.applies(facts, question)
-    return reason
+    return way.applies(facts, question)
 
 
 def resolve(facts: Facts, question: Question, name: str | None, *, few_shot: bool = False) -> Json:

@@ -17,7 +17,7 @@ from torch.nn.functional import cross_entropy
 from bench.contracts import Context
 from bench.data.seeding import stream
 from bench.errors import NotApplicable
-from bench.modeling.encoding.arrays import IGNORE_INDEX, Tokens, send
+from bench.modeling.encoding.arrays import IGNORE_INDEX, Tokens, offsets_of, send
 from bench.modeling.encoding.text import tokenise
 from bench.modeling.models.loading import building, from_files, require, set_dropout
 from bench.modeling.prompts.conversations import Turn
@@ -162,7 +162,7 @@ def _chosen(tokens: Tokens, rows: np.ndarray) -> Tokens:
     spans = [slice(tokens.offsets[row], tokens.offsets[row + 1]) for row in rows]
     flat = [None if array is None else np.concatenate([array[span] for span in spans])
             for array in (tokens.ids, tokens.types)]  # fmt: skip
-    offsets = np.concatenate([[0], np.cumsum(tokens.lengths[rows])]).astype(np.int64)
+    offsets = offsets_of(tokens.lengths[rows])
     return Tokens(flat[0], flat[1], offsets, tokens.pad)  # type: ignore[arg-type]
 
 

@@ -57,7 +57,7 @@ class Causal:
         """See `ScoredTokens`."""
         spans = self.spans[rows]
         ids = np.concatenate([self.stream.ids[begin:end] for begin, _, end in spans])
-        offsets = np.concatenate([[0], np.cumsum(self.lengths[rows])])
+        offsets = offsets_of(self.lengths[rows])
         batch = Tokens(ids, None, offsets, self.pad).batch(np.arange(len(rows)), device)
         firsts = spans[:, 1] - spans[:, 0]
         each = next_token_losses(model, batch, int(firsts.min()))
@@ -118,7 +118,7 @@ def hidden(stream: Stream, tokenizer: Any) -> Hidden:
     if not rows:
         none = np.empty((0, 1), np.int64)
         return Hidden(stream, Masked(Tokens(none, None, np.zeros(1, np.int64), 0), none, none, none), begins)
-    offsets = offsets_of(rows)
+    offsets = offsets_of(map(len, rows))
     tokens = Tokens(np.concatenate(rows), None, offsets, tokenizer.pad_token_id or 0)
     masked = mask(tokens, RATE, 1, tokenizer, np.random.Generator(np.random.PCG64(SEED)))
     return Hidden(stream, masked, begins - len(before))
