@@ -13,5 +13,4 @@ from ground import Ground
 def ground(tmp_path: Path) -> Iterator[Ground]:
     found = Ground(tmp_path).fill()
     yield found
-    for process in found.living():
-        process.kill()
+    found.end()

@@ -43,6 +43,7 @@ class Ground:
         self.folder = folder
         self.source = source
         self.mark = uuid.uuid4().hex
+        self.started: list[subprocess.Popen[str]] = []
         self.env = {
             **os.environ,
             "OMP_NUM_THREADS": "1",
@@ -69,7 +70,8 @@ class Ground:
         pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         env = {**self.env, "TINY": json.dumps(acts or {})}
         command = [sys.executable, "-P", "-c", self.source, *arguments]  # -P: as the installed command
-        return subprocess.Popen(command, cwd=self.folder, env=env, **pipes)
+        self.started.append(subprocess.Popen(command, cwd=self.folder, env=env, **pipes))
+        return self.started[-1]
 
     def run(self, *arguments: str, code: int = 0, acts: dict[int, str] | None = None) -> tuple[str, str]:
         """Standard output and standard error of a command that ends with this code."""
@@ -89,13 +91,33 @@ class Ground:
 
     def forked(self) -> list[psutil.Process]:
         """The trials and preparations that run now."""
-        return [p for p in self.living() if (parent := p.parent()) and parent.pid in self.servers()]
+        parents = self.parents()
+        servers = self.servers(parents)
+        return [process for process, parent in parents.items() if parent in servers]
 
-    def servers(self) -> list[int]:
+    def servers(self, parents: dict[psutil.Process, int] | None = None) -> list[int]:
         """Servers are children of a `bench` command; trials and preparations are children of a server."""
-        living = {p.pid: p for p in self.living()}
-        roots = {pid for pid, p in living.items() if p.ppid() not in living}
-        return [pid for pid, p in living.items() if p.ppid() in roots]
+        parents = parents or self.parents()
+        living = {p.pid for p in parents}
+        commands = {process.pid for process, parent in parents.items() if parent not in living}
+        return [process.pid for process, parent in parents.items() if parent in commands]
+
+    def parents(self) -> dict[psutil.Process, int]:
+        """The parent of each process that still lived when it was asked for."""
+        found = {}
+        for process in self.living():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                found[process] = process.ppid()
+        return found
+
+    def end(self) -> None:
+        """Kills what still runs, so that a test which failed leaves nothing for the next one to stumble over."""
+        for process in self.living():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        for command in self.started:
+            with contextlib.suppress(ValueError):  # its pipes were closed by the test
+                command.communicate()
 
     def living(self) -> list[psutil.Process]:
         found = []

@@ -24,8 +24,7 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     rows = [f"the film is {'dull' if i % 2 else 'a joy'} and long {i},{'ab'[i % 2]}\n" for i in range(80)]
     (found.folder / "a.csv").write_text("text,label\n" + "".join(rows))
     yield found
-    for process in found.living():
-        process.kill()
+    found.end()
 
 
 @pytest.mark.fault(Row.RUNNER)

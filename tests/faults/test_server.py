@@ -34,8 +34,7 @@ def ground(tmp_path: Path) -> Iterator[Ground]:
     """Tiny trials, and a server that is taken for dead after three seconds."""
     found = Ground(tmp_path, QUICK + TINY).fill()
     yield found
-    for process in found.living():
-        process.kill()
+    found.end()
 
 
 def statuses(ground: Ground, suite: str, code: int, acts: dict[int, str]) -> dict[str, int]:
