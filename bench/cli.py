@@ -285,10 +285,10 @@ def check(place: str, results: str, smoke: bool, as_json: bool) -> None:
 
 
 @main.command(name="list")
-@click.argument("kind", required=False, type=click.Choice([folder.replace("_", "-") for folder in plugins.FOLDERS]))
+@click.argument("kind", required=False, type=click.Choice([folder.replace("_", "-") for folder in plugins.LISTED]))
 @JSON
 def list_(kind: str | None, as_json: bool) -> None:
-    """List regimes, task kinds, ways of zero-shot, metrics, sources, objectives and report formats.
+    """List regimes, task kinds, ways of zero-shot, metrics, sources, objectives, report formats and executors.
 
     \b
     bench list
@@ -298,7 +298,7 @@ def list_(kind: str | None, as_json: bool) -> None:
 
     found = {
         k: [describe(k, name) for name in plugins.names(k)]
-        for k in plugins.FOLDERS
+        for k in plugins.LISTED
         if kind in (None, k.replace("_", "-"))
     }
     if as_json:

@@ -12,6 +12,7 @@ import importlib
 import inspect
 import pkgutil
 from importlib.metadata import entry_points
+from types import ModuleType
 from typing import Any, Literal, TypeVar, overload
 
 from bench import contracts
@@ -30,7 +31,9 @@ BASES: dict[str, type[contracts.Plugin]] = {
 FOLDERS = tuple(BASES)
 PLACES = {"formats": "bench.report.formats", "executors": "bench.execution.executors"}
 """Where a folder of plugins lies that is none of `bench`'s own."""
-SINGULAR = {folder.replace("_", "-").removesuffix("s"): folder for folder in (*BASES, "executors")}
+LISTED = (*FOLDERS, "executors")
+"""What `bench list` shows: executors too, whose class is made anew for every run."""
+SINGULAR = {folder.replace("_", "-").removesuffix("s"): folder for folder in LISTED}
 """What one plugin of a folder is called."""
 GROUP = "bench.plugins"
 K = TypeVar("K")
@@ -77,6 +80,11 @@ def load(folder: str, name: str) -> Any:
     """One plugin, made once a process. Raises UsageError, with the nearest name, when there is none of that name, and
     where its file holds no class of the folder's kind."""
     return _made(folder, _place(folder, name))
+
+
+def module(folder: str, name: str) -> ModuleType:
+    """The file of a plugin. Raises UsageError, with the nearest name, when there is none of that name."""
+    return importlib.import_module(_place(folder, name))
 
 
 def find(folder: str, name: str, base: type[K]) -> type[K]:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from plugin_contract import BASES, class_of, problems
@@ -86,11 +87,14 @@ def installed(site: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_a_new_plugin_keeps_its_contract_and_is_listed(kind: str) -> None:
     folder, name = plugins.SINGULAR[kind], NAMES[kind]
     assert list(problems(folder, name, class_of(folder, name))) == []
-    if folder in plugins.FOLDERS:
+    if folder in plugins.LISTED:
         done = CliRunner().invoke(main, ["list", folder.replace("_", "-")])
         assert name in done.output
 
 
+@pytest.mark.skipif(
+    np.lib.NumpyVersion(np.__version__) < "2.2.0", reason="numpy's types before 2.2 want their parameters spelt out"
+)
 def test_new_plugins_pass_strict_mypy(site: Path) -> None:
     command = [sys.executable, "-m", "mypy", "--strict", "--config-file", str(ROOT / "pyproject.toml"), "-p", "toys"]
     env = {**os.environ, "MYPYPATH": str(ROOT), "MYPY_CACHE_DIR": str(ROOT / ".mypy_cache")}

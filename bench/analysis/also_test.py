@@ -17,8 +17,8 @@ COLUMNS = ["suite", *CELL, "environment", "on", "metric", "lower_is_better", "me
 
 
 def also_test(results: Results) -> pd.DataFrame:
-    """One row per cell, environment and test set, of the metric that is compared. `on` names a further set; it is empty
-    for the task's own test split, which has a row wherever a further set has."""
+    """One row per cell, environment and test set, of the metric that is compared. `on` names an also_test set; it is
+    empty for the task's own test split, which has a row wherever one of those has."""
     rows: list[dict[str, Any]] = []
     for cell, environment, attempts, _ in places(results):
         ok = [r for r in attempts if r["status"] == "ok" and r["scores"].get("test") and r["scores"].get("also_test")]

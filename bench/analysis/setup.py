@@ -73,8 +73,8 @@ def setup(results: Results, lock: Json) -> pd.DataFrame:
 
 def _regime(cell: Json, trial: Any, tuned: Sequence[Record]) -> Json:
     kind = _at(trial, "regime", "kind")
-    further = {key: _at(trial, "regime", key) for key in ("pretraining", "way")}
-    parameters = {**_dict(_at(trial, "regime", "parameters")), **{k: v for k, v in further.items() if v is not None}}
+    own = {key: _at(trial, "regime", key) for key in ("pretraining", "way")}
+    parameters = {**_dict(_at(trial, "regime", "parameters")), **{k: v for k, v in own.items() if v is not None}}
     name, chosen = next(iter(cell["tuned"].items()), (None, None))
     told = [(key, v) for r in tuned for key, v in _dict(_at(r["trial"], "tuned")).items() if _number(v)]
     tried = sorted({value for _, value in told})

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from bench.training.state import Fit as TrainingFit
 
 
-Modality = Literal["text", "image"]
+Modality = Literal["text", "image", "audio"]
+"""What a task's inputs are."""
 
 
 Baseline = Callable[[], Any]

@@ -25,13 +25,13 @@ OUTSIDE = 0.2
 
 
 class Pace(NamedTuple):
-    """What one record, or the mean of several, says in seconds: of a step, of a row scored, of a step of pretraining
-    that goes on, and of all the rest. flops: of a step."""
+    """What one record, or the mean of several, says in seconds: of a step, of a row scored, of a step of continued
+    pretraining, and of all the rest. flops: of a step."""
 
     rest: float
     step: float = 0.0
     row: float = 0.0
-    further: float = 0.0
+    pretraining_step: float = 0.0
     flops: float = 0.0
 
 
@@ -164,7 +164,7 @@ class Estimator:
         return OUTSIDE + pace.rest + pace.row * scored + _training(trial, pace, round(labels * (1 - held_out)))
 
     def _once(self, trial: Trial) -> float:
-        """Features of a probe, or pretraining that goes on: computed by the first trial of a model, task and regime."""
+        """Features of a probe, or continued pretraining: computed by the first trial of a model, task and regime."""
         key = _keys(trial.names, trial.regime["kind"])[0]
         if self._paces[key][True]:
             return 0.0
@@ -174,7 +174,7 @@ class Estimator:
         )
         if _pooled(trial.regime["kind"]):
             return pace.row * (rows.train + rows.test)
-        return pace.further * _further_steps(trial, rows.train)
+        return pace.pretraining_step * _pretraining_steps(trial, rows.train)
 
     def _nearest(self, names: Names, kind: str) -> Pace:
         for key in _keys(names, kind):
@@ -236,16 +236,16 @@ def _pace(record: Record) -> Pace:
     rest = (record.get("start_seconds") or 0.0) + seconds["total"] - took - pretraining - before - steps * step
     if _pooled(trial["regime"]["kind"]):
         rest -= took / max(scored, 1) * facts.get("train_examples", 0)  # their features, charged to the solver's time
-    further = pretraining / max(1, shared.get("pretraining", {}).get("steps", 1))
+    pretraining_step = pretraining / max(1, shared.get("pretraining", {}).get("steps", 1))
     flops = (costs.get("flops") or {}).get("per_step") or 0.0
-    pace = Pace(max(0.0, rest), step, took / max(scored, 1), further, flops)
+    pace = Pace(max(0.0, rest), step, took / max(scored, 1), pretraining_step, flops)
     if not all(math.isfinite(value) and value >= 0 for value in pace):
         raise ValueError("no plain times")
     return pace
 
 
-def _further_steps(trial: Trial, rows: int) -> float:
-    """Steps of the pretraining that goes on before a trial."""
+def _pretraining_steps(trial: Trial, rows: int) -> float:
+    """Steps of the continued pretraining before a trial."""
     asked = trial.regime["parameters"]
     if trial.limits:
         return float(trial.budget.get("steps", 0))

@@ -149,12 +149,12 @@ def _locked(suite: Suite, lock: Json) -> Iterator[tuple[str, str, str, Source, s
     for name, task in suite.tasks.items():
         entry = lock["tasks"].get(name, {})
         yield "data_sources", "task", name, task.data, entry.get("fingerprint")
-        for also, further in task.also_test.items():
+        for also, own in task.also_test.items():
             yield (
                 "data_sources",
                 "task",
                 f"{name}, also_test {also}",
-                further.data,
+                own.data,
                 entry.get("also_test", {}).get(also),
             )
 
@@ -165,7 +165,7 @@ def _order(
     entry = lock[section].get(name)
     named = {"": source, **(also or {})}
     asked = {key: r for key, one in named.items() if (r := getattr(one.parameters, "revision", None))}
-    locked = entry is not None and entry["request"] == request and _at(entry, asked)
+    locked = entry is not None and entry["request"] == request and _has_revisions(entry, asked)
     order: dict[str, Any] = {
         "do": "prepare",
         "kind": section[:-1],
@@ -179,7 +179,7 @@ def _order(
     return section, name, locked, order
 
 
-def _at(entry: Json, asked: Json) -> bool:
+def _has_revisions(entry: Json, asked: Json) -> bool:
     """Whether an entry is of the revisions that a suite asks for: of that commit, or locked by the name of that branch
     (which older locks do not hold)."""
     known = {"": entry.get("fingerprint", ""), **(entry.get("also_test") or {})}

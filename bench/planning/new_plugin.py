@@ -63,5 +63,5 @@ bench finds it in {place}/ of a checkout, or in a package of yours whose pyproje
         "formats": "bench report, which writes every format",
         "executors": f"bench run SUITE --executor {name}",
     }[plural]
-    listed = f"; bench list {plural.replace('_', '-')}" if plural in plugins.FOLDERS else ""
-    return f"{found}\nUsed by: {used}\nWhat its members mean: docs/plugins.md{listed}"
+    listed = f"bench list {plural.replace('_', '-')}"
+    return f"{found}\nUsed by: {used}\nWhat its members mean: docs/plugins.md; {listed}"

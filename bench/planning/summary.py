@@ -6,7 +6,6 @@ import ast
 import inspect
 import json
 import shlex
-import sys
 import types
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -174,12 +173,12 @@ def _kept_plan(path: Path) -> Json:
 
 def describe(kind: str, name: str) -> Json:
     """A plugin's name, one-line summary and parameters; of a regime also what is tuned, over which range."""
-    module = plugins.load(kind, name)
-    tuned = module.TUNED if kind == "regimes" else None
-    fields = module.Parameters.model_fields if kind in ("regimes", "tasks", "model_sources", "data_sources") else {}
+    tuned = plugins.load("regimes", name).TUNED if kind == "regimes" else None
+    takes = kind in ("regimes", "tasks", "model_sources", "data_sources")
+    fields = plugins.load(kind, name).Parameters.model_fields if takes else {}
     return {
         "name": name,
-        "summary": _docstring(module).strip().partition("\n")[0],
+        "summary": _docstring(plugins.module(kind, name)).strip().partition("\n")[0],
         "parameters": [
             {
                 "name": field,
@@ -210,9 +209,8 @@ def _plain(value: Any) -> Any:
     return json.loads(json.dumps(value, default=str))
 
 
-def _docstring(plugin: Any) -> str:
-    """The docstring of a plugin's module, from its source where Python was told to leave it out (-OO)."""
-    module = plugin if inspect.ismodule(plugin) else sys.modules[type(plugin).__module__]
+def _docstring(module: types.ModuleType) -> str:
+    """The docstring of a plugin's file, from its source where Python was told to leave it out (-OO)."""
     if module.__doc__:
         return str(module.__doc__)
     try:

@@ -45,13 +45,13 @@ class Figure:
 class Section:
     """What a report says about one suite.
 
-    frame: its cells; further: its scores on also_test sets; how: how they were set up.
+    frame: its cells; also_test_scores: its scores on also_test sets; how: how they were set up.
     """
 
     name: str
     headline: str
     frame: pd.DataFrame
-    further: pd.DataFrame
+    also_test_scores: pd.DataFrame
     how: pd.DataFrame
     scores: list[Table]
     also_test: list[Table]
@@ -202,7 +202,7 @@ def sections(results: Sequence[Results]) -> list[Section]:
         letters = {
             name: string.ascii_uppercase[i] if i < 26 else f"E{i + 1}" for i, name in enumerate(one.environments)
         }
-        suite, further = overview(one), also_test(one)
+        suite, also_test_scores = overview(one), also_test(one)
         lock, unread = how.lock_of(one)
         settings = how.setup(one, lock)
         states = own["state"].ne("not_applicable").groupby([own["task"], own["model"]])
@@ -212,10 +212,10 @@ def sections(results: Sequence[Results]) -> list[Section]:
                 name=one.name,
                 headline=_headline(suite),
                 frame=own,
-                further=further,
+                also_test_scores=also_test_scores,
                 how=settings,
                 scores=list(_scores(possible, letters)),
-                also_test=list(_also_test(further, letters)),
+                also_test=list(_also_test(also_test_scores, letters)),
                 costs=list(_costs(possible, letters)),
                 forgetting=list(_largest(tables.forgetting, "forgetting", forgetting(one), letters)),
                 sequences=list(_largest(tables.sequence, "after", sequence(one), letters)),

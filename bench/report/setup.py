@@ -162,9 +162,9 @@ def _origin(value: Any) -> str:
         return numbers.NONE
     rest = {k: v for k, v in value.items() if k not in ("source", "dtype", "pooling", "trust_remote_code")}
     named = rest.pop(str(source), None)
-    further = _words(rest)
+    others = _words(rest)
     return " ".join(
-        part for part in (str(source), words(named) if named is not None else "", further and f"({further})") if part
+        part for part in (str(source), words(named) if named is not None else "", others and f"({others})") if part
     )
 
 

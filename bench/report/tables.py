@@ -246,7 +246,7 @@ def also_test(group: pd.DataFrame, title: str) -> Table:
     metric = " or ".join(group["metric"].unique())
     lower = " (lower is better)" if group["lower_is_better"].any() else ""
     return Table(
-        caption=f"{metric}{lower} of the same models, trained for {title}, on further test sets: mean ± half-width of "
+        caption=f"{metric}{lower} of the same models, trained for {title}, on its also_test sets: mean ± half-width of "
         "the 95 % interval (number of seeds).",
         head=["regime", "labels", *(on or "own test split" for on in sets)],
         align="ll" + "r" * len(sets),

@@ -97,7 +97,7 @@ class TokenClassification(TaskKind[TokenClassificationParameters]):
         """
         words, tags = (_lists(dataset, columns[role], place) for role in ("tokens", "tags"))
         known = {name: number for number, name in enumerate(parameters.labels)}
-        if len(known) == len(parameters.labels):  # a further test set may call several of its tags one
+        if len(known) == len(parameters.labels):  # an also_test set may call several of its tags one
             names = _names(dataset.features[columns["tags"]]) or []
             check_order(parameters.labels, names, f"{place}, column '{columns['tags']}'")
         targets = []

@@ -19,7 +19,7 @@ PREFIX = "also-"
 
 
 def splits(task: TaskSpec) -> Iterator[tuple[str, str]]:
-    """(name, split) of every further test set of a trial's task."""
+    """(name, split) of every also_test set of a trial's task."""
     for name in task.get("also_test", {}):
         yield name, PREFIX + name
 
@@ -30,9 +30,9 @@ def title(split: str) -> str:
 
 
 def source(task: TaskSpec, location: Json, also: Json, split: str) -> tuple[TaskSpec, Json]:
-    """The task, and the place of the data, that a split is of; a further set's data stand in it for the task's own.
+    """The task, and the place of the data, that a split is of; an also_test set's data stand in it for the task's own.
 
-    also: {name of a further set: its place}.
+    also: {name of an also_test set: its place}.
     """
     if not split.startswith(PREFIX):
         return task, location
@@ -47,7 +47,7 @@ def labels_of(task: TaskSpec, split: str) -> Any:
 
 
 def examples(kind: TaskKind[Any], dataset: Any, columns: Json, parameters: Any, given: Any, place: str) -> Examples:
-    """The examples of a further set, their labels by the task's numbers.
+    """The examples of an also_test set, their labels by the task's numbers.
 
     given: the set's own labels, as under `labels` of a task, each of them one of the task's words; None where its data
     are read as the task's are. Several values may mean one class, and a class may be missing. Raises DataError.

@@ -88,7 +88,7 @@ def _rows(context: Context, part: Part) -> np.ndarray:
 
 
 def save(folder: Path, artifact: Json) -> None:
-    """Write curve.json and, where there are predictions, predictions.parquet and one file for each further test set:
+    """Write curve.json and, where there are predictions, predictions.parquet and one file for each also_test set:
     all or none. Raises StoreError."""
     files = {"curve.json": json.dumps(artifact["curve"]).encode()}
     if "predictions" in artifact:

@@ -14,7 +14,7 @@ from bench.trial.task_data import TaskData
 
 def parts_of(trial: Trial, found: TaskData, classes: int) -> dict[str, Part]:
     """The `train` and `validation` parts, empty where the trial sees no label, `test`, whose labels stay clean, and
-    one of each further test set.
+    one of each also_test set.
 
     classes: how many there are; 0 where an example's target is no class but a row of the split.
     """

@@ -68,10 +68,10 @@ def _task(order: Json) -> Json:
     task: TaskSpec = order["task"]
     task["data"]["fingerprint"] = locked["fingerprint"]
     also = order.get("also_test", {})
-    further_locked = dict((order["locked"] or {}).get("also_test", {}))
+    also_locked = dict((order["locked"] or {}).get("also_test", {}))
     for name, asked_also in task.get("also_test", {}).items():
-        further_locked[name] = further_locked.get(name) or _fingerprint(asked_also["data"], also[name])
-        asked_also["data"]["fingerprint"] = further_locked[name]
+        also_locked[name] = also_locked.get(name) or _fingerprint(asked_also["data"], also[name])
+        asked_also["data"]["fingerprint"] = also_locked[name]
     kind, asked = task_data.task_of(task)
     classes = kind.Parameters.labelled()
     labels: Any = asked.model_dump(mode="json")["labels"] if classes else []
@@ -94,7 +94,7 @@ def _task(order: Json) -> Json:
     counts = {split: np.bincount(values, minlength=len(labels)).tolist() for split, values in found.labels.items()}
     entry = {"fingerprint": locked["fingerprint"], "labels": labels, "classes": counts, "dropped": found.dropped}
     entry["summary"] = {**found.summary, "remarks": [*locked.get("remarks", ()), *found.summary["remarks"]]}
-    return entry | ({"also_test": further_locked} if further_locked else {})
+    return entry | ({"also_test": also_locked} if also_locked else {})
 
 
 def _fingerprint(data: DataSpec, location: Json) -> str:

@@ -29,8 +29,8 @@ SMOKE_SEED = 0
 @dataclass
 class TaskData:
     """labels: {split: int64 [n]}, clean; rows: {split: row numbers in the data set}; dropped: training examples that
-    also stand in the test split, or in a further test set, and are left out; summary: what they are like; also: where
-    further sets' data lie."""
+    also stand in the test split, or in an also_test set, and are left out; summary: what they are like; also: where
+    also_test sets' data lie."""
 
     task: TaskSpec
     location: Json
@@ -59,7 +59,7 @@ def load(
 ) -> TaskData:
     """The material of a trial's task; what is costly about it is computed once. Raises DataError.
 
-    also: {name of a further test set: where its data lie}.
+    also: {name of an also_test set: where its data lie}.
     """
     also = also or {}
     folder = cached(

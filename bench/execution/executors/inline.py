@@ -1,4 +1,4 @@
-"""Does orders in this very process, one after another: for debugging with pdb, and for tests.
+"""Runs trials in this very process, one after another: for debugging with pdb, and for tests.
 
 What a trial prints goes to this process's own output, and Ctrl-C reaches it. Nothing is isolated: a crash ends the run,
 `timeout` and `hung` are not enforced, progress does not show, and the host memory measured is the whole process's.

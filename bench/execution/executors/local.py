@@ -1,4 +1,4 @@
-"""Does orders on this machine, each in a process of its own, forked from a server (`bench.execution.local.server`)."""
+"""Runs each trial on this machine in a process of its own, forked from a server (`bench.execution.local.server`)."""
 
 from __future__ import annotations
 

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from bench.contracts import Modality
 from bench.errors import ModelError
 
-Modality = Literal["text", "image", "image-text", "audio"]
+Reads = Modality | Literal["image-text"]
+"""What a model takes: inputs of one modality, or both images and texts, each through a tower of its own."""
 Head = Literal[
     "masked-lm", "causal-lm", "sequence-classification", "image-classification", "seq2seq-lm", "image-text",
     "token-classification", "question-answering", "endpoint",
@@ -70,7 +72,7 @@ class Facts:
 
     model_type: str
     architectures: tuple[str, ...]
-    modality: Modality | None
+    modality: Reads | None
     head: Head | None
     labels: tuple[str, ...] | None
     modules: tuple[str, ...]
@@ -155,7 +157,7 @@ def _head(architectures: tuple[str, ...], config: dict[str, Any]) -> Head | None
     return None
 
 
-def _modality(head: Head | None, config: dict[str, Any], processors: dict[str, Any]) -> Modality | None:
+def _modality(head: Head | None, config: dict[str, Any], processors: dict[str, Any]) -> Reads | None:
     if head == "image-classification":
         return "image"
     if head in ("sequence-classification", "masked-lm", "endpoint"):

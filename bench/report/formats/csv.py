@@ -34,9 +34,9 @@ class Csv(ReportFormat):
             "cells.csv": [section.frame for section in sections],
             "setup.csv": [section.how for section in sections],
         }
-        further = [section.further for section in sections if len(section.further)]
-        if further:
-            frames["also_test.csv"] = further
+        also_test = [section.also_test_scores for section in sections if len(section.also_test_scores)]
+        if also_test:
+            frames["also_test.csv"] = also_test
         return {
             name: pd.concat(frame).map(escape).to_csv(index=False, lineterminator="\n").encode()
             for name, frame in frames.items()
