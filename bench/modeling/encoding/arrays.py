@@ -36,20 +36,10 @@ class Tokens:
 
     def batch(self, indices: np.ndarray, device: torch.device) -> dict[str, Tensor]:
         """input_ids, attention_mask (and token_type_ids), int64 [n, longest], padded on the right."""
-        spans = [(self.offsets[i], self.offsets[i + 1]) for i in indices]
-        longest = max(int(stop - start) for start, stop in spans)
-        ids = np.full((len(spans), longest), self.pad, dtype=np.int64)
-        mask = np.zeros_like(ids)
-        types = np.zeros_like(ids)
-        for row, (start, stop) in enumerate(spans):
-            ids[row, : stop - start] = self.ids[start:stop]
-            mask[row, : stop - start] = 1
-            if self.types is not None:
-                types[row, : stop - start] = self.types[start:stop]
-        arrays = {"input_ids": ids, "attention_mask": mask}
+        found = padded_inputs(rows_of(self.ids, self.offsets, indices), self.pad)
         if self.types is not None:
-            arrays["token_type_ids"] = types
-        return {name: send(torch.from_numpy(array), device) for name, array in arrays.items()}
+            found["token_type_ids"] = padded(rows_of(self.types, self.offsets, indices), 0)
+        return {name: send(tensor, device) for name, tensor in found.items()}
 
 
 @dataclass
@@ -78,6 +68,39 @@ class Pixels:
 def offsets_of(lengths: Iterable[int]) -> np.ndarray:
     """Where each of n rows begins when they are joined, and where the last one ends: int64 [n + 1]."""
     return np.cumsum([0, *lengths], dtype=np.int64)
+
+
+def rows_of(flat: np.ndarray, offsets: np.ndarray, indices: Iterable[int]) -> list[np.ndarray]:
+    """Some of the rows that stand joined in one array."""
+    return [flat[offsets[i] : offsets[i + 1]] for i in indices]
+
+
+def padded(rows: Sequence[np.ndarray], value: int, left: bool = False) -> Tensor:
+    """Rows of different lengths as one array, int64 [n, longest], filled up with `value` on the right or the left."""
+    return torch.from_numpy(_filled(rows, _occupied(rows, left), value))
+
+
+def padded_inputs(rows: Sequence[np.ndarray], pad: int, left: bool = False) -> dict[str, Tensor]:
+    """input_ids and attention_mask of token rows, int64 [n, longest]."""
+    occupied = _occupied(rows, left)
+    return {
+        "input_ids": torch.from_numpy(_filled(rows, occupied, pad)),
+        "attention_mask": torch.from_numpy(occupied.astype(np.int64)),
+    }
+
+
+def _occupied(rows: Sequence[np.ndarray], left: bool) -> np.ndarray:
+    """Where rows padded to the longest have values of their own, bool [n, longest]."""
+    lengths = np.array([len(row) for row in rows])[:, None]
+    columns = np.arange(lengths.max())
+    found: np.ndarray = columns[::-1] < lengths if left else columns < lengths
+    return found
+
+
+def _filled(rows: Sequence[np.ndarray], occupied: np.ndarray, value: int) -> np.ndarray:
+    found = np.full(occupied.shape, value, dtype=np.int64)
+    found[occupied] = np.concatenate(rows)
+    return found
 
 
 def send(tensor: Tensor, device: torch.device) -> Tensor:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, pad
 
-from bench.modeling.encoding.arrays import IGNORE_INDEX, send
+from bench.modeling.encoding.arrays import IGNORE_INDEX, padded, padded_inputs, rows_of, send
 
 _FLAT = ("source", "source_offsets", "target", "target_offsets")
 
@@ -60,8 +59,8 @@ class Pairs:
 
         target_rows: int64 [n]: whose target each example takes, where not its own.
         """
-        sources = _rows(self.source, self.source_offsets, indices)
-        targets = _rows(self.target, self.target_offsets, indices if target_rows is None else target_rows)
+        sources = rows_of(self.source, self.source_offsets, indices)
+        targets = rows_of(self.target, self.target_offsets, indices if target_rows is None else target_rows)
         host = {}
         if self.joint:
             shortest = min(len(row) for row in sources)
@@ -70,16 +69,15 @@ class Pairs:
             host["keep"] = torch.tensor(max(len(row) for row in sources) - shortest + 1)
         else:
             labels = targets
-        return self._read(sources, device) | {"labels": send(_padded(labels, IGNORE_INDEX), device)} | host
+        return self._read(sources, device) | {"labels": send(padded(labels, IGNORE_INDEX), device)} | host
 
     def sources(self, indices: np.ndarray, device: torch.device) -> dict[str, Tensor]:
         """input_ids and attention_mask of what the model reads before it writes, int64 [n, longest]; a decoder alone
         writes on at the right end, so it is padded on the left."""
-        return self._read(_rows(self.source, self.source_offsets, indices), device, left=self.joint)
+        return self._read(rows_of(self.source, self.source_offsets, indices), device, left=self.joint)
 
     def _read(self, rows: list[np.ndarray], device: torch.device, left: bool = False) -> dict[str, Tensor]:
-        mask = _padded([np.ones_like(row) for row in rows], 0, left)
-        return {"input_ids": send(_padded(rows, self.pad, left), device), "attention_mask": send(mask, device)}
+        return {name: send(tensor, device) for name, tensor in padded_inputs(rows, self.pad, left).items()}
 
     def save(self, folder: Path) -> None:
         """Write the arrays to a folder, to be memory-mapped by `load`."""
@@ -121,16 +119,3 @@ def takes(model: Any, argument: str) -> bool:
     """Whether the model's forward, or that of the one which PEFT has wrapped, has an argument of this name."""
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model
     return argument in inspect.signature(inner.forward).parameters
-
-
-def _rows(flat: np.ndarray, offsets: np.ndarray, indices: np.ndarray) -> list[np.ndarray]:
-    return [flat[offsets[i] : offsets[i + 1]] for i in indices]
-
-
-def _padded(rows: Sequence[np.ndarray], value: int, left: bool = False) -> Tensor:
-    """int64 [n, longest]."""
-    longest = max(len(row) for row in rows)
-    found = np.full((len(rows), longest), value, dtype=np.int64)
-    for into, row in zip(found, rows, strict=True):
-        into[longest - len(row) if left else 0 :][: len(row)] = row
-    return torch.from_numpy(found)

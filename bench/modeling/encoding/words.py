@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from bench.errors import ModelError
-from bench.modeling.encoding.arrays import IGNORE_INDEX, Tokens, send
+from bench.modeling.encoding.arrays import IGNORE_INDEX, Tokens, padded, send
 from bench.modeling.encoding.text import CHUNK, longest, tokenizer_for
 from bench.modeling.encoding.text import load as load_tokens
 from bench.modeling.encoding.text import save as save_tokens
@@ -37,11 +37,11 @@ class Words:
     def targets(self, indices: np.ndarray, tags: Sequence[np.ndarray], device: torch.device) -> Tensor:
         """int64 [n, longest]: the tag of the word that begins there, else IGNORE_INDEX. tags: [n], one a word."""
         rows = [self.row(index) for index in indices]
-        found = np.full((len(rows), max(map(len, rows))), IGNORE_INDEX, dtype=np.int64)
+        found = [np.full(len(row), IGNORE_INDEX) for row in rows]
         for into, row, own in zip(found, rows, tags, strict=True):
             begins = np.flatnonzero(row >= 0)
             into[begins] = own[row[begins]]
-        return send(torch.from_numpy(found), device)
+        return send(padded(found, IGNORE_INDEX), device)
 
 
 def encode(folder: Path, inputs: Sequence[Sequence[str]], max_length: int, target: Path) -> None:
