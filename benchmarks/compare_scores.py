@@ -71,6 +71,8 @@ def main() -> None:
     parser.add_argument("after", type=Path)
     given = parser.parse_args()
     before, after = trials(given.before), trials(given.after)
+    if not before:
+        sys.exit(f"{given.before} holds no records of a suite")
     found = differences(before, after)
     print(
         "\n".join(found) or f"{len(before)} trials, {sum(len(t['scores']) for t in before.values())} values: the same"
