@@ -8,7 +8,7 @@ define environment
 	rm -rf $(1)
 	$(PYTHON) -m venv $(1)
 	$(1)/bin/pip install --quiet $(2) --upgrade pip setuptools wheel
-	$(1)/bin/pip install --quiet $(2) --no-build-isolation --editable "$(3)"
+	$(1)/bin/pip install --quiet $(2) --editable "$(3)"
 	touch $(1)/ready
 endef
 
