@@ -1,21 +1,20 @@
-"""What surrounds every command: open streams, errors as one message and an exit code, a console for what it prints."""
+"""What surrounds every command: where it is found, open streams, errors as one message and an exit code."""
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import os
+import pkgutil
 import shlex
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from bench.errors import EXIT_INTERRUPTED, EXIT_STORE, BenchError, SuiteError
 from bench.redact import redact
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 EXIT_PIPE = 141
 """A run whose output nobody reads any more has stopped early; a shell says the same of what SIGPIPE kills."""
@@ -24,7 +23,23 @@ MOST_PROBLEMS = 50
 
 
 class Commands(click.Group):
-    """Turns what a user can mend into one message and the right exit code, never a traceback."""
+    """The files of `bench.commands`, each imported when it is asked for.
+
+    What a user can mend becomes one message and the right exit code, never a traceback.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all commands, sorted."""
+        from bench import commands
+
+        return sorted(info.name for info in pkgutil.iter_modules(commands.__path__))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The `command` of the file of that name; None where there is no such file."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        found: click.Command = importlib.import_module(f"bench.commands.{cmd_name}").command
+        return found
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Everything from the arguments to the exit code."""
@@ -83,17 +98,3 @@ def _open_streams() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  (for as long as we live)
-
-
-def console(*, stderr: bool = False) -> Console:
-    """Rich's console; wide where nobody watches, and without an exit code of its own where its reader goes away."""
-    from rich.console import Console
-
-    class Ours(Console):
-        def on_broken_pipe(self) -> None:
-            raise BrokenPipeError  # rich would exit with 1: `bench report … | head` is no failure
-
-    made = Ours(stderr=stderr)
-    if not made.is_terminal and "COLUMNS" not in os.environ:
-        made.width = 160  # whoever reads the file or pipe wraps lines as they like
-    return made
