@@ -216,17 +216,8 @@ def report(results: Place, out: str | Path | None = None) -> list[Path]:
     out: where a folder of each suite's name is made instead. Raises UsageError where that one holds results.
     """
     from bench import report as reports
-    from bench.analysis import frame
 
-    written: list[Path] = []
-    for found in frame.load(place_of(results)):
-        target = Path(out) / found.folder.name if out else paths.report(found.folder)
-        if paths.holds_results(target):
-            raise UsageError(
-                f"{target}: holds results, and no report is written among them; name another folder as --out"
-            )
-        written += reports.write([found], target)
-    return written
+    return [file for _, files in reports.report(place_of(results), Path(out) if out else None) for file in files]
 
 
 def _refuse_odd_names(suite: Suite, folder: Path) -> None:

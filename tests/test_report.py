@@ -58,14 +58,14 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> list[frame.Results]:
 @pytest.fixture(scope="module")
 def written(results: list[frame.Results], tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("out")
-    files = report.write(results, out)
+    files = report.write(sections(results), out)
     assert sorted(files) == sorted(p for p in out.rglob("*") if p.is_file())
     return out
 
 
 def printed(results: list[frame.Results], width: int = 200, **options: object) -> str:
     console = Console(file=io.StringIO(), width=width, **options)  # type: ignore[arg-type]
-    terminal.print_report(results, console)
+    terminal.print_report(sections(results), console)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -92,7 +92,7 @@ def test_golden_files(written: Path) -> None:
 
 
 def test_identical_records_give_identical_bytes(results: list[frame.Results], written: Path, tmp_path: Path) -> None:
-    report.write(frame.load(results[0].folder), tmp_path)
+    report.write(sections(frame.load(results[0].folder)), tmp_path)
     for path in (p for p in written.rglob("*") if p.is_file()):
         assert (tmp_path / path.relative_to(written)).read_bytes() == path.read_bytes(), path
 
@@ -291,7 +291,7 @@ def test_nothing_ran_yet(tmp_path: Path) -> None:
     factory.cell("zero-shot", 0, None, seeds=1)
     results = frame.load(factory.finish())
     assert "missing" in printed(results)
-    assert report.write(results, tmp_path / "out")
+    assert report.write(sections(results), tmp_path / "out")
 
 
 def test_several_suites(results: list[frame.Results], tmp_path: Path) -> None:
@@ -332,7 +332,7 @@ def test_hostile_names_are_shown_and_not_obeyed(hostile: list[frame.Results], tm
     text = printed(hostile, width=2000)
     assert "m[/bold] [31m|" in text
     assert not set(text) & set("\x1b\x07\r\u202e\u2066\u200f")
-    report.write(hostile, tmp_path)
+    report.write(sections(hostile), tmp_path)
     page = (tmp_path / "report.md").read_text()
     assert r"m\[/bold\]" in page
     assert not any(bad in page.replace("\\<", "") for bad in ("<script", "<img", "\x1b", "\u202e", "\u2066", "\u200f"))
@@ -355,7 +355,7 @@ def test_no_color_is_respected(results: list[frame.Results], monkeypatch: pytest
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed")
 @pytest.mark.parametrize("which", ["results", "wide", "hostile"])
 def test_latex_compiles(which: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    report.write(request.getfixturevalue(which), tmp_path)
+    report.write(sections(request.getfixturevalue(which)), tmp_path)
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "report.tex"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace")
     assert done.returncode == 0, done.stdout[-2000:]

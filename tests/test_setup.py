@@ -130,7 +130,7 @@ def test_setup_says_what_was_compared_and_how(folder: Path) -> None:
 
 def test_setup_stands_in_every_format(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    report.write(frame.load(folder), out)
+    report.write(sections(frame.load(folder)), out)
     names = {f"setup-{name}.tex" for name in ("suite", "tasks", "models", "regimes", "chosen", "prompts")}
     assert names == {path.name for path in (out / "tables").glob("setup-*.tex")}
     assert r"\label{tab:nlp-setup-regimes}" in (out / "tables/setup-regimes.tex").read_text()

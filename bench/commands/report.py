@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from bench.console import console as make_console
@@ -26,13 +28,12 @@ def command(place: str, results: str, smoke: bool, out: str | None) -> None:
     from rich.text import Text
 
     from bench import api
-    from bench.analysis import frame
+    from bench import report as reports
     from bench.printable import printable
     from bench.report.terminal import print_report
 
-    folder = api.place_of(place, results, smoke=smoke)
-    files = api.report(folder, out)
+    written = list(reports.report(api.place_of(place, results, smoke=smoke), Path(out) if out else None))
     console = make_console()
-    print_report(frame.load(folder), console)
-    for file in files:
+    print_report([section for section, _ in written], console)
+    for file in (file for _, files in written for file in files):
         console.print(Text(printable(file), style="dim"), soft_wrap=True)

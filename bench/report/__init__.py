@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import plugins
 from bench.contracts import ReportFormat
-from bench.store import atomic
+from bench.errors import UsageError
+from bench.store import atomic, paths
 
 if TYPE_CHECKING:
-    from bench.analysis.frame import Results
+    from bench.report.section import Section
 
 STALE = re.compile(
     r"(also_test|setup)\.csv"
@@ -22,15 +23,31 @@ STALE = re.compile(
 """Files of an earlier report that this one may not need: the records say how many there are."""
 
 
-def write(results: Sequence[Results], out: Path) -> list[Path]:
+def report(results: Path, out: Path | None = None) -> Iterator[tuple[Section, list[Path]]]:
+    """Of each suite below (or at) a folder what its report says, and the files of it.
+
+    out: where a folder of each suite's name is made; default: a folder `report` in each suite's results.
+    Raises UsageError where there are no results, or where `out` holds some; StoreError.
+    """
+    from bench.analysis import frame
+    from bench.report.section import sections
+
+    for found in frame.load(results):
+        target = out / found.folder.name if out else paths.report(found.folder)
+        if paths.holds_results(target):
+            raise UsageError(
+                f"{target}: holds results, and no report is written among them; name another folder as --out"
+            )
+        (section,) = sections([found])
+        yield section, write([section], target)
+
+
+def write(built: Sequence[Section], out: Path) -> list[Path]:
     """Write every format into `out` and return the files; identical records give identical bytes.
 
     Until all of them are on disk, an earlier report stays as it is. Files that no report writes stay where they are.
     Raises StoreError where a file cannot be written.
     """
-    from bench.report.section import sections
-
-    built = sections(results)
     formats: list[ReportFormat] = [plugins.load("formats", name) for name in plugins.names("formats")]
     files = {name: data for one in formats for name, data in one.render(built).items()}
     atomic.replace_folder(out, files, lambda name: STALE.fullmatch(name) is not None)

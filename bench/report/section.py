@@ -41,14 +41,24 @@ class Figure:
     regimes: list[tuple[str, str]]
 
 
+class Part(NamedTuple):
+    """Tables that answer one question, and figures of the same, under a title."""
+
+    title: str
+    tables: list[Table]
+    figures: Sequence[Figure] = ()
+
+
 @dataclass(frozen=True)
 class Section:
     """What a report says about one suite.
 
-    frame: its cells; also_test_scores: its scores on also_test sets; how: how they were set up.
+    results: what it is said of; frame: its cells; also_test_scores: its scores on also_test sets; how: how they were
+    set up.
     """
 
     name: str
+    results: Results
     headline: str
     frame: pd.DataFrame
     also_test_scores: pd.DataFrame
@@ -64,11 +74,23 @@ class Section:
     figures: list[Figure]
 
     @property
+    def parts(self) -> list[Part]:
+        """Everything but the notes, in the order in which every format shows it; what is empty is left out."""
+        parts = [
+            Part("Scores", self.scores, self.figures),
+            Part("Further test sets", self.also_test),
+            Part("Costs", self.costs),
+            Part("Forgetting", self.forgetting),
+            Part("After another task", self.sequences),
+            Part("Setup", self.setup),
+            Part("Without a score", self.failures),
+        ]
+        return [part for part in parts if part.tables or part.figures]
+
+    @property
     def tables(self) -> list[Table]:
         """All tables, in the order they are shown."""
-        return [
-            *self.scores, *self.also_test, *self.costs, *self.forgetting, *self.sequences, *self.setup, *self.failures
-        ]  # fmt: skip
+        return [table for part in self.parts for table in part.tables]
 
 
 def _headline(of: Overview) -> str:
@@ -210,6 +232,7 @@ def sections(results: Sequence[Results]) -> list[Section]:
         built.append(
             Section(
                 name=one.name,
+                results=one,
                 headline=_headline(suite),
                 frame=own,
                 also_test_scores=also_test_scores,

@@ -7,15 +7,14 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
-from bench.analysis.frame import Results
 from bench.printable import printable
-from bench.report.section import sections
+from bench.report.section import Section
 from bench.report.terminal_table import grids
 
 
-def print_report(results: Sequence[Results], console: Console) -> None:
+def print_report(sections: Sequence[Section], console: Console) -> None:
     """Print every suite's tables and notes. Colours are the console's: rich obeys NO_COLOR."""
-    for section in sections(results):
+    for section in sections:
         console.rule(Text(printable(section.name)))
         console.print(Text(printable(section.headline)))
         console.print()

@@ -217,7 +217,7 @@ def _report(folder: Path) -> None:
     built = sections(found)
     markdown.Markdown().render(built)
     latex.Latex().render(built)
-    terminal.print_report(found, Console(file=io.StringIO(), width=100))
+    terminal.print_report(built, Console(file=io.StringIO(), width=100))
 
 
 @pytest.mark.fault(Row.DAMAGED)

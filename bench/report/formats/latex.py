@@ -177,10 +177,10 @@ def _document(sections: Sequence[Section], names: list[list[str]]) -> Iterator[s
     for section, tables in zip(sections, names, strict=True):
         yield rf"\section*{{{escape(section.name)}}}"
         yield escape(section.headline)
-        inputs = [rf"\input{{tables/{name}}}" for name in tables]
-        yield from inputs[: len(section.scores)]
-        yield from (rf"\input{{{figure.stem}}}" for figure in section.figures)
-        yield from inputs[len(section.scores) :]
+        names_left = iter(tables)
+        for part in section.parts:
+            yield from (rf"\input{{tables/{name}}}" for name in itertools.islice(names_left, len(part.tables)))
+            yield from (rf"\input{{{figure.stem}}}" for figure in part.figures)
         if section.notes:
             yield r"\begin{itemize}"
             yield from (rf"\item {escape(note)}" for note in section.notes)

@@ -43,23 +43,12 @@ def _table(table: Table) -> Iterator[str]:
 def _section(section: Section) -> Iterator[str]:
     yield f"# {escape(section.name)}"
     yield f"\n{escape(section.headline)}"
-    parts = {
-        "Scores": section.scores,
-        "Further test sets": section.also_test,
-        "Costs": section.costs,
-        "Forgetting": section.forgetting,
-        "After another task": section.sequences,
-        "Setup": section.setup,
-        "Without a score": section.failures,
-    }
-    for title, tables in parts.items():
-        if tables:
-            yield f"\n## {title}"
-        for table in tables:
+    for part in section.parts:
+        yield f"\n## {escape(part.title)}"
+        for table in part.tables:
             yield from _table(table)
-        if title == "Scores":
-            for figure in section.figures:
-                yield f"\n![{escape(figure.caption)}]({figure.stem}.png)"
+        for figure in part.figures:
+            yield f"\n![{escape(figure.caption)}]({figure.stem}.png)"
     if section.notes:
         yield "\n## Notes\n"
         yield from (f"- {escape(note)}" for note in section.notes)
