@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from bench.analysis.cell_scores import collect, scores_on
-from bench.analysis.frame import Results, baseline_means, lower_is_better, places, spread
+from bench.analysis.frame import baseline_means, lower_is_better, spread
+from bench.analysis.results import Results, places
 from bench.store.record import ByName, Scores
 
 CELL = ["task", "model", "regime", "size", "noise"]

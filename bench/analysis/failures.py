@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analysis.frame import Results
+from bench.analysis.results import Results
 from bench.store import records
 from bench.store.record import Record
 

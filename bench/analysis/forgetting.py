@@ -6,7 +6,7 @@ from statistics import fmean
 
 import pandas as pd
 
-from bench.analysis.frame import Results, places
+from bench.analysis.results import Results, places
 
 CELL = ["task", "model", "regime", "size", "noise"]
 COLUMNS = ["suite", *CELL, "environment", "on", "metric", "before", "after", "seeds"]

@@ -5,114 +5,26 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import pandas as pd
 
-from bench import plugins
 from bench.analysis import costs
 from bench.analysis.cell_scores import Sample, collect
-from bench.errors import StoreError, UsageError
-from bench.store import paths, records, schema_version, validation
+from bench.analysis.column import BASELINE as BASELINE
+from bench.analysis.metric_facts import lower_is_better as lower_is_better
+from bench.analysis.results import KEYS, Place, places, scored
+from bench.analysis.results import Results as Results  # where callers look for it
+from bench.analysis.results import load as load
 from bench.store.record import ByName, Record
-from bench.store.results_folder import refuse_links
-from bench.suite.trial import SCHEMA
 
-KEYS = ["suite", "task", "model", "size", "noise", "environment"]
-"""What the regimes that are compared with each other have in common."""
 UNDONE = ("missing", "waiting", "unresolved", "partial")
 """The states of cells that are not yet what they will be."""
-
-
-@dataclass(frozen=True)
-class Results:
-    """One suite's folder as read: its plan, the whole records, and what was damaged. unusable: what turned out to be
-    wrong with predictions when they were read."""
-
-    name: str
-    plan: dict[str, Any]
-    records: list[Record]
-    damaged: list[str]
-    folder: Path
-    unusable: list[str] = field(default_factory=list)
-
-    @property
-    def environments(self) -> list[str]:
-        """The ids of all environments the plan's trials ran in, the one with the most records first."""
-        counts = Counter(records.environment(r) for r in self.records if r["trial"]["id"] in self.plan["trials"])
-        counts.pop("", None)
-        return sorted(counts, key=lambda name: (-counts[name], name))
-
-    def latest(self, environment: str) -> dict[str, Record]:
-        """By trial, the attempt that counts in an environment; one that ended before it was known counts in all."""
-        return records.latest(r for r in self.records if records.environment(r) in (environment, ""))
-
-
-def _read(folder: Path) -> Results:
-    refuse_links(folder)
-    path = paths.plan(folder)
-    try:
-        plan = schema_version.read(path)
-        validation.check(validation.Plan, plan)
-        version, usable = plan["schema"], plan["trials"] and plan["cells"]
-    except OSError as error:
-        raise StoreError(f"{path}: cannot be read: {error.strerror}; `bench run` writes it") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"{path}: not a plan; `bench run` writes it anew") from error
-    if version != SCHEMA or not usable:
-        problem = "holds no trial" if version == SCHEMA else f"has schema {version}, this version reads {SCHEMA}"
-        raise StoreError(f"{path}: {problem}; `bench run` writes it anew")
-    found = records.read(folder)
-    return Results(str(plan.get("suite") or folder.resolve().name), plan, found.records, found.damaged, folder)
-
-
-def load(results: Path) -> list[Results]:
-    """Read one suite's folder (it has `records/` or `plan.json`) or a folder of such folders: those of one suite go by
-    their folders' names.
-
-    Raises UsageError where there is none, StoreError where one cannot be read.
-    """
-    found = [_read(folder) for folder in paths.suites(results)]
-    names = Counter(one.name for one in found)
-    return [one if names[one.name] == 1 else replace(one, name=one.folder.name) for one in found]
-
-
-def lower_is_better(metric: str) -> bool:
-    """Whether a metric says so; not where it is another package's that is not installed here."""
-    try:
-        return not plugins.load("metrics", metric).HIGHER_IS_BETTER
-    except UsageError:
-        return False
 
 
 def size_order(size: int | str) -> float:
     """Sort key of sizes: numbers first, `all` last."""
     return math.inf if size == "all" else float(size)
-
-
-class Place(NamedTuple):
-    """A cell of the plan in one environment: the attempts that count of its seeds, and of its tuning in any."""
-
-    cell: dict[str, Any]
-    environment: str
-    attempts: list[Record]
-    tuning: list[Record]
-
-
-def places(results: Results) -> Iterator[Place]:
-    """Every cell of the plan in every environment that it ran in."""
-    known = results.environments
-    latest = {environment: results.latest(environment) for environment in [*known, ""]}
-    anywhere = records.latest(results.records)
-    ran = {(r["trial"]["id"], records.environment(r)) for r in results.records}
-    for cell in results.plan["cells"]:
-        tuning = [anywhere[trial] for trial in cell["tuning"] if trial in anywhere]
-        environments = [e for e in known if any((trial, e) in ran for trial in cell["reported"])]
-        for environment in environments or (known if len(known) == 1 else [""]):
-            attempts = [latest[environment][trial] for trial in cell["reported"] if trial in latest[environment]]
-            yield Place(cell, environment, attempts, tuning)
 
 
 def _state(cell: dict[str, Any], attempts: list[Record], planned: int) -> tuple[str, str, str]:
@@ -142,8 +54,6 @@ BASELINES = {
 }
 """What takes no model, or no pretraining, by its name in a record, in the order in which tables have them. One that is
 not named here goes by its own name, after these."""
-BASELINE = "baseline_"
-"""What the name of a baseline's column begins with."""
 
 
 def _mean(values: Sequence[float | None]) -> float:
@@ -209,7 +119,7 @@ def _kind(attempts: list[Record], name: str) -> str:
 
 def _row(results: Results, place: Place) -> tuple[dict[str, Any], Sample | None]:
     cell, environment, attempts, tuning = place
-    ok = [r for r in attempts if r["status"] == "ok" and r.get("scores", {}).get("test")]
+    ok = scored(place)
     state, statuses, cause = _state(cell, attempts, cell["seeds"])
     metric = str(ok[0]["scores"]["metric"]) if ok else ""
     found = {"labelled": cell["size"] != 0, "unusable": results.unusable}

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 from bench.analysis import costs
-from bench.analysis.frame import Results
+from bench.analysis.results import Results
 from bench.planning import trial_counts
 from bench.store import records
 

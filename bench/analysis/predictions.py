@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.analysis import frame, outcomes
-from bench.analysis.frame import Results
+from bench.analysis import outcomes
+from bench.analysis.results import Results, places
 from bench.errors import StoreError
 from bench.store import paths
 from bench.store.record import Record
@@ -28,7 +28,7 @@ def collect(results: Sequence[Results], keep: Keep, on: str = "") -> pd.DataFram
 
 
 def _parts(results: Results, keep: Keep, on: str) -> Iterator[pd.DataFrame]:
-    for place in frame.places(results):
+    for place in places(results):
         cell = place.cell
         names = {axis: cell[axis] for axis in ("task", "model", "regime", "size", "noise")}
         for record in place.attempts:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from bench import plugins
-from bench.analysis.frame import Results
+from bench.analysis.results import Results
 from bench.errors import StoreError, UsageError
 from bench.planning import lock as locks
 from bench.store import records

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
+from scipy.special import fdtri, stdtrit
 
 Array = NDArray[np.float64]
 
@@ -76,3 +77,59 @@ def paired_difference(a: Array, b: Array, level: float = 0.95) -> Interval:
     sees no label and so has no seed) is compared with every row of the other.
     """
     return crossed_interval(a - b, level)
+
+
+PRIOR_DF = 3.0
+"""d₀: how many degrees of freedom the pooled seed variance counts for beside a cell's own. Fixed, for it cannot be
+estimated from the few cells of one column."""
+
+
+class Components(NamedTuple):
+    """A mean over seeds × examples, both drawn at random, taken apart.
+
+    seed_variance: of one seed's mean, the noise of its own examples' answers in it; NaN with one seed.
+    example_variance: of one example, that part which all seeds share; with one seed all of it.
+    """
+
+    mean: float
+    seed_variance: float
+    example_variance: float
+    seeds: int
+    examples: int
+
+
+def components(values: Array) -> Components:
+    """The components of [S seeds, N examples] (Searle, Casella & McCulloch, Variance Components, 1992, ch. 4): with
+    y_si = μ + a_s + b_i + e_si, s² = σ²_a + σ²_e/N and σ²_b = max(MS_examples − MS_residual, 0)/S."""
+    seeds, examples = values.shape
+    means = values.mean(axis=1)
+    mean = float(means.mean())
+    if seeds == 1:
+        shared = float(values.var(ddof=1)) if examples > 1 else 0.0
+        return Components(mean, float("nan"), shared, 1, examples)
+    seed_variance = float(means.var(ddof=1))
+    if examples == 1:
+        return Components(mean, seed_variance, 0.0, seeds, 1)
+    by_example = values.mean(axis=0)
+    residual = values - means[:, None] - by_example[None, :] + mean
+    of_examples = seeds * float(by_example.var(ddof=1))
+    of_residual = float(np.square(residual).sum()) / ((seeds - 1) * (examples - 1))
+    return Components(mean, seed_variance, max(of_examples - of_residual, 0.0) / seeds, seeds, examples)
+
+
+def moderated(variance: float, df: float, prior: float, prior_df: float = PRIOR_DF) -> tuple[float, float]:
+    """A variance drawn towards that of its like, and its degrees of freedom: (d₀ s₀² + d s²)/(d₀ + d) with d₀ + d
+    (Smyth 2004); its own where it exceeds the prior beyond what F at 99 % allows (Phipson et al. 2016)."""
+    if not prior > 0:
+        return variance, df
+    if not df > 0:
+        return prior, prior_df
+    if variance / prior > float(fdtri(df, prior_df, 0.99)):
+        return variance, df
+    return (prior_df * prior + df * variance) / (prior_df + df), prior_df + df
+
+
+def satterthwaite(parts: Sequence[tuple[float, float]]) -> float:
+    """The degrees of freedom of a sum of variances, each with its own: (Σ v)²/Σ(v²/df) (Satterthwaite 1946)."""
+    spread = sum(variance**2 / df for variance, df in parts if df > 0)
+    return sum(variance for variance, _ in parts) ** 2 / spread if spread > 0 else float("inf")

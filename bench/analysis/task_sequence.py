@@ -7,7 +7,7 @@ from statistics import fmean
 import pandas as pd
 
 from bench.analysis.forgetting import CELL
-from bench.analysis.frame import Results, places
+from bench.analysis.results import Results, places
 from bench.store.record import Scores
 
 VALUES = ["without", "with", "before", "after"]
