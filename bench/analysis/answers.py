@@ -82,7 +82,7 @@ def _label_sets(columns: dict[str, pa.ChunkedArray], order: NDArray[np.intp]) ->
     answers = _matrix(columns["probabilities"], order)
     targets = np.zeros(answers.shape, dtype=np.int8)
     for row, numbers in enumerate(columns["labels"].to_pylist()):
-        if numbers and not (0 <= min(numbers) and max(numbers) < answers.shape[1]):
+        if numbers and not (min(numbers) >= 0 and max(numbers) < answers.shape[1]):
             raise ValueError(f"has labels that are none of its {answers.shape[1]}")
         targets[row, numbers] = 1
     return targets[order], answers
