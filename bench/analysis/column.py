@@ -18,6 +18,7 @@ from bench.analysis.cell_scores import collect
 from bench.analysis.metric_facts import score_range
 from bench.analysis.results import KEYS, Place, Results, places, scored
 from bench.analysis.statistics import PRIOR_DF, components, moderated, satterthwaite
+from bench.analysis.tolerance import said, tolerance
 from bench.store.record import Record
 
 Floats = NDArray[np.float64]
@@ -333,12 +334,13 @@ def _column(results: Results, rows: Sequence[Mapping[Any, Any]], known: dict[tup
                       sample.examples, None, failed)
         )  # fmt: skip
         records += [(labelled, record) for record in ok]
+    best = (min if first["lower_is_better"] else max)(one.mean for one in candidates)
     return Column(
         **{key: first[key] for key in KEYS},
         metric=metric,
         lower_is_better=bool(first["lower_is_better"]),
         range=score_range(metric),
-        tolerance=float(results.plan.get("tolerance", 0.01)),
+        tolerance=tolerance(metric, said(results.plan), best),
         candidates=(*candidates, *_baselines(records, metric)),
         rows={row["regime"]: dict(row) for row in rows},
     )

@@ -30,6 +30,9 @@ class Metric(Plugin):
     HIGHER_IS_BETTER: ClassVar[bool] = True
     RANGE: ClassVar[tuple[float, float]]
     """The lowest and the highest score there can be, which may be infinite."""
+    TOLERANCE: ClassVar[float | None] = None
+    """The smallest difference of scores that matters, in the score's own unit; None: by `RANGE`
+    (`bench.analysis.tolerance`)."""
     PER_EXAMPLE: ClassVar[bool] = False
     """Whether the score is the mean of `outcomes`."""
 

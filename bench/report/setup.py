@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.analysis import tolerance
 from bench.analysis.frame import Results, size_order
 from bench.analysis.setup import TRAINING
 from bench.report import numbers
@@ -78,7 +79,7 @@ def _suite(results: Results, frame: pd.DataFrame, environments: Iterable[str]) -
     rows = []
 
     def say(name: str, *texts: str) -> None:
-        if texts:
+        if any(texts):
             rows.append(cells(name, _clip("; ".join(texts))))
 
     say("seeds", *map(words, sorted(_values(frame["seeds"]), key=len)[-1:]))
@@ -89,8 +90,8 @@ def _suite(results: Results, frame: pd.DataFrame, environments: Iterable[str]) -
     for name in TRAINING:
         if len(values := _values(frame[name])) == 1 and name != "batch_size":
             say(NAMES[name], words(values[0]))
-    tolerance = results.plan.get("tolerance")
-    say("difference that matters", *([f"{tolerance:g}"] if isinstance(tolerance, float) else []))
+    said, metrics = tolerance.said(results.plan), _values(frame["metric"])
+    say("difference that matters", ", ".join(f"{metric} {tolerance.words(metric, said)}" for metric in metrics))
     say("bench", *dict.fromkeys(one for v in _values(frame["bench"]) for one in v))
     for line in environments:
         name, _, rest = line.partition(": ")

@@ -80,6 +80,10 @@ class _Loader:
             return None
         if keys.name.endswith("-smoke"):
             self.document.report(("name",), "must not end in '-smoke', which is where `--smoke` leaves its results")
+        for metric in keys.tolerance if isinstance(keys.tolerance, dict) else ():
+            if metric not in self.schemas.metrics:
+                problem = f"no metric is called {show(metric)}{did_you_mean(metric, self.schemas.metrics)}"
+                self.document.report(("tolerance", metric), problem)
         for index, task in enumerate(keys.forgetting):
             if task not in tasks:
                 self.document.report(

@@ -42,6 +42,11 @@ Chosen = Annotated[list[str], Field(min_length=1), AfterValidator(_distinct)]
 """Names of the suite's models or regimes."""
 
 
+Positive = Annotated[float, Field(gt=0)]
+Tolerance = Positive | Annotated[dict[str, Positive], Field(min_length=1)]
+"""One number for every metric, or {metric: number}."""
+
+
 class TuningKeys(Strict):
     """`tuning:` of a suite file."""
 
@@ -102,7 +107,7 @@ class SuiteKeys(Strict):
     budget: Budget = Budget(epochs=3)
     training: Training = Training()
     validation: Annotated[float, Field(gt=0, le=0.5)] | Literal["full"] = 0.2
-    tolerance: Annotated[float, Field(gt=0)] = 0.01
+    tolerance: Tolerance | None = None
     timeout: Annotated[float, Field(gt=0)] = 3600
     hung: Annotated[float, Field(gt=0)] = 600
     checkpoint: Annotated[float, Field(gt=0)] | None = 300
@@ -170,7 +175,8 @@ class Regime:
 
 @dataclass(frozen=True, repr=False)
 class Suite:
-    """A valid suite. Times are in seconds; `tuning_trials` is 0 where nothing is tuned."""
+    """A valid suite. Times are in seconds; `tuning_trials` is 0 where nothing is tuned; `tolerance` is None
+    where the suite says none."""
 
     name: str
     path: pathlib.Path
@@ -185,7 +191,7 @@ class Suite:
     budget: Budget
     training: Training
     validation: float | Literal["full"]
-    tolerance: float
+    tolerance: float | dict[str, float] | None
     timeout: float
     hung: float
     checkpoint: float | None
