@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bench.analysis.check import Checked
+    from bench.analysis.rescore import Rescoring
     from bench.execution.executor import Slot
     from bench.execution.run_suite import Outcome
     from bench.execution.scheduler import Progress
@@ -190,6 +191,23 @@ def predictions(results: Place, only: Sequence[str] = (), *, also_test: str = ""
     """
     from bench.analysis import frame
     from bench.analysis import predictions as answers
+
+    return answers.collect(frame.load(place_of(results)), _wanted(only), also_test)
+
+
+def rescore(results: Place, metric: str, only: Sequence[str] = ()) -> list[Rescoring]:
+    """Score the predictions that are kept with another metric, or a corrected one, and keep that beside the records.
+
+    only: as `--only`. Raises UsageError where nothing that is asked for can be scored by the metric; StoreError.
+    """
+    from bench.analysis import frame
+    from bench.analysis.rescore import rescore as score_again
+
+    return score_again(frame.load(place_of(results)), metric, _wanted(only))
+
+
+def _wanted(only: Sequence[str]) -> Callable[[Mapping[str, str]], bool]:
+    """Whether the reported trials of an axis each, as text, are asked for. Raises UsageError."""
     from bench.planning.only import matches, parse
 
     filters = parse(only)
@@ -197,7 +215,7 @@ def predictions(results: Place, only: Sequence[str] = (), *, also_test: str = ""
     def keep(axes: Mapping[str, str]) -> bool:
         return all(matches([{**axes, "purpose": "reported"}[axis]], wanted) for axis, wanted in filters.items())
 
-    return answers.collect(frame.load(place_of(results)), keep, also_test)
+    return keep
 
 
 def check(results: Place) -> list[Checked]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from bench.analysis import outcomes
 from bench.errors import StoreError
 from bench.planning import lock
-from bench.store import atomic, paths, records, safe_reading, schema_version, validation
+from bench.store import atomic, paths, records, rescored, safe_reading, schema_version, validation
 from bench.store.record import Record, Values
 from bench.store.results_folder import refuse_links
 from bench.suite.trial import Json
@@ -36,7 +36,7 @@ def check(folder: Path) -> Checked:
     for path in (paths.lock(folder), paths.plan(folder)):
         schema_version.guard(path)
     read = records.read(folder)
-    problems = [*read.damaged, *_documents(folder)]
+    problems = [*read.damaged, *rescored.read(folder).damaged, *_documents(folder)]
     for record in read.records:
         if record["status"] == "ok":
             problems += _artifacts(folder, record)
@@ -100,11 +100,12 @@ def _why(error: Exception) -> str:
 
 def _leftovers(folder: Path, known: list[Record]) -> Iterator[str]:
     """What was being written when its process was killed, and artifacts whose record was not written any more."""
-    below = [folder, paths.records(folder), folder / "artifacts", *(folder / "artifacts").glob("*")]
+    artifacts = folder / "artifacts"
+    below = [folder, paths.records(folder), paths.rescored(folder), artifacts, *artifacts.glob("*")]
     for place in below:
         if place.is_dir():
             yield from (str(p) for p in sorted(place.iterdir()) if atomic.TEMPORARY.fullmatch(p.name))
     attempts = {(r["trial"]["id"], str(r.get("attempt"))) for r in known}
-    for path in sorted((folder / "artifacts").glob("*/*")):
+    for path in sorted(artifacts.glob("*/*")):
         if (path.parent.name, path.name) not in attempts and not atomic.TEMPORARY.fullmatch(path.name):
             yield str(path)

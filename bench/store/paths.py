@@ -74,6 +74,16 @@ def curve(folder: Path, trial: str, attempt: str) -> Path:
     return inside(artifacts(folder, trial, attempt), "curve.json")
 
 
+def rescored(folder: Path) -> Path:
+    """The folder of scores that were computed from predictions afterwards."""
+    return inside(folder, "rescored")
+
+
+def rescored_file(folder: Path, utc: str, run: str) -> Path:
+    """The file that one `bench rescore` writes; its name sorts by time."""
+    return inside(rescored(folder), f"{_component(utc)}-{_component(run)}.jsonl")
+
+
 def checkpoints(folder: Path, trial: str, *within: str) -> Path:
     """Where a long trial keeps what it goes on from; absent when it has ended. within: another trial that it needs."""
     return inside(folder, "checkpoints", _component(trial), *map(_component, within))
