@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 ALL = .[run,nvidia,dev]
-PYTEST = OMP_NUM_THREADS=1 $(1)/bin/pytest -n 2
+PYTEST = OMP_NUM_THREADS=1 $(1)/bin/pytest -n 2 --dist worksteal
 
 # An environment: $(1) its folder, $(2) what pip is told beside what to install (a constraints file, or nothing), $(3) what to install
 define environment
