@@ -1,0 +1,1 @@
+"""From columns of scores to an answer: which regime is enough, how surely, what would settle it. One idea a file."""
