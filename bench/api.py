@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bench.analysis.check import Checked
+    from bench.analysis.compare import Comparison
     from bench.analysis.rescore import Rescoring
     from bench.execution.executor import Slot
     from bench.execution.run_suite import Outcome
@@ -204,6 +205,17 @@ def rescore(results: Place, metric: str, only: Sequence[str] = ()) -> list[Resco
     from bench.analysis.rescore import rescore as score_again
 
     return score_again(frame.load(place_of(results)), metric, _wanted(only))
+
+
+def compare(a: Place, b: Place) -> list[Comparison]:
+    """Each environment of A against each of B, cell by cell, paired where trials are the same; none are pooled.
+
+    Raises UsageError where they have nothing in common; StoreError.
+    """
+    from bench.analysis import frame
+    from bench.analysis.compare import compare as side_by_side
+
+    return side_by_side(*(frame.load(place_of(place)) for place in (a, b)))
 
 
 def _wanted(only: Sequence[str]) -> Callable[[Mapping[str, str]], bool]:
