@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,7 @@ SNAKE_CASE = "naming.camelcase_to_snakecase"
 CACHE = "packaged_modules.cache.cache.Cache"
 XOPEN = "utils.file_utils.xopen"
 CLIENT = "utils._http.default_client_factory"
+STATISTICS = "metrics.base.Metric._extract_corpus_statistics"
 
 USED = (
     ("torch", ATTENTION),
@@ -39,6 +40,7 @@ USED = (
     ("datasets", CACHE),
     ("datasets", XOPEN),
     ("huggingface_hub", CLIENT),
+    ("sacrebleu", STATISTICS),
 )
 """(library, what is used of it)."""
 
@@ -126,4 +128,13 @@ def open_within(path: str) -> Any:
 def hub_client() -> Callable[[], Any] | None:
     """What makes the HTTP client of huggingface_hub; None where it is not to be had."""
     found: Callable[[], Any] | None = find("huggingface_hub", CLIENT) if has("huggingface_hub", CLIENT) else None
+    return found
+
+
+def sentence_statistics(
+    counter: Any, answers: Sequence[str], references: Sequence[Sequence[str | None]]
+) -> list[list[int]]:
+    """What each sentence adds to a metric of SacreBLEU's. references: [references][sentences]. Raises BenchError: the
+    interval of the score would be wrong."""
+    found: list[list[int]] = find("sacrebleu", STATISTICS)(counter, answers, references)
     return found

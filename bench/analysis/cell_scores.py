@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bench.analysis import outcomes as predictions
 from bench.analysis.outcomes import Outcomes
+from bench.analysis.pseudo_values import recomputed
 from bench.analysis.statistics import Interval, crossed_interval, paired_difference, seed_interval
 from bench.errors import StoreError
 from bench.store import paths
@@ -21,13 +22,15 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Sample:
-    """`scores` is [S]; `outcomes` [S, N] with `examples` [N], or both None; not `labelled` where no label is seen."""
+    """`scores` is [S]; `outcomes`, the pseudo-values, [S, N] with `examples` [N], or both None; `clusters` [N] or None;
+    not `labelled` where no label is seen."""
 
     seeds: tuple[int, ...]
     scores: Floats
     outcomes: Floats | None
     examples: NDArray[np.int64] | None
     labelled: bool
+    clusters: NDArray[np.int64] | None = None
 
     @property
     def basis(self) -> str:
@@ -70,7 +73,8 @@ def _outcomes(folder: Path, record: Record, metric: str, on: str, unusable: list
     trial, attempt = record["trial"]["id"], str(record.get("attempt"))
     try:
         path = paths.predictions(folder, trial, attempt, on)
-        return predictions.read(path, metric, scores_on(record, on)[metric])
+        score = scores_on(record, on)[metric]
+        return predictions.read(path, metric, score) or recomputed(path, metric, score)
     except FileNotFoundError:
         return None
     except StoreError as error:
@@ -103,4 +107,7 @@ def collect(
     whole = [f for f in found if f is not None]
     if len(whole) < len(found) or any(not np.array_equal(whole[0].examples, one.examples) for one in whole):
         return Sample(seeds, scores, None, None, labelled)
-    return Sample(seeds, scores, np.stack([one.values for one in whole]), whole[0].examples, labelled)
+    clusters = whole[0].clusters
+    if any((one.clusters is None) != (clusters is None) for one in whole):
+        clusters = None
+    return Sample(seeds, scores, np.stack([one.values for one in whole]), whole[0].examples, labelled, clusters)

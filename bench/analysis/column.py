@@ -331,7 +331,7 @@ def _column(results: Results, rows: Sequence[Mapping[Any, Any]], known: dict[tup
         failed = sum(r["status"] not in ("ok", "not_applicable") for r in place.attempts)
         candidates.append(
             Candidate(row["regime"], row["kind"], labelled, sample.seeds, sample.scores, sample.outcomes,
-                      sample.examples, None, failed)
+                      sample.examples, sample.clusters, failed)
         )  # fmt: skip
         records += [(labelled, record) for record in ok]
     best = (min if first["lower_is_better"] else max)(one.mean for one in candidates)

@@ -22,7 +22,7 @@ from bench.contracts.context import (
     TaskExamples,
     Tick,
 )
-from bench.contracts.metric import MeanMetric, Metric
+from bench.contracts.metric import MeanMetric, Metric, SumsMetric
 from bench.contracts.objective import Objective
 from bench.contracts.plugin import P, Plugin
 from bench.contracts.regime import Regime
@@ -52,6 +52,7 @@ __all__ = [
     "Regime",
     "ReportFormat",
     "Solved",
+    "SumsMetric",
     "TaskExamples",
     "TaskKind",
     "Tick",

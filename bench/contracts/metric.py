@@ -44,6 +44,11 @@ class Metric(Plugin):
         """Each example's own score, float32 [n]; of a metric that is `PER_EXAMPLE`."""
         raise NotImplementedError(f"{type(self).__name__} has no score of a single example")
 
+    def influence(self, targets: Any, answers: Any) -> np.ndarray | None:
+        """How much each example moves the score, float64 [n] with the mean 0: the score plus it are pseudo-values,
+        whose variance over n is the score's. None: not known, and found by leaving out groups of examples."""
+        return None
+
     def signature(self) -> str | None:
         """The library, version and settings that decide the value; None where the formula alone does."""
         return None
@@ -64,3 +69,32 @@ class MeanMetric(Metric):
     @abc.abstractmethod
     def outcomes(self, targets: Any, answers: Any) -> np.ndarray:
         """Each example's own score, float32 [n]."""
+
+    def influence(self, targets: Any, answers: Any) -> np.ndarray:
+        """How far each outcome is from the mean, float64 [n]."""
+        found: np.ndarray = self.outcomes(targets, answers).astype("float64")
+        centred: np.ndarray = found - found.mean()
+        return centred
+
+
+class SumsMetric(Metric):
+    """A metric that is a function of sums over examples, such as F1 of all entities or perplexity of a corpus."""
+
+    @abc.abstractmethod
+    def sums(self, targets: Any, answers: Any) -> np.ndarray:
+        """What each example adds to the totals, float64 [n, k]."""
+
+    @abc.abstractmethod
+    def of(self, totals: np.ndarray) -> np.ndarray:
+        """The scores of totals: float64 [..., k] → [...]. Totals of no example are possible, and of any subset."""
+
+    def score(self, targets: Any, answers: Any) -> float:
+        """`of` the totals of all examples."""
+        return float(self.of(self.sums(targets, answers).sum(axis=0)))
+
+    def influence(self, targets: Any, answers: Any) -> np.ndarray:
+        """(n − 1) times what the score is without each example less than on the mean (the jackknife; Efron 1982)."""
+        sums = self.sums(targets, answers)
+        without = self.of(sums.sum(axis=0) - sums)
+        found: np.ndarray = (len(sums) - 1) * (without.mean() - without)
+        return found

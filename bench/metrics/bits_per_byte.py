@@ -9,10 +9,10 @@ import math
 
 import numpy as np
 
-from bench.contracts import Metric
+from bench.contracts import SumsMetric
 
 
-class BitsPerByte(Metric):
+class BitsPerByte(SumsMetric):
     """Bits for a byte of a corpus."""
 
     VERSION = 1
@@ -20,7 +20,12 @@ class BitsPerByte(Metric):
     HIGHER_IS_BETTER = False
     RANGE = (0.0, math.inf)
 
-    def score(self, targets: None, answers: np.ndarray) -> float:
-        """At least 0."""
-        nats, _, size = answers.sum(axis=0)
-        return float(nats / (math.log(2) * size))
+    def sums(self, targets: None, answers: np.ndarray) -> np.ndarray:
+        """Nats and bytes, float64 [n, 2]."""
+        return answers[:, [0, 2]]
+
+    def of(self, totals: np.ndarray) -> np.ndarray:
+        """At least 0; NaN of no text."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found: np.ndarray = totals[..., 0] / (math.log(2) * totals[..., 1])
+        return found

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.contracts import Metric
+from bench.contracts import SumsMetric
 
 BINS = 15
 
 
-class CalibrationError(Metric):
+class CalibrationError(SumsMetric):
     """The expected calibration error."""
 
     VERSION = 1
@@ -21,9 +21,17 @@ class CalibrationError(Metric):
     HIGHER_IS_BETTER = False
     RANGE = (0.0, 1.0)
 
-    def score(self, targets: np.ndarray, answers: np.ndarray) -> float:
-        """In [0, 1]."""
+    def sums(self, targets: np.ndarray, answers: np.ndarray) -> np.ndarray:
+        """One, and accuracy minus confidence in the place of the example's bin, float64 [n, 1 + bins]."""
         confidence = np.exp(answers.max(axis=-1).astype(np.float64))
         right = answers.argmax(axis=-1) == targets
         bins = np.minimum(np.ceil(confidence * BINS), BINS).astype(np.int64)  # 1.0000001 is 1
-        return float(np.abs(np.bincount(bins, right - confidence)).sum() / len(targets))
+        found = np.zeros((len(targets), 1 + BINS))
+        found[:, 0] = 1
+        found[np.arange(len(targets)), np.maximum(bins, 1)] = right - confidence
+        return found
+
+    def of(self, totals: np.ndarray) -> np.ndarray:
+        """In [0, 1]."""
+        found: np.ndarray = np.abs(totals[..., 1:]).sum(axis=-1) / np.maximum(totals[..., 0], 1)
+        return found

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import numpy as np
 
-from bench.contracts import Metric
+from bench.contracts import SumsMetric
 
 
-class MicroF1(Metric):
+class MicroF1(SumsMetric):
     """F1 of all labels counted together."""
 
     VERSION = 1
     TAKES = "label-sets"
     RANGE = (0.0, 1.0)
-    AVERAGE: ClassVar[str] = "micro"
-    """Scikit-learn's word for it."""
 
-    def score(self, targets: np.ndarray, answers: np.ndarray) -> float:
+    def sums(self, targets: np.ndarray, answers: np.ndarray) -> np.ndarray:
+        """Of every label whether it is hit, and how often it is there or given, float64 [n, 2 · labels]."""
+        there, given = targets == 1, given_labels(answers)
+        return np.hstack([there & given, there.astype(np.float64) + given])
+
+    def of(self, totals: np.ndarray) -> np.ndarray:
         """In [0, 1]."""
-        from sklearn.metrics import f1_score
-
-        labels, given = range(targets.shape[1]), given_labels(answers).astype(int)
-        return float(f1_score(targets, given, labels=labels, average=self.AVERAGE, zero_division=0))
+        hit, counted = (part.sum(axis=-1) for part in np.split(totals, 2, axis=-1))
+        found: np.ndarray = 2 * hit / np.maximum(counted, 1)
+        return found
 
 
 def given_labels(probabilities: np.ndarray) -> np.ndarray:

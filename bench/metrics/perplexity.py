@@ -9,10 +9,10 @@ import math
 
 import numpy as np
 
-from bench.contracts import Metric
+from bench.contracts import SumsMetric
 
 
-class Perplexity(Metric):
+class Perplexity(SumsMetric):
     """Perplexity of a corpus."""
 
     VERSION = 1
@@ -20,8 +20,12 @@ class Perplexity(Metric):
     HIGHER_IS_BETTER = False
     RANGE = (1.0, math.inf)
 
-    def score(self, targets: None, answers: np.ndarray) -> float:
-        """At least 1."""
-        nats, tokens, _ = answers.sum(axis=0)
-        with np.errstate(over="ignore"):
-            return float(np.exp(nats / tokens))
+    def sums(self, targets: None, answers: np.ndarray) -> np.ndarray:
+        """Nats and tokens, float64 [n, 2]."""
+        return answers[:, :2]
+
+    def of(self, totals: np.ndarray) -> np.ndarray:
+        """At least 1; NaN of no token."""
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            found: np.ndarray = np.exp(totals[..., 0] / totals[..., 1])
+        return found

@@ -43,6 +43,13 @@ class AfterScores(TypedDict):
     without: Values
 
 
+class MetricFacts(TypedDict):
+    """What a metric says of itself; range: without an end, null."""
+
+    lower_is_better: bool
+    range: list[Number | None]
+
+
 @with_config(extra="forbid")
 class Scores(TypedDict, total=False):
     """Every score of a trial."""
@@ -52,6 +59,7 @@ class Scores(TypedDict, total=False):
     validation: Values
     templates: dict[str, list[Number]]
     signatures: dict[str, str]
+    metrics: dict[str, MetricFacts]
     baselines: dict[str, ByName | None]
     forgetting: dict[str, dict[str, Change]]
     after: AfterScores

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import io
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,14 @@ from typing import Any
 import numpy as np
 
 from bench import plugins
-from bench.contracts import Baseline, Context, Objective, Part
+from bench.contracts import Baseline, Context, Metric, Objective, Part
 from bench.errors import Diverged
+from bench.probes.guard import Guard
 from bench.probes.heartbeat import working
 from bench.probes.ledger import Ledger
 from bench.store import atomic
 from bench.suite.trial import Json, Trial
+from bench.trial.pseudo_values import pseudo_values
 
 
 def scores(objective: Objective, metrics: list[str], targets: Any, answers: Any) -> Json:
@@ -55,6 +58,16 @@ def metrics_of(trial: Trial, task: Any) -> list[str]:
     return list(trial.task["parameters"].get("metrics") or [task.METRIC])
 
 
+def facts(metrics: list[str]) -> Json:
+    """{"metrics": {metric: which way it is better, and its range}}, for whoever has no such plugin. Endless: null."""
+    return {"metrics": {metric: _fact(plugins.load("metrics", metric)) for metric in metrics}}
+
+
+def _fact(plugin: Metric) -> Json:
+    ends = [float(end) if math.isfinite(end) else None for end in plugin.RANGE]
+    return {"lower_is_better": not plugin.HIGHER_IS_BETTER, "range": ends}
+
+
 def signatures(metrics: list[str]) -> Json:
     """{"signatures": {metric: library, version and settings}} of those whose value depends on them."""
     found = {metric: plugins.load("metrics", metric).signature() for metric in metrics}
@@ -67,7 +80,7 @@ def by_template(metrics: list[str], targets: Any, answers: Any) -> dict[str, lis
     return {m: [float(plugins.load("metrics", m).score(targets, one)) for one in answers] for m in metrics}
 
 
-def predictions(context: Context, metric: str, part: Part, targets: Any, answers: Any) -> dict[str, Any]:
+def predictions(context: Context, guard: Guard, metric: str, part: Part, targets: Any, answers: Any) -> dict[str, Any]:
     """The columns of predictions.parquet: one row per template and test example."""
     plugin = plugins.load("metrics", metric)
     templates, count = len(answers), len(part.indices)
@@ -77,8 +90,22 @@ def predictions(context: Context, metric: str, part: Part, targets: Any, answers
         "row": np.tile(_rows(context, part), templates),
         "template": np.repeat(np.arange(templates), count),
         "outcome": np.concatenate(outcomes).astype(np.float32),
+        **guard("the pseudo-values", lambda: _pseudo_values(plugin, targets, answers), {}),
         **context.objective.columns(targets, answers),
     }
+
+
+def _pseudo_values(metric: Metric, targets: Any, answers: Any) -> dict[str, Any]:
+    """`pseudo_value` and, where they were found for groups of examples, `pseudo_group`; none of a metric whose outcomes
+    they are."""
+    if metric.PER_EXAMPLE:
+        return {}
+    found = [pseudo_values(metric, targets, one) for one in answers]
+    columns: dict[str, Any] = {"pseudo_value": np.concatenate([one.values for one in found])}
+    if not np.isfinite(columns["pseudo_value"]).all():
+        return {}
+    groups = [one.groups for one in found if one.groups is not None]
+    return columns | ({"pseudo_group": np.concatenate(groups)} if groups else {})
 
 
 def _rows(context: Context, part: Part) -> np.ndarray:

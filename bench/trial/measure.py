@@ -92,9 +92,10 @@ def _test(context: Context, ledger: Ledger, adapted: Adapted, record: Json) -> J
         context.features.encoded(part.split)  # tokenising is a stage of its own
     found, targets, scores["test"] = _judge(context, ledger, adapted, part, "test", "test example")
     scores |= ledger.guard("the metrics' signatures", lambda: evaluation.signatures(metrics), {})
+    scores |= evaluation.facts(metrics)
     if len(found.answers) > 1:
         scores["templates"] = evaluation.by_template(metrics, targets, found.answers)
-    columns = evaluation.predictions(context, metrics[0], part, targets, found.answers)
+    columns = evaluation.predictions(context, ledger.guard, metrics[0], part, targets, found.answers)
     inference = found.costs.get("inference") or ledger.guard(
         "what inference cost", lambda: costs.inference(context, ledger, adapted, part, found)
     )
@@ -108,7 +109,9 @@ def _test(context: Context, ledger: Ledger, adapted: Adapted, record: Json) -> J
         facts.setdefault("also_test_examples", {})[name] = len(other.indices)
         found, targets, judged = _judge(context, ledger, adapted, other, "also_test", f"example of {name}")
         scores.setdefault("also_test", {})[name] = judged
-        artifact["also_test"][name] = evaluation.predictions(context, metrics[0], other, targets, found.answers)
+        artifact["also_test"][name] = evaluation.predictions(
+            context, ledger.guard, metrics[0], other, targets, found.answers
+        )
     known |= found.costs
     facts |= found.facts | ({"decoding": found.decoding} if found.decoding else {})
     return artifact
