@@ -53,12 +53,13 @@ class Part(NamedTuple):
 class Section:
     """What a report says about one suite.
 
-    results: what it is said of; frame: its cells; also_test_scores: its scores on also_test sets; how: how they were
-    set up.
+    results: what it is said of; regimes: (kind, name) of all in the report; frame: its cells; also_test_scores: its
+    scores on also_test sets; how: how they were set up.
     """
 
     name: str
     results: Results
+    regimes: list[tuple[str, str]]
     headline: str
     frame: pd.DataFrame
     also_test_scores: pd.DataFrame
@@ -233,6 +234,7 @@ def sections(results: Sequence[Results]) -> list[Section]:
             Section(
                 name=one.name,
                 results=one,
+                regimes=regimes,
                 headline=_headline(suite),
                 frame=own,
                 also_test_scores=also_test_scores,
