@@ -11,7 +11,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from bench.analysis import outcomes
-from bench.analysis.frame import Place, Results, places, size_order
+from bench.analysis.frame import size_order
+from bench.analysis.results import Place, Results, places
 from bench.errors import StoreError
 from bench.store import paths
 from bench.store.record import Record

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analysis.frame import Results, places
+from bench.analysis.results import Results, places
 from bench.errors import StoreError
 from bench.store import paths, records, safe_reading
 from bench.store.record import Record
