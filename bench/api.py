@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bench.analysis.check import Checked
     from bench.analysis.compare import Comparison
     from bench.analysis.rescore import Rescoring
+    from bench.audit.task import Audit
     from bench.execution.executor import Slot
     from bench.execution.run_suite import Outcome
     from bench.execution.scheduler import Progress
@@ -158,6 +159,32 @@ def run(
     options = Options(Path(results), smoke, tuple(only), tuple(devices), threads, rerun, grace)
     with alone(folder) as home:
         return start(suite, home, executor, chosen, slots, options, progress, say)
+
+
+def audit(
+    suite: Given,
+    results: str | Path = "results",
+    *,
+    tasks: Sequence[str] = (),
+    examples: int = 10_000,
+    model: str | None = None,
+    say: Say = print,
+) -> list[Audit]:
+    """Look at the data of a suite's tasks: suspicious labels, duplicates, overlap of train and test, balance, lengths.
+
+    tasks: their names, none: all; examples: of a split, among which near duplicates and suspicious labels are looked
+    for; model: by whose pooled features labels are judged; None: by words or pixels, without any model. What was found
+    is kept as `audit.json` in the suite's results. Raises UsageError, DataError, StoreError.
+    """
+    from bench.audit.suite import audits
+    from bench.planning import installed
+
+    installed.require()
+    suite = load_suite(suite)
+    folder = folder_of(suite, results)
+    _refuse_odd_names(suite, folder)
+    with alone(folder) as home:
+        return audits(suite, home, tasks, examples, model, say)
 
 
 def cells(results: Place) -> pd.DataFrame:

@@ -84,6 +84,11 @@ def rescored_file(folder: Path, utc: str, run: str) -> Path:
     return inside(rescored(folder), f"{_component(utc)}-{_component(run)}.jsonl")
 
 
+def audit(folder: Path) -> Path:
+    """What `bench audit` found of the suite's data."""
+    return inside(folder, "audit.json")
+
+
 def checkpoints(folder: Path, trial: str, *within: str) -> Path:
     """Where a long trial keeps what it goes on from; absent when it has ended. within: another trial that it needs."""
     return inside(folder, "checkpoints", _component(trial), *map(_component, within))
