@@ -131,16 +131,15 @@ def test_the_number_of_seeds_is_the_smallest_that_meets_its_formula(
     seeds = settle.seeds_needed(one, 0.01, level)
 
     def meets(count: int) -> bool:
-        df = 3 + count - 1 if count > 3 else min(5.0, 3 + count - 1)
-        factor = (stats.t.isf(level, df) + stats.norm.ppf(settle.POWER)) ** 2
+        factor = (stats.t.isf(level, 3 + count - 1) + stats.norm.ppf(settle.POWER)) ** 2
         room = (0.01 - mean) ** 2 - factor * example_variance / 500
         return bool(room > 0 and count >= factor * seed_variance / room)
 
     if seeds is None:
-        assert not any(meets(count) for count in range(3, settle.MOST_SEEDS + 1))
+        assert not any(meets(count) for count in range(4, settle.MOST_SEEDS + 1))
     else:
         assert meets(seeds)
-        assert seeds == 3 or not meets(seeds - 1)
+        assert seeds == 4 or not meets(seeds - 1)
 
 
 def test_where_no_number_of_seeds_does_the_number_of_examples_is_given() -> None:

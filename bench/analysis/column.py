@@ -325,8 +325,10 @@ def _column(results: Results, rows: Sequence[Mapping[Any, Any]], known: dict[tup
             continue
         labelled = row["labels"] != 0
         size, noise = (row["size"], row["noise"]) if labelled else (0, 0.0)
-        place = known[row["task"], row["model"], row["regime"], size, noise, row["environment"]]
-        ok = scored(place)
+        place = known.get((row["task"], row["model"], row["regime"], size, noise, row["environment"]))
+        ok = scored(place) if place is not None else []
+        if place is None or not ok:
+            continue  # another suite's of the same name
         sample = collect(results.folder, ok, metric, labelled=labelled, unusable=results.unusable)
         failed = sum(r["status"] not in ("ok", "not_applicable") for r in place.attempts)
         candidates.append(
@@ -334,6 +336,8 @@ def _column(results: Results, rows: Sequence[Mapping[Any, Any]], known: dict[tup
                       sample.examples, sample.clusters, failed)
         )  # fmt: skip
         records += [(labelled, record) for record in ok]
+    if not candidates:
+        return None
     best = (min if first["lower_is_better"] else max)(one.mean for one in candidates)
     return Column(
         **{key: first[key] for key in KEYS},

@@ -12,14 +12,16 @@ import pandas as pd
 from bench.analysis import costs
 from bench.analysis import setup as how
 from bench.analysis.also_test import also_test
+from bench.analysis.column import columns
 from bench.analysis.failures import failures, left_out
 from bench.analysis.forgetting import forgetting
 from bench.analysis.frame import Results, size_order
 from bench.analysis.frame import cells as tidy
 from bench.analysis.overview import Overview, overview
 from bench.analysis.task_sequence import sequence
+from bench.analysis.verdict.findings import Findings, findings
 from bench.planning import trial_counts
-from bench.report import environment, numbers, setup, tables
+from bench.report import answers, environment, numbers, overview_table, setup, tables, verdicts
 from bench.report.table import Table
 from bench.store import records
 
@@ -64,6 +66,12 @@ class Section:
     frame: pd.DataFrame
     also_test_scores: pd.DataFrame
     how: pd.DataFrame
+    findings: Findings
+    answered: list[dict[str, list[str]]]
+    answers: list[Table]
+    verdicts: list[Table]
+    overview: list[Table]
+    verdict_details: list[Table]
     scores: list[Table]
     also_test: list[Table]
     costs: list[Table]
@@ -78,7 +86,11 @@ class Section:
     def parts(self) -> list[Part]:
         """Everything but the notes, in the order in which every format shows it; what is empty is left out."""
         parts = [
+            Part("Answers", self.answers),
+            Part("Verdicts", self.verdicts),
+            Part("Overview", self.overview),
             Part("Scores", self.scores, self.figures),
+            Part("Behind the verdicts", self.verdict_details),
             Part("Further test sets", self.also_test),
             Part("Costs", self.costs),
             Part("Forgetting", self.forgetting),
@@ -230,6 +242,9 @@ def sections(results: Sequence[Results]) -> list[Section]:
         settings = how.setup(one, lock)
         states = own["state"].ne("not_applicable").groupby([own["task"], own["model"]])
         possible = own[states.transform("any")]
+        found = findings(one, columns([one], own))
+        answered = answers.answered(found, possible, lock)
+        apart = {"": ""} | {n: f", environment {letter}" * (len(letters) > 1) for n, letter in letters.items()}
         built.append(
             Section(
                 name=one.name,
@@ -239,6 +254,12 @@ def sections(results: Sequence[Results]) -> list[Section]:
                 frame=own,
                 also_test_scores=also_test_scores,
                 how=settings,
+                findings=found,
+                answered=answered,
+                answers=answers.tables(found, answered, possible, apart),
+                verdicts=verdicts.said(found, apart),
+                overview=overview_table.table(found, apart),
+                verdict_details=[*verdicts.in_numbers(found, apart), *verdicts.over_all(found)],
                 scores=list(_scores(possible, letters)),
                 also_test=list(_also_test(also_test_scores, letters)),
                 costs=list(_costs(possible, letters)),

@@ -24,7 +24,7 @@ ROWS = 40
 """A float cannot break across pages, so longer tables become several."""
 WIDTH = 105
 """Characters of \\footnotesize, with the room between columns, across a portrait page."""
-TEXT = {1: 0.5, 2: 0.33, 3: 0.22, 4: 0.2}
+TEXT = {1: 0.5, 2: 0.33, 3: 0.22, 4: 0.17, 5: 0.14}
 """The part of a line that a column of long text takes, by how many of them there are."""
 MOST = 80
 """Characters of a name in a file or label."""
