@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from bench import plugins
-from bench.errors import UsageError
+from bench.errors import UsageError, did_you_mean
 from bench.planning import from_python as given
 from bench.planning import lock as locks
 from bench.planning.only import narrow
@@ -22,8 +22,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bench.analysis.check import Checked
+    from bench.analysis.column import Column
     from bench.analysis.compare import Comparison
     from bench.analysis.rescore import Rescoring
+    from bench.analysis.verdict.costs import Prefer
+    from bench.analysis.verdict.limits import Limits
+    from bench.analysis.verdict.recommend import Recommendations
     from bench.audit.task import Audit
     from bench.execution.executor import Slot
     from bench.execution.run_suite import Outcome
@@ -275,6 +279,85 @@ def report(results: Place, out: str | Path | None = None) -> list[Path]:
     from bench import report as reports
 
     return [file for _, files in reports.report(place_of(results), Path(out) if out else None) for file in files]
+
+
+def verdicts(
+    results: Place,
+    *,
+    prefer: str = "train-time",
+    max_memory: float | None = None,
+    max_train_minutes: float | None = None,
+) -> pd.DataFrame:
+    """A row per task, model, size, noise rate and environment: the cheapest regime that is shown to be enough, or what
+    is open, as in `verdicts.csv`, with names and scores as lists and dicts.
+
+    prefer: which cost is to be low (`train-time`, `memory`, `stored`, `inference`, `total`); max_memory: bytes at the
+    peak; max_train_minutes: of training and tuning. Raises UsageError, StoreError.
+    """
+    import pandas as pd
+
+    from bench.analysis.verdict.decision import decide
+    from bench.report.verdict_rows import COLUMNS, to_json
+
+    asked, limits = _asked(prefer, max_memory, max_train_minutes)
+    found = [decide(column, asked, limits) for column in _columns(results)]
+    return pd.DataFrame([to_json(one) for one in found], columns=COLUMNS)
+
+
+def recommend(
+    results: Place,
+    size: float,
+    *,
+    task: str | None = None,
+    model: str | None = None,
+    noise: float = 0.0,
+    prefer: str = "train-time",
+    max_memory: float | None = None,
+    max_train_minutes: float | None = None,
+) -> Recommendations:
+    """The verdict for a number of labels that need not have been run, of each task, model and environment there is, or
+    of those named; where what was run says nothing of such a case, why. The other arguments are those of `verdicts`.
+
+    Raises UsageError where a name is unknown, or where nothing at all can be said; StoreError.
+    """
+    from bench.analysis.verdict.recommend import recommend_each
+
+    if not 1 <= size < float("inf"):
+        raise UsageError(f"size {size:g}: a number of labels is 1 or more")
+    asked, limits = _asked(prefer, max_memory, max_train_minutes)
+    known = _columns(results)
+    for what, name in (("task", task), ("model", model)):
+        names = {str(getattr(one, what)) for one in known}
+        if name is not None and name not in names:
+            raise UsageError(f"{what} '{name}': there is no score of such a one{did_you_mean(name, names)}")
+    wanted = [one for one in known if task in (None, one.task) and model in (None, one.model)]
+    if not known:
+        raise UsageError(f"{results}: nothing has a score yet; `bench run` brings some")
+    if not wanted:
+        raise UsageError(f"task '{task}' has no score with model '{model}'")
+    return recommend_each(wanted, size, noise, asked, limits)
+
+
+def _asked(prefer: str, max_memory: float | None, max_train_minutes: float | None) -> tuple[Prefer, Limits]:
+    """Raises UsageError where that is no cost or no limit."""
+    from bench.analysis.verdict.costs import PREFER
+    from bench.analysis.verdict.limits import Limits
+
+    asked = next((one for one in PREFER if one == prefer), None)
+    if asked is None:
+        raise UsageError(f"prefer: '{prefer}' is none of {', '.join(PREFER)}")
+    for what, value in (("max_memory", max_memory), ("max_train_minutes", max_train_minutes)):
+        if value is not None and not value > 0:
+            raise UsageError(f"{what}: {value:g} is no limit; it is above 0")
+    return asked, Limits(max_memory, None if max_train_minutes is None else 60 * max_train_minutes)
+
+
+def _columns(results: Place) -> list[Column]:
+    from bench.analysis import frame
+    from bench.analysis.column import columns
+
+    found = frame.load(place_of(results))
+    return columns(found, frame.cells(found))
 
 
 def _refuse_odd_names(suite: Suite, folder: Path) -> None:

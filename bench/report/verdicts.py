@@ -10,6 +10,7 @@ from bench.analysis.verdict.costs import Prefer
 from bench.analysis.verdict.crossover import Crossover
 from bench.analysis.verdict.decision import Verdict
 from bench.analysis.verdict.findings import Findings, Group
+from bench.analysis.verdict.recommend import Recommendation
 from bench.report import numbers
 from bench.report.table import Cell, Table, cells
 from bench.report.wording import budget, candidates, count, exactly, listed, named, probability, score, tolerance
@@ -59,6 +60,7 @@ def _decided(verdict: Verdict, chosen: str) -> Iterator[str]:
     one = column.candidate(chosen)
     own, edge = f"{column.metric} {score(column, chosen)}", tolerance(column)
     kind = "baseline" if one.kind == "baseline" else "trained" if one.labelled else "blind"
+    within = " within the limits" if verdict.over else ""
     if len(column.candidates) == 1:
         yield f"{named(column, chosen)}: {own}; nothing else is within the limits."
         return
@@ -68,8 +70,8 @@ def _decided(verdict: Verdict, chosen: str) -> Iterator[str]:
     yield {
         "baseline": f"The model is not needed: {named(column, chosen)} is enough ({own}); no way of using the model is "
         f"better by more than {edge}.",
-        "blind": f"No training: {chosen} is enough ({own}); nothing trained is better by more than {edge}.",
-        "trained": f"{chosen} is enough ({own}); nothing else is better by more than {edge}.",
+        "blind": f"No training: {chosen} is enough ({own}); nothing trained{within} is better by more than {edge}.",
+        "trained": f"{chosen} is enough ({own}); nothing else{within} is better by more than {edge}.",
     }[kind]
     cost = verdict.cost[chosen]
     if kind == "trained" and not math.isnan(cost):
@@ -242,3 +244,31 @@ def _word(verdict: Verdict) -> str:
     if verdict.chosen in GUESSING:
         return "nothing works"
     return named(verdict.column, verdict.chosen) if verdict.chosen else "undecided"
+
+
+def reasons(found: Recommendation) -> Iterator[str]:
+    """What a recommendation rests on, a line each: the sizes run, and each candidate with its score and its cost."""
+    verdict = found.verdict
+    column = verdict.column
+    sizes = listed([exactly(size) for size in found.run])
+    if len(found.run) > 1:
+        where = (
+            "beyond"
+            if found.outside and float(column.size) > found.run[-1]
+            else "below"
+            if found.outside
+            else "between"
+        )
+        yield f"Reckoned {where} {sizes} labels, which were run."
+    if not verdict.why and verdict.decided:
+        yield f"Right with a probability of {probability(verdict.right)}."
+    words, form = _COST[verdict.prefer]
+    order = [*verdict.adequate, *verdict.open, *verdict.out]
+    for name in order:
+        standing = {"adequate": "enough", "open": "may be enough", "out": "out"}[verdict.adequacy.standing[name]]
+        cost = verdict.cost[name]
+        is_baseline = column.candidate(name).kind == "baseline"
+        told = "" if math.isnan(cost) or is_baseline or cost == 0 else f", {words.format(form(cost))}"
+        yield f"{named(column, name)}: {score(column, name)}, {standing}{told}"
+    for name, why in verdict.over.items():
+        yield f"{name}: {why}"

@@ -46,7 +46,7 @@ def of_row(row: Mapping[str, Any], prefer: Prefer) -> float:
     untrained = row.get("labels") == 0 or row.get("seen_labels") is False
     if prefer == "train-time":
         found = _sum(*(_number(row, f"{stage}_seconds") for stage in ("train", "pretraining", "after")))
-        return 0.0 if untrained and math.isnan(found) else _sum(found, tuning_seconds(row))
+        return 0.0 if untrained else _sum(found, tuning_seconds(row))
     if prefer == "memory":
         device = _most(_number(row, "train_reserved_bytes"), _number(row, "inference_reserved_bytes"))
         return device if device > 0 else _most(_number(row, "train_host_bytes"), _number(row, "inference_host_bytes"))
