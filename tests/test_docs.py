@@ -105,7 +105,7 @@ def tables() -> dict[str, Fields]:
     generated = [tasks[kind] for kind in ("translation", "summarization", "text-generation")]
     found = {
         "A suite": fields([SuiteKeys]),
-        **{key: fields(inner(SuiteKeys, key)) for key in ("tuning", "budget", "training")},
+        **{key: fields(inner(SuiteKeys, key)) for key in ("tuning", "budget", "reported", "training")},
         "Every kind": fields([TaskKeys]) | {"metrics": [()]},
         **{key: fields(inner(TaskKeys, key)) for key in ("splits", "also_test")},
         "Classes": fields([tasks[kind] for kind in labelled], common),

@@ -78,6 +78,7 @@ class Plan:
             "schema": SCHEMA,
             "suite": self.suite.name,
             "tolerance": self.suite.tolerance,
+            "reported": [one.model_dump(exclude_none=True) for one in self.suite.reported],
             "trials": trials,
             "cells": cells,
         }

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 STALE = re.compile(
     r"(also_test|setup)\.csv"
-    r"|tables/(table-\d+|(answers|overview|verdicts|verdict-numbers|verdict-quality|across|scores|also-test|costs|forgetting|after|failures|not-applicable|setup)(-[a-z0-9-]+)?)\.tex"
+    r"|tables/(table-\d+|(answers|overview|verdicts|verdict-numbers|verdict-quality|across|reported|scores|also-test|costs|forgetting|after|failures|not-applicable|setup)(-[a-z0-9-]+)?)\.tex"
     r"|(learning-curves|label-noise)(-\d+)?(-[A-Z]|-E\d+)?\.(png|pdf|tex)"
 )
 """Files of an earlier report that this one may not need: the records say how many there are."""

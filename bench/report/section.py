@@ -18,10 +18,11 @@ from bench.analysis.forgetting import forgetting
 from bench.analysis.frame import Results, size_order
 from bench.analysis.frame import cells as tidy
 from bench.analysis.overview import Overview, overview
+from bench.analysis.reported import reported as published
 from bench.analysis.task_sequence import sequence
 from bench.analysis.verdict.findings import Findings, findings
 from bench.planning import trial_counts
-from bench.report import answers, environment, numbers, overview_table, setup, tables, verdicts
+from bench.report import answers, environment, numbers, overview_table, reported, setup, tables, verdicts
 from bench.report.table import Table
 from bench.store import records
 
@@ -72,6 +73,7 @@ class Section:
     verdicts: list[Table]
     overview: list[Table]
     verdict_details: list[Table]
+    reported: list[Table]
     scores: list[Table]
     also_test: list[Table]
     costs: list[Table]
@@ -89,6 +91,7 @@ class Section:
             Part("Answers", self.answers),
             Part("Verdicts", self.verdicts),
             Part("Overview", self.overview),
+            Part("Reported and ours", self.reported),
             Part("Scores", self.scores, self.figures),
             Part("Behind the verdicts", self.verdict_details),
             Part("Further test sets", self.also_test),
@@ -260,6 +263,7 @@ def sections(results: Sequence[Results]) -> list[Section]:
                 verdicts=verdicts.said(found, apart),
                 overview=overview_table.table(found, apart),
                 verdict_details=[*verdicts.in_numbers(found, apart), *verdicts.over_all(found)],
+                reported=reported.table(published(one, own)),
                 scores=list(_scores(possible, letters)),
                 also_test=list(_also_test(also_test_scores, letters)),
                 costs=list(_costs(possible, letters)),

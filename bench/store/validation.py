@@ -54,10 +54,23 @@ class _Cell(_Names):
     reported: list[str]
 
 
+class _Reported(_Form):
+    task: str
+    regime: str
+    model: str | None = None
+    size: int | Literal["all"]
+    metric: str
+    value: Number
+    spread: Number | None = None
+    seeds: Annotated[int, Field(ge=1)] | None = None
+    source: str
+
+
 class Plan(_Form):
     """`plan.json`."""
 
     suite: str | None = None
+    reported: list[_Reported] = []
     trials: dict[str, _Planned]
     cells: list[_Cell]
 

@@ -92,6 +92,7 @@ class _Loader:
             elif (gives := self.schemas.gives[tasks[task].kind]) != "classes":
                 problem = f"forgetting is measured on tasks of classes; '{task}' gives {gives}"
                 self.document.report(("forgetting", index), problem)
+        self._reported(keys, models, tasks, regimes)
         suite = Suite(
             name=keys.name,
             path=file,
@@ -111,10 +112,23 @@ class _Loader:
             hung=keys.hung,
             checkpoint=keys.checkpoint,
             forgetting=keys.forgetting,
+            reported=keys.reported,
         )
         if (size := grid_size(suite)) > MAX_TRIALS:
             self.document.report((), f"up to {size:,} trials, and at most {MAX_TRIALS:,} are allowed; split the suite")
         return suite
+
+    def _reported(self, keys: SuiteKeys, *axes: Mapping[str, Any]) -> None:
+        """What is said of published numbers is of this suite, so that ours can stand beside them."""
+        for index, one in enumerate(keys.reported):
+            for axis, known in zip(("model", "task", "regime"), axes, strict=True):
+                name = getattr(one, axis)
+                if name is not None and name not in known:
+                    problem = f"no {axis} is called {show(name)}{did_you_mean(name, known)}"
+                    self.document.report(("reported", index, axis), problem)
+            if one.metric not in self.schemas.metrics:
+                problem = f"no metric is called {show(one.metric)}{did_you_mean(one.metric, self.schemas.metrics)}"
+                self.document.report(("reported", index, "metric"), problem)
 
     def _defaults(self, raw: dict[str, Any]) -> dict[str, Any]:
         """The suite with what `defaults` holds in every task whose kind takes it and that does not say it itself."""

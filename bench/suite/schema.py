@@ -91,6 +91,21 @@ class TaskKeys(Strict):
     after: str | None = None
 
 
+class Reported(Strict):
+    """One of `reported:`, a published number beside which ours is put. size: 0 of what sees no label; spread: the
+    standard deviation over `seeds` runs."""
+
+    task: str
+    regime: str
+    model: str | None = None
+    size: Annotated[int, Field(ge=0)] | Literal["all"] = "all"
+    metric: str
+    value: float
+    spread: Annotated[float, Field(ge=0)] | None = None
+    seeds: Annotated[int, Field(ge=1)] | None = None
+    source: Annotated[str, Field(min_length=1)]
+
+
 class SuiteKeys(Strict):
     """The keys at the top of a suite file. Paths in it are relative to the file's own folder."""
 
@@ -112,6 +127,7 @@ class SuiteKeys(Strict):
     hung: Annotated[float, Field(gt=0)] = 600
     checkpoint: Annotated[float, Field(gt=0)] | None = 300
     forgetting: tuple[str, ...] = ()
+    reported: tuple[Reported, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -196,6 +212,7 @@ class Suite:
     hung: float
     checkpoint: float | None
     forgetting: tuple[str, ...]
+    reported: tuple[Reported, ...] = ()
 
     def __repr__(self) -> str:
         axes = (("models", [*self.models]), ("tasks", [*self.tasks]), ("regimes", [*self.regimes]))

@@ -22,7 +22,7 @@
     const body = table.tBodies[0], heads = all("thead th", table);
     if (!body || body.rows.length < 3) continue;
     heads.forEach((head, column) => {
-      if (!head.textContent.trim()) return;
+      if (!head.textContent.trim() || head.classList.contains("w")) return;
       const button = document.createElement("button");
       button.type = "button";
       button.append(...head.childNodes);
