@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from bench.analysis.verdict.recommend import Recommendations
     from bench.audit.task import Audit
     from bench.execution.executor import Slot
+    from bench.execution.keep_models import Kept
     from bench.execution.run_suite import Outcome
     from bench.execution.scheduler import Progress
 
@@ -163,6 +165,45 @@ def run(
     options = Options(Path(results), smoke, tuple(only), tuple(devices), threads, rerun, grace)
     with alone(folder) as home:
         return start(suite, home, executor, chosen, slots, options, progress, say)
+
+
+def keep(
+    suite: Given,
+    results: str | Path = "results",
+    *,
+    smoke: bool = False,
+    devices: Sequence[str] = (),
+    jobs: int = 1,
+    threads: int | None = None,
+    executor: str = "local",
+    say: Say = print,
+) -> list[Kept]:
+    """Keep one adapted model of each task and model of a suite that has run: that of the verdict's regime at the most
+    labels, of the seed with the best validation score, trained once more; below `models` in the suite's results.
+
+    Parameters as of `run`. What has no model to keep is said. Raises UsageError, StoreError.
+    """
+    from bench.analysis import frame
+    from bench.analysis.best_trials import choose
+    from bench.execution import executor as executors
+    from bench.execution import keep_models, same_environment
+    from bench.planning import installed
+
+    installed.require()
+    suite = load_suite(suite)
+    chosen = executors.new(executor)
+    slots = chosen.slots(devices, jobs)
+    folder = folder_of(suite, results, smoke=smoke)
+    with alone(folder) as home:
+        (found,) = frame.load(home.folder)
+        lock = locks.read(home.folder)
+        latest = records.latest(found.records)
+        slots, _ = same_environment.kept(slots, latest.values(), threads, chosen.environment)
+        trials = build(suite, lock, latest, smoke=smoke).trials()
+        wanted = keep_models.wanted(choose(found), trials, say)
+        files = {name: entry["files"] for name, entry in lock["models"].items()}
+        with chosen if keep_models.missing(wanted, home) else contextlib.nullcontext(chosen):
+            return keep_models.keep(wanted, home, chosen, slots[0], files, say)
 
 
 def audit(

@@ -48,10 +48,15 @@ from bench.options import JSON, ONLY, RESULTS, SMOKE, SUITE, YES
     metavar="NAME",
     help="Where trials run: local, a process each; inline, this process, for debugging; or another package's.",
 )
+@click.option(
+    "--keep",
+    type=click.Choice(["best"]),
+    help="Then train the verdict's regime of each task and model once more, and keep the model for from_pretrained.",
+)
 @JSON
 def command(
     suite: str, results: str, smoke: bool, only: tuple[str, ...], yes: bool, devices: str, jobs: int,
-    threads: int | None, rerun: str, grace: float, executor: str, as_json: bool,
+    threads: int | None, rerun: str, grace: float, executor: str, keep: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Run what is missing of SUITE.
 
@@ -85,6 +90,11 @@ def command(
     finally:
         for view in views:
             view.close()
+    used = [d for d in devices.split(",") if d]
+    kept = [] if keep is None else api.keep(
+        suite, results, smoke=smoke, devices=used, jobs=jobs, threads=threads, executor=executor,
+        say=lambda text: tell(console, text),
+    )  # fmt: skip
     statuses = ", ".join(f"{count} {status}" for status, count in sorted(outcome.statuses.items()))
     console.print(
         f"{outcome.executed} trials executed{': ' + statuses if statuses else ''}; records in {outcome.folder}",
@@ -92,7 +102,14 @@ def command(
     )
     if as_json:
         found = {"results": str(outcome.folder), "executed": outcome.executed, "statuses": outcome.statuses}
-        click.echo(json.dumps({**found, "trials": outcome.trials}))
+        models = {} if keep is None else {"kept": [{**vars(one), "folder": str(one.folder)} for one in kept]}
+        click.echo(json.dumps({**found, "trials": outcome.trials, **models}))
     again = "; --rerun failed tries again what has failed" if outcome.trials.get("failed") else ""
     console.print(f"{trial_counts.said(outcome.trials)}{again}", markup=False)
+    for one in kept:
+        console.print(
+            f"{one.task}, {one.model}: {one.regime}, {one.metric} {one.score:.3f} (recorded {one.recorded:.3f}); "
+            f"import transformers; {one.load}",
+            markup=False, soft_wrap=True,
+        )  # fmt: skip
     sys.exit(EXIT_TRIALS_FAILED if outcome.failed else 0)

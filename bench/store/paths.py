@@ -84,6 +84,11 @@ def rescored_file(folder: Path, utc: str, run: str) -> Path:
     return inside(rescored(folder), f"{_component(utc)}-{_component(run)}.jsonl")
 
 
+def model(folder: Path, name: str) -> Path:
+    """The folder of one model that was kept."""
+    return inside(folder, "models", _component(name))
+
+
 def audit(folder: Path) -> Path:
     """What `bench audit` found of the suite's data."""
     return inside(folder, "audit.json")

@@ -22,12 +22,14 @@ def run(order: Json, emit: Callable[[Json], None], *, own_process: bool = True) 
     """Do what the order says. emit: sends an event to the runner; own_process: whether this process was made for this
     order alone, and so must not have touched a device.
 
-    A preparation gives {"entry"} or {"error": what `bench.errors.from_json` reads}; a trial its record as far as it
-    got, with `stop` where the run cannot go on (the results folder cannot be written) and `device_lost` where the
-    device is to be set aside.
+    A preparation, or a model to keep, gives {"entry"} or {"error": what `bench.errors.from_json` reads}; a trial its
+    record as far as it got, with `stop` where the run cannot go on (the results folder cannot be written) and
+    `device_lost` where the device is to be set aside.
     """
     if order["do"] == "prepare":
         return _prepare(order)
+    if order["do"] == "keep":
+        return _keep(order, own_process)
     last = 0.0
 
     def tick(stage: str, done: int, total: int | None) -> None:
@@ -51,6 +53,23 @@ def _prepare(order: Json) -> Json:
         return {"entry": prepare(order)}
     except BenchError as error:
         return {"error": errors.to_json(error)}
+
+
+def _keep(order: Json, own_process: bool) -> Json:
+    """Keep a trial's model: a preparation that has a trial's device."""
+    from bench.trial.keep_model import keep
+
+    place = order["place"]
+    try:
+        return {
+            "entry": keep(order, _device(place["device"], place["threads"], own_process), place["threads"], _silent)
+        }
+    except BenchError as error:
+        return {"error": errors.to_json(error)}
+
+
+def _silent(stage: str, done: int, total: int | None) -> None:
+    """Nobody watches."""
 
 
 def _trial(order: Json, tick: Any, own_process: bool) -> Json:
