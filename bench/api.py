@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bench.analysis.check import Checked
     from bench.analysis.column import Column
     from bench.analysis.compare import Comparison
+    from bench.analysis.pivot import Asked
     from bench.analysis.rescore import Rescoring
     from bench.analysis.verdict.costs import Prefer
     from bench.analysis.verdict.limits import Limits
@@ -312,14 +313,16 @@ def check(results: Place) -> list[Checked]:
     return [check_one(folder) for folder in paths.suites(place_of(results))]
 
 
-def report(results: Place, out: str | Path | None = None) -> list[Path]:
+def report(results: Place, out: str | Path | None = None, *, asked: Asked | None = None) -> list[Path]:
     """Write tables and figures; returns the files. Default: a folder `report` in each suite's results.
 
-    out: where a folder of each suite's name is made instead. Raises UsageError where that one holds results.
+    out: where a folder of each suite's name is made instead; asked: `bench.analysis.pivot.Asked`, a table of one's own
+    that opens the report. Raises UsageError where `out` holds results, or nothing is asked for that there is.
     """
     from bench import report as reports
 
-    return [file for _, files in reports.report(place_of(results), Path(out) if out else None) for file in files]
+    written = reports.report(place_of(results), Path(out) if out else None, asked)
+    return [file for _, files in written for file in files]
 
 
 def verdicts(

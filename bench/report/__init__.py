@@ -13,20 +13,23 @@ from bench.errors import UsageError
 from bench.store import atomic, paths
 
 if TYPE_CHECKING:
+    from bench.analysis.pivot import Asked
     from bench.report.section import Section
 
 STALE = re.compile(
-    r"(also_test|setup)\.csv"
-    r"|tables/(table-\d+|(answers|overview|verdicts|verdict-numbers|verdict-quality|across|reported|scores|also-test|costs|forgetting|after|failures|not-applicable|setup)(-[a-z0-9-]+)?)\.tex"
-    r"|(learning-curves|label-noise)(-\d+)?(-[A-Z]|-E\d+)?\.(png|pdf|tex)"
+    r"(also_test|setup)\.csv|asked\.(csv|parquet)"
+    r"|tables/(table-\d+|(answers|overview|verdicts|verdict-numbers|verdict-quality|across|asked|reported|scores|also-test"
+    r"|costs|forgetting|after|failures|not-applicable|setup)(-[a-z0-9-]+)?)\.tex"
+    r"|(learning-curves|label-noise)(-\d+)?(-[A-Z]|-E\d+)?\.(png|pdf|svg|tex)"
 )
 """Files of an earlier report that this one may not need: the records say how many there are."""
 
 
-def report(results: Path, out: Path | None = None) -> Iterator[tuple[Section, list[Path]]]:
+def report(results: Path, out: Path | None = None, asked: Asked | None = None) -> Iterator[tuple[Section, list[Path]]]:
     """Of each suite below (or at) a folder what its report says, and the files of it.
 
-    out: where a folder of each suite's name is made; default: a folder `report` in each suite's results.
+    asked: a table of one's own, which opens it; out: where a folder of each suite's name is made; default: a folder
+    `report` in each suite's results.
     Raises UsageError where there are no results, or where `out` holds some; StoreError.
     """
     from bench.analysis import frame
@@ -38,7 +41,7 @@ def report(results: Path, out: Path | None = None) -> Iterator[tuple[Section, li
             raise UsageError(
                 f"{target}: holds results, and no report is written among them; name another folder as --out"
             )
-        (section,) = sections([found])
+        (section,) = sections([found], asked)
         yield section, write([section], target)
 
 

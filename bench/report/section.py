@@ -18,11 +18,13 @@ from bench.analysis.forgetting import forgetting
 from bench.analysis.frame import Results, size_order
 from bench.analysis.frame import cells as tidy
 from bench.analysis.overview import Overview, overview
+from bench.analysis.pivot import Asked, pivot
 from bench.analysis.reported import reported as published
 from bench.analysis.task_sequence import sequence
 from bench.analysis.verdict.findings import Findings, findings
 from bench.planning import trial_counts
 from bench.report import answers, environment, numbers, overview_table, reported, setup, tables, verdicts
+from bench.report.asked import table as asked_table
 from bench.report.table import Table
 from bench.store import records
 
@@ -67,6 +69,8 @@ class Section:
     frame: pd.DataFrame
     also_test_scores: pd.DataFrame
     how: pd.DataFrame
+    asked: list[Table]
+    asked_frame: pd.DataFrame
     findings: Findings
     answered: list[dict[str, list[str]]]
     answers: list[Table]
@@ -88,6 +92,7 @@ class Section:
     def parts(self) -> list[Part]:
         """Everything but the notes, in the order in which every format shows it; what is empty is left out."""
         parts = [
+            Part("The table asked for", self.asked),
             Part("Answers", self.answers),
             Part("Verdicts", self.verdicts),
             Part("Overview", self.overview),
@@ -231,8 +236,8 @@ def _remarks(suite: Overview) -> Iterator[str]:
         yield f"Of {count} trial{'s' * (count > 1)} ({', '.join(named[:MOST_PLACES])}{more}): {note}."
 
 
-def sections(results: Sequence[Results]) -> list[Section]:
-    """One section per suite."""
+def sections(results: Sequence[Results], asked: Asked | None = None) -> list[Section]:
+    """One section per suite. asked: a table of one's own, which opens the report."""
     frame, built = tidy(results), []
     regimes = list(frame[["kind", "regime"]].drop_duplicates().itertuples(index=False, name=None))
     for index, one in enumerate(results, start=1):
@@ -245,6 +250,7 @@ def sections(results: Sequence[Results]) -> list[Section]:
         settings = how.setup(one, lock)
         states = own["state"].ne("not_applicable").groupby([own["task"], own["model"]])
         possible = own[states.transform("any")]
+        own_table = pivot(one, own, asked) if asked else None
         found = findings(one, columns([one], own))
         answered = answers.answered(found, possible, lock)
         apart = {"": ""} | {n: f", environment {letter}" * (len(letters) > 1) for n, letter in letters.items()}
@@ -257,6 +263,8 @@ def sections(results: Sequence[Results]) -> list[Section]:
                 frame=own,
                 also_test_scores=also_test_scores,
                 how=settings,
+                asked=[asked_table(own_table)] if own_table else [],
+                asked_frame=own_table.frame if own_table else pd.DataFrame(),
                 findings=found,
                 answered=answered,
                 answers=answers.tables(found, answered, possible, apart),

@@ -173,6 +173,10 @@ _COSTS: list[tuple[str, str, Callable[[float], str]]] = [
     ("price, as the suite states it", "price", _in("")),
 ]
 
+COST_WORDS = {column: name for name, column, _ in _COSTS}
+COST_FORMS = {column: form for _, column, form in _COSTS}
+"""How a cost is called and written, by its column of the tidy frame."""
+
 
 def costs(group: pd.DataFrame, title: str) -> Table:
     """What each regime cost at one size. A quantity nobody has data for is left out."""

@@ -27,13 +27,17 @@ class Csv(ReportFormat):
     """Tables of numbers for other programs."""
 
     def render(self, sections: Sequence[Section]) -> dict[str, bytes]:
-        """`cells.csv`, `setup.csv`, and `also_test.csv` where there are also_test sets."""
+        """`cells.csv`, `setup.csv`, `also_test.csv` where there are also_test sets, `asked.csv` where a table was asked
+        for."""
         import pandas as pd
 
         frames = {
             "cells.csv": [section.frame for section in sections],
             "setup.csv": [section.how for section in sections],
         }
+        asked = [section.asked_frame for section in sections if len(section.asked_frame)]
+        if asked:
+            frames["asked.csv"] = asked
         also_test = [section.also_test_scores for section in sections if len(section.also_test_scores)]
         if also_test:
             frames["also_test.csv"] = also_test
