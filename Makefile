@@ -12,7 +12,7 @@ define environment
 	touch $(1)/ready
 endef
 
-.PHONY: help setup quickstart test test-latest test-oldest test-light coverage faults soak fuzz check lock clean
+.PHONY: help setup quickstart test test-latest test-oldest test-light coverage faults soak fuzz statistics check lock clean
 
 help:  # this list
 	@awk -F ':[^#]*# *' '/^[a-z-]+:.*#/ { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -61,6 +61,9 @@ soak: setup  # 60 random kills over 20 sweeps, the cache damaged in between: som
 
 fuzz: setup  # two minutes of suites, records and plans that hold anything
 	OMP_NUM_THREADS=1 FUZZ_SECONDS=120 $(BIN)/pytest -m "" tests/fuzz
+
+statistics: setup  # how far verdicts and intervals can be trusted: simulations with planted truths
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/verdict.py
 
 check: setup  # style, types, and that imports point down
 	$(BIN)/ruff check .

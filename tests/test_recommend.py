@@ -21,6 +21,7 @@ from bench.errors import UsageError
 from bench.report import answers
 from bench.report.formats.verdicts import Verdicts
 from bench.report.section import Section, sections
+from bench.store import paths
 
 TRUTH = {125: {"lora": 0.8, "full": 0.8}, 2000: {"lora": 0.86, "full": 0.9}}
 
@@ -92,9 +93,9 @@ def test_the_command_says_it_and_what_it_rests_on(results: Path) -> None:
     assert said.splitlines()[0].startswith("sst2 with minilm, 128 labels: full is enough (accuracy .9")
     assert "Reckoned between 64 and 256 labels, which were run." in said
     assert "lora: .7" in said
-    assert ", out, trains in 12 s" in said
+    assert ", out, trains in 13 s" in said
     limited, _ = run(str(results), "--size", "128", "--task", "sst2", "--max-memory", "2GB")
-    assert "Over the limits: full. lora is enough" in limited
+    assert "Over the limits: full and zero-shot. lora is enough" in limited
     assert "nothing else within the limits is better" in limited
     everything, _ = run(str(results), "--size", "128")
     assert "Nothing can be said: alone with minilm: 64 labels alone were run" in everything
@@ -215,3 +216,16 @@ def test_what_works_no_better_than_guessing_is_said_to_be_so() -> None:
     assert sentence(verdict).startswith(
         "task with model, 512 labels: Nothing works: no way of using the model beats majority class (accuracy .5"
     )
+
+
+def test_what_an_audit_found_stands_in_the_fourth_answer(tmp_path: Path) -> None:
+    factory = Factory(tmp_path)
+    for regime, score in (("lora", 0.7), ("full", 0.9)):
+        factory.cell(regime, 64, score)
+    folder = factory.finish()
+    audited = {"schema": 1, "tasks": [{"task": "sst2", "suspicious_share": 0.034}, {"task": "other"}]}
+    paths.audit(folder).write_text(json.dumps(audited))
+    said = section_of(folder).answered[0]["How good is the data?"]
+    assert said[0] == "About 3.4 % of the labels look wrong (`bench audit`)."
+    paths.audit(folder).write_text('{"schema": 1, "tas')
+    assert section_of(folder).answered[0]["How good is the data?"][0] == "Not known: wrong labels were not tried."

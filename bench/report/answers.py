@@ -31,22 +31,25 @@ EASY, HARD = 1 / 3, 2 / 3
 FEW = 3
 """Tasks and models that have a table each."""
 MORE = "verdicts.json has these answers in full."
-Lock = Mapping[str, Any]
+Json = Mapping[str, Any]
+Lock = Json
 
 
-def answered(findings: Findings, frame: pd.DataFrame, lock: Lock) -> list[dict[str, list[str]]]:
+def answered(
+    findings: Findings, frame: pd.DataFrame, lock: Lock, audits: Mapping[str, Json]
+) -> list[dict[str, list[str]]]:
     """Of each group a few sentences for each of `QUESTIONS`, of which the first answers alone. frame: of the suite;
-    lock: the suite's."""
-    return [_answers(group, frame, lock) for group in findings.groups]
+    lock: the suite's; audits: what `bench audit` found, by task."""
+    return [_answers(group, frame, lock, audits.get(group.task, {})) for group in findings.groups]
 
 
-def _answers(group: Group, frame: pd.DataFrame, lock: Lock) -> dict[str, list[str]]:
+def _answers(group: Group, frame: pd.DataFrame, lock: Lock, audit: Json) -> dict[str, list[str]]:
     rows = frame[(frame["task"] == group.task) & (frame["model"] == group.model)]
     found = (
         _as_it_is(group, rows),
         _complexity(group),
         _amount(group, _pool(lock, group.task)),
-        _quality(group, _summary(lock, group.task)),
+        _quality(group, _summary(lock, group.task), audit),
     )
     return {question: list(sentences) for question, sentences in zip(QUESTIONS, found, strict=True)}
 
@@ -231,8 +234,11 @@ def _worth(group: Group) -> Iterator[str]:
         )
 
 
-def _quality(group: Group, summary: Mapping[str, Any]) -> Iterator[str]:
+def _quality(group: Group, summary: Mapping[str, Any], audit: Json) -> Iterator[str]:
     column = group.largest.column
+    suspicious = audit.get("suspicious_share")
+    if isinstance(suspicious, int | float):
+        yield f"About {numbers.percent(round(suspicious, 3))} of the labels look wrong (`bench audit`)."
     slopes = {one.name: one for one in group.slopes}
     if slopes:
         rate = group.rates[-1]
@@ -247,6 +253,8 @@ def _quality(group: Group, summary: Mapping[str, Any]) -> Iterator[str]:
         if steadiest.name != one.name:
             yield f"{steadiest.name} loses least ({numbers.score(-steadiest.per_unit * rate)})."
         yield from _changed(group)
+    elif isinstance(suspicious, int | float):
+        yield "What wrong labels cost was not tried (`label_noise` in the suite)."
     else:
         yield "Not known: wrong labels were not tried."
         yield "`label_noise` in the suite shows what they cost, and `bench audit` looks for them."

@@ -12,6 +12,7 @@ import pandas as pd
 from bench.analysis import costs
 from bench.analysis import setup as how
 from bench.analysis.also_test import also_test
+from bench.analysis.audited import audits_of
 from bench.analysis.column import columns
 from bench.analysis.failures import failures, left_out
 from bench.analysis.forgetting import forgetting
@@ -252,7 +253,7 @@ def sections(results: Sequence[Results], asked: Asked | None = None) -> list[Sec
         possible = own[states.transform("any")]
         own_table = pivot(one, own, asked) if asked else None
         found = findings(one, columns([one], own))
-        answered = answers.answered(found, possible, lock)
+        answered = answers.answered(found, possible, lock, audits_of(one))
         apart = {"": ""} | {n: f", environment {letter}" * (len(letters) > 1) for n, letter in letters.items()}
         built.append(
             Section(

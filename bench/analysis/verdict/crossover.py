@@ -9,9 +9,10 @@ from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
+from scipy.special import stdtrit
 
 from bench.analysis.column import Column, Difference, Floats
-from bench.analysis.verdict.adequate import quantile
+from bench.analysis.statistics import PRIOR_DF
 from bench.analysis.verdict.between import between, labels
 
 STEPS = 48
@@ -65,18 +66,30 @@ def _lead(column: Column, late: str, early: str) -> Difference | None:
     return column.difference(late, early) if {late, early} <= names else None
 
 
-def _stretch(ends: Sequence[Difference], middle: Difference) -> tuple[Floats, Floats]:
-    """Means and half-widths along the way from one size to the next. The interpolated lead is linear in the part of the
-    way, so its variance is quadratic in it: three places tell it, with what seeds and examples share in it."""
-    part = np.arange(STEPS) / STEPS
-    start, end = ends
-    mean = (1 - part) * start.mean + part * end.mean
-    first, half, last = start.se**2, middle.se**2, end.se**2
-    variance = first * (1 - part) * (1 - 2 * part) + 4 * half * part * (1 - part) + last * part * (2 * part - 1)
-    floor = min(first, half, last) / 4  # a quadratic through three estimates may dip below nothing
-    df = np.interp(part, [0, 0.5, 1], [start.df, middle.df, end.df])
-    t = np.array([quantile((1 - LEVEL) / 2, one) for one in df])
-    return mean, t * np.sqrt(np.maximum(variance, floor))
+@dataclass(frozen=True)
+class _Steadied:
+    """A lead whose seed variance is drawn half-way towards what it is at the other sizes: with two or three seeds, one
+    size alone tells little of it. seeds, examples: the two parts of the variance of the mean."""
+
+    mean: float
+    seeds: float
+    examples: float
+
+
+def _steadied(leads: Sequence[Difference]) -> list[_Steadied]:
+    pooled = sum(one.seed_variance for one in leads) / len(leads)
+    return [
+        _Steadied(one.mean, (one.seed_variance + pooled) / 2 / one.seeds, one.example_variance / max(one.examples, 1))
+        for one in leads
+    ]
+
+
+def _quadratic(ends: tuple[float, float], middle: float, part: Floats) -> Floats:
+    """The variance along the way: the interpolated lead is linear in the part of the way, so its variance is quadratic
+    in it, and three places tell it. A quadratic through three estimates may dip below nothing: it is kept above."""
+    first, last = ends
+    found = first * (1 - part) * (1 - 2 * part) + 4 * middle * part * (1 - part) + last * part * (2 * part - 1)
+    return np.maximum(found, min(first, middle, last) / 4)
 
 
 def crossover(ladder: Ladder, early: str, late: str, margin: float = 0.0) -> Crossover | None:
@@ -85,29 +98,48 @@ def crossover(ladder: Ladder, early: str, late: str, margin: float = 0.0) -> Cro
     A lead is linear in the logarithm of the size between two sizes. None where the two cannot be compared at two
     neighbouring sizes at least.
     """
-    sizes: list[float] = []
-    means: list[float] = []
-    halves: list[float] = []
-    last = None
-    for (first, second), middle, ends in zip(
-        pairwise(ladder.columns), ladder.halfway, pairwise(ladder.sizes), strict=True
-    ):
-        leads = [_lead(column, late, early) for column in (first, second, middle)]
-        if any(one is None for one in leads):
-            continue
-        known = [one for one in leads if one is not None]
-        mean, half = _stretch(known[:2], known[2])
-        sizes += list(np.geomspace(ends[0], ends[1], STEPS + 1)[:-1])
-        means += list(mean)
-        halves += list(half)
-        last = (ends[1], known[1])
-    if last is None:
+    known = [_lead(one, late, early) for one in ladder.columns]
+    halfway = [_lead(one, late, early) for one in ladder.halfway]
+    steps = [
+        (index, first, second, middle)
+        for index, (first, second, middle) in enumerate(zip(known, known[1:], halfway, strict=False))
+        if first is not None and second is not None and middle is not None
+    ]
+    if not steps:
         return None
-    size, lead = last
+    used = sorted({place for index, *_ in steps for place in (index, index + 1)})
+    at = dict(zip(used, _steadied([one for place in used if (one := known[place]) is not None]), strict=True))
+    between_ = _steadied([middle for *_, middle in steps])
+    seeds = min(first.seeds for _, first, _, _ in steps)
+    examples = min(first.examples for _, first, _, _ in steps)
+    sizes, means, variances = [], [], []
+    for (index, *_), middle in zip(steps, between_, strict=True):
+        start, end = at[index], at[index + 1]
+        part = np.arange(STEPS) / STEPS
+        sizes.append(ladder.sizes[index] * (ladder.sizes[index + 1] / ladder.sizes[index]) ** part)
+        means.append((1 - part) * start.mean + part * end.mean)
+        variances.append(
+            [
+                _quadratic((start.seeds, end.seeds), middle.seeds, part),
+                _quadratic((start.examples, end.examples), middle.examples, part),
+            ]
+        )
+    last = at[used[-1]]
+    of_seeds, of_examples = np.concatenate([*variances, [[last.seeds], [last.examples]]], axis=1)
+    freedom = (PRIOR_DF + (seeds - 1) * (len(used) + 1) / 2, max(examples - 1, 1))
     return _inverted(
-        early, late, margin, np.array([*sizes, size]), np.array([*means, lead.mean]) - margin,
-        np.array([*halves, quantile((1 - LEVEL) / 2, lead.df) * lead.se if lead.se > 0 else 0.0]),
+        early, late, margin, np.append(np.concatenate(sizes), ladder.sizes[used[-1]]),
+        np.append(np.concatenate(means), last.mean) - margin, _half(of_seeds, of_examples, freedom),
     )  # fmt: skip
+
+
+def _half(seeds: Floats, examples: Floats, freedom: tuple[float, float]) -> Floats:
+    """Half-widths, with Satterthwaite's degrees of freedom."""
+    total = seeds + examples
+    spread = seeds**2 / freedom[0] + examples**2 / freedom[1]
+    df = np.divide(total**2, spread, out=np.ones_like(total), where=spread > 0)
+    found: Floats = -stdtrit(df, (1 - LEVEL) / 2) * np.sqrt(total)
+    return found
 
 
 def _inverted(early: str, late: str, margin: float, sizes: Floats, means: Floats, half: Floats) -> Crossover:

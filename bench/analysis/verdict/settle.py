@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from scipy.special import ndtri
+import numpy as np
+from scipy.special import ndtr, stdtrit
 
-from bench.analysis.column import Column, Difference
-from bench.analysis.verdict.adequate import Adequacy, quantile, upper
+from bench.analysis.column import Column, Difference, Floats
+from bench.analysis.statistics import PRIOR_DF
+from bench.analysis.verdict.adequate import Adequacy, upper
 
 MOST_SEEDS = 200
 MOST_EXAMPLES = 1_000_000
 """More than these are no plan: the lead is as close to the tolerance as can be told."""
 POWER = 0.8
-"""The probability with which the reckoned number is to be enough, were the leads as they look."""
-PRIOR = 3.0
-"""Degrees of freedom that the pooled seed variance adds to a regime's own (docs/statistics.md)."""
+"""The probability with which the reckoned number is to be enough."""
 
 
 @dataclass(frozen=True)
@@ -32,44 +31,47 @@ class Settling:
     close: bool
 
 
-def _needed(level: float, seeds: int) -> float:
-    """t + z at so many seeds: of the test, and of the power to come out on its right side."""
-    return quantile(level, PRIOR + seeds - 1) + float(ndtri(POWER))
+def chance(lead: Difference, tolerance: float, level: float, seeds: Floats, examples: Floats) -> Floats:
+    """The probability that a lead is shown to be below or above the tolerance with so many seeds and examples in all.
+
+    The test needs |tol − δ| > t·SE with SE² = s̃²/S + σ_b²/N, which is S ≥ t² s̃² / ((tol − δ)² − t² σ_b²/N). δ is not
+    known: what is run later moves it from δ̂, by a normal draw whose variance is what SE² falls by (Spiegelhalter et al.
+    1986, predictive power). Taking δ̂ for δ instead asks for too few. seeds, examples: arrays of one length.
+    """
+    of_seeds, of_examples = lead.seed_variance / seeds, lead.example_variance / examples
+    now = lead.seed_variance / max(lead.seeds, 1) + lead.example_variance / max(lead.examples, 1)
+    moves = np.sqrt(np.maximum(now - of_seeds - of_examples, 1e-300))
+    needs = -stdtrit(PRIOR_DF + seeds - 1, level) * np.sqrt(of_seeds + of_examples)
+    gap = tolerance - lead.mean
+    found: Floats = ndtr((gap - needs) / moves) + ndtr((-gap - needs) / moves)
+    return found
+
+
+def _first(chances: Floats, numbers: Floats) -> int | None:
+    """The first number from which on the chance suffices."""
+    enough = np.flatnonzero(chances >= POWER)
+    return int(numbers[enough[0]]) if len(enough) else None
 
 
 def seeds_needed(lead: Difference, tolerance: float, level: float) -> int | None:
-    """The smallest S ≥ (t + z)² s̃² / ((tol − δ̂)² − (t + z)² σ_b²/N) for one lead that is not settled by the seeds there
-    are; None where no number of seeds does.
-
-    δ̂: the lead of the other; beyond the tolerance it is the number that shows the regime to be out.
-    """
-    gap = abs(tolerance - lead.mean)
-    for seeds in range(max(lead.seeds, 1) + 1, MOST_SEEDS + 1):
-        factor = _needed(level, seeds) ** 2
-        room = gap**2 - factor * lead.example_variance / max(lead.examples, 1)
-        if room > 0 and factor * lead.seed_variance / seeds <= room:
-            return seeds
-    return None
+    """The smallest number of seeds in all that settles one lead; None where no number does."""
+    seeds = np.arange(max(lead.seeds, 1) + 1, MOST_SEEDS + 1, dtype=np.float64)
+    return _first(chance(lead, tolerance, level, seeds, np.full_like(seeds, max(lead.examples, 1))), seeds)
 
 
-def examples_needed(lead: Difference, tolerance: float, level: float, seeds: int) -> int | None:
-    """The number of test examples N that does with so many seeds; None where no number does."""
-    gap = abs(tolerance - lead.mean)
-    factor = _needed(level, seeds) ** 2
-    room = gap**2 - factor * lead.seed_variance / seeds
-    if room <= 0:
-        return None
-    return max(lead.examples, math.ceil(factor * lead.example_variance / room))
+def examples_needed(lead: Difference, tolerance: float, level: float) -> int | None:
+    """The number of test examples in all that does with the seeds there are, to a twentieth; None where none does."""
+    examples = np.ceil(np.geomspace(max(lead.examples, 1) * 1.05, 10 * MOST_EXAMPLES, 300))
+    return _first(chance(lead, tolerance, level, np.full_like(examples, max(lead.seeds, 1)), examples), examples)
 
 
 def _both(lead: Difference, tolerance: float, level: float) -> tuple[int, int] | None:
-    """Seeds and examples that take half of the room each."""
-    gap = abs(tolerance - lead.mean)
-    for seeds in range(max(lead.seeds, 1) + 1, MOST_SEEDS + 1):
-        factor = _needed(level, seeds) ** 2
-        if 2 * factor * lead.seed_variance / seeds <= gap**2:
-            return seeds, max(lead.examples, math.ceil(2 * factor * lead.example_variance / gap**2))
-    return None
+    """Seeds, and as many examples as bring the same variance."""
+    seeds = np.arange(max(lead.seeds, 1) + 1, MOST_SEEDS + 1, dtype=np.float64)
+    share = lead.example_variance / lead.seed_variance if lead.seed_variance > 0 else np.inf
+    examples = np.minimum(np.maximum(np.ceil(share * seeds), max(lead.examples, 1)), 10.0 * MOST_EXAMPLES)
+    found = _first(chance(lead, tolerance, level, seeds, examples), seeds)
+    return None if found is None else (found, int(examples[seeds == found][0]))
 
 
 def settle(column: Column, adequacy: Adequacy, name: str) -> Settling | None:
@@ -84,8 +86,7 @@ def settle(column: Column, adequacy: Adequacy, name: str) -> Settling | None:
     seeds = _most(seeds_needed(lead, tolerance, level) for lead in asked)
     if seeds is not None:
         return Settling(seeds, None, False)
-    now = max(lead.seeds for lead in asked)
-    examples = _most(examples_needed(lead, tolerance, level, now) for lead in asked)
+    examples = _most(examples_needed(lead, tolerance, level) for lead in asked)
     if examples is not None and examples <= MOST_EXAMPLES:
         return Settling(None, examples, False)
     both = [_both(lead, tolerance, level) for lead in asked]
