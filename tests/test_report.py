@@ -74,9 +74,9 @@ def test_equal_without_an_interval_is_not_said_to_have_one(tmp_path: Path) -> No
     factory = Factory(tmp_path / "r")
     for regime, seeds in (("lora", 1), ("full", 1), ("lora", 3), ("full", 3)):
         factory.cell(regime, 64 * seeds, 0.8, seeds=seeds, artifacts=False, task=f"seeds-{seeds}")
-    said = re.findall(r"not distinguishable from it: ([^.]*)", printed(frame.load(factory.finish()), 4000))
-    included = "the 95 % interval of the paired difference includes 0"
-    assert said == [f"{included}, or needs more seeds to be known", included]
+    said = printed(frame.load(factory.finish()), 4000)
+    assert said.count("† could be best as well") == 2
+    assert said.count("Of one seed nothing is claimed: lora, full.") == 1
 
 
 def texts(folder: Path) -> dict[str, str]:
@@ -122,7 +122,7 @@ def test_every_score_table_has_the_baseline_and_zero_shot_at_every_size(results:
         zero = next(row for row in table.rows if row[0].text == "zero-shot (no labels)")
         assert len({cell.text for cell in zero[1:]}) == 1
         for column in list(zip(*table.rows, strict=True))[1:]:
-            assert sum(cell.bold for cell in column) == 1
+            assert any(cell.bold for cell in column)
 
 
 def test_failures_and_what_is_left_out_are_shown(written: Path) -> None:
@@ -147,7 +147,7 @@ def test_failures_and_what_is_left_out_are_shown(written: Path) -> None:
         "over test examples alone: zero-shot",
         "200 test examples",
         "20 % of the labels wrong",
-        "† not distinguishable from it",
+        "† could be best as well",
         "‡ the tuning optimum lies on the edge",
     ):
         assert words in text, words
@@ -225,13 +225,14 @@ def test_bands_stay_within_the_metric_and_numbers_do_not(tmp_path: Path) -> None
     for seed, one in enumerate(factory.cell("lora", 64, None, seeds=2)):
         factory.record(one, scores={"metric": "accuracy", "test": {"accuracy": 0.4 + 0.2 * seed}})
     (section,) = sections(frame.load(factory.finish()))
-    assert section.scores[0].rows[0][1].text == ".500 ± 1.271 (2)"
+    assert section.scores[0].rows[0][1].text == ".500 ± .465 (2)"
     (panel,) = drawing.draw(section.figures[0]).axes
     for band in panel.collections:
         heights = [y for path in band.get_paths() for _, y in path.vertices]
-        assert (min(heights), max(heights)) == pytest.approx((0, 1))
-    foreign = section.figures[0].rows.assign(metric="another package's")
-    assert drawing._bounded(foreign)["high"].tolist() == [pytest.approx(1.77, abs=0.01)]
+        assert 0 <= min(heights) < 0.5 < max(heights) <= 1
+    wide = section.figures[0].rows.assign(low=-0.77, high=1.77)
+    assert drawing._bounded(wide)["high"].tolist() == [1]
+    assert drawing._bounded(wide.assign(metric="another package's"))["high"].tolist() == [1.77]
 
 
 def test_lower_is_better_is_said_and_bold_is_the_lowest(tmp_path: Path) -> None:
@@ -242,7 +243,7 @@ def test_lower_is_better_is_said_and_bold_is_the_lowest(tmp_path: Path) -> None:
     (table,) = section.scores
     assert table.caption.startswith("brier (lower is better) on sst2 with minilm: mean")
     assert [row[1].bold for row in table.rows] == [True, False]
-    assert "Bold: the lowest mean of its column, of those over the same seeds." in table.notes
+    assert "Bold: the lowest mean of its column, baselines included, of those tried with the same seeds." in table.notes
     (panel,) = drawing.draw(section.figures[0]).axes
     assert panel.get_ylabel() == "brier (lower is better)"
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pandas as pd
 
-from bench.analysis.cell_scores import collect, scores_on
-from bench.analysis.frame import baseline_means, lower_is_better, spread
-from bench.analysis.results import Results, places
-from bench.store.record import ByName, Scores
+from bench.analysis.cell_candidates import basis
+from bench.analysis.cell_scores import scores_on
+from bench.analysis.column import built
+from bench.analysis.frame import baseline_means, spread
+from bench.analysis.results import Place, Results, places, scored
+from bench.store.record import ByName, Record, Scores
 
 CELL = ["task", "model", "regime", "size", "noise"]
 COLUMNS = ["suite", *CELL, "environment", "on", "metric", "lower_is_better", "mean", "low", "high", "seed_sd",
@@ -21,31 +24,45 @@ def also_test(results: Results) -> pd.DataFrame:
     """One row per cell, environment and test set, of the metric that is compared. `on` names an also_test set; it is
     empty for the task's own test split, which has a row wherever one of those has."""
     rows: list[dict[str, Any]] = []
-    for cell, environment, attempts, _ in places(results):
-        ok = [r for r in attempts if r["status"] == "ok" and r["scores"].get("test") and r["scores"].get("also_test")]
-        metric = str(ok[0]["scores"]["metric"]) if ok else ""
-        for on in ("", *dict.fromkeys(name for r in ok for name in r["scores"]["also_test"])):
-            own = [r for r in ok if metric in scores_on(r, on)]
-            if not own:
-                continue
-            sample = collect(results.folder, own, metric, labelled=cell["size"] != 0, on=on, unusable=results.unusable)
-            found = sample.interval()
-            rows.append(
-                {
-                    "suite": results.name,
-                    **{key: cell[key] for key in CELL},
-                    "environment": environment,
-                    "on": on,
-                    "metric": metric,
-                    "lower_is_better": lower_is_better(metric),
-                    **{"mean": found.mean, "low": found.low, "high": found.high, "seed_sd": found.seed_sd},
-                    "interval": sample.basis,
-                    "seeds": len(own),
-                    "seeds_planned": cell["seeds"],
-                    "baselines": baseline_means([_baselines(r["scores"], on) for r in own], metric),
-                }
-            )
+    groups: dict[tuple[Any, ...], list[tuple[Place, list[Record]]]] = {}
+    for place in places(results):
+        ok = [r for r in scored(place) if r["scores"].get("also_test")]
+        key = tuple(place.cell[name] for name in ("task", "model", "size", "noise"))
+        groups.setdefault((*key, place.environment), []).append((place, ok))
+    for group in groups.values():
+        for on in ("", *dict.fromkeys(name for _, ok in group for r in ok for name in r["scores"]["also_test"])):
+            rows += _rows(results, group, on)
+    order = {place.cell["regime"]: k for k, place in enumerate(places(results))}
+    rows.sort(key=lambda row: order[row["regime"]])
     return pd.DataFrame(list(spread(rows))) if rows else pd.DataFrame(columns=COLUMNS)
+
+
+def _rows(results: Results, group: list[tuple[Place, list[Record]]], on: str) -> Iterator[dict[str, Any]]:
+    """The rows of one column on one test set."""
+    found = []
+    for place, ok in group:
+        metric = str(ok[0]["scores"]["metric"]) if ok else ""
+        own = [r for r in ok if metric in scores_on(r, on)]
+        if own:
+            row = {"suite": results.name, **{key: place.cell[key] for key in CELL}, "environment": place.environment}
+            found.append(({**row, "metric": metric, "kind": place.cell["regime"], "compared": True}, place, own))
+    for column in built(results, [(row, place._replace(attempts=own)) for row, place, own in found], on):
+        for row, place, own in found:
+            if row["metric"] != column.metric:
+                continue
+            one, interval = column.candidate(row["regime"]), column.interval(row["regime"])
+            yield {
+                **{key: row[key] for key in ("suite", *CELL, "environment")},
+                "on": on,
+                "metric": column.metric,
+                "lower_is_better": column.lower_is_better,
+                **{"mean": interval.mean, "low": interval.low, "high": interval.high},
+                "seed_sd": float(one.scores.std(ddof=1)) if len(one.scores) > 1 else math.nan,
+                "interval": basis(one),
+                "seeds": len(own),
+                "seeds_planned": place.cell["seeds"],
+                "baselines": baseline_means([_baselines(r["scores"], on) for r in own], column.metric),
+            }
 
 
 def _baselines(scores: Scores, on: str) -> Mapping[str, ByName | None]:

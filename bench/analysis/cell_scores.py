@@ -1,4 +1,4 @@
-"""The scores of one cell's seeds and, where the metric is a mean over examples, the outcome of every test example."""
+"""The scores of one cell's seeds and, where there are predictions, the pseudo-value of every test example."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from bench.analysis import outcomes as predictions
 from bench.analysis.outcomes import Outcomes
 from bench.analysis.pseudo_values import recomputed
-from bench.analysis.statistics import Interval, crossed_interval, paired_difference, seed_interval
 from bench.errors import StoreError
 from bench.store import paths
 from bench.store.record import Record
@@ -31,35 +30,6 @@ class Sample:
     examples: NDArray[np.int64] | None
     labelled: bool
     clusters: NDArray[np.int64] | None = None
-
-    @property
-    def basis(self) -> str:
-        """What the interval covers: `seeds and examples`, `examples`, `seeds` or `nothing`."""
-        several = len(self.seeds) > 1
-        if self.outcomes is not None:
-            return "seeds and examples" if several else "examples"
-        return "seeds" if several else "nothing"
-
-    def interval(self) -> Interval:
-        """The 95 % interval of the mean score."""
-        return seed_interval(self.scores) if self.outcomes is None else crossed_interval(self.outcomes)
-
-    def _rows(self, seeds: Sequence[int]) -> list[int]:
-        return [self.seeds.index(seed) for seed in seeds] if self.labelled else [0]
-
-    def difference(self, other: Sample) -> Interval:
-        """The 95 % interval of this mean minus the other's, over the seeds that both have."""
-        pairs = [sample.seeds for sample in (self, other) if sample.labelled]
-        seeds = sorted(set.intersection(*map(set, pairs))) if pairs else [0]
-        if not seeds:
-            nan = float("nan")
-            return Interval(float(self.scores.mean() - other.scores.mean()), nan, nan, nan, 0)
-        mine, theirs = self._rows(seeds), other._rows(seeds)
-        if (
-            self.outcomes is None or other.outcomes is None or not np.array_equal(self.examples, other.examples)  # type: ignore[arg-type]
-        ):
-            return seed_interval(self.scores[mine] - other.scores[theirs])
-        return paired_difference(self.outcomes[mine], other.outcomes[theirs])
 
 
 def scores_on(record: Record, on: str = "") -> dict[str, float]:

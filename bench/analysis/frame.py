@@ -10,8 +10,10 @@ from typing import Any, Literal
 import pandas as pd
 
 from bench.analysis import costs
-from bench.analysis.cell_scores import Sample, collect
+from bench.analysis.cell_candidates import basis, degenerate, failed, overlap
 from bench.analysis.column import BASELINE as BASELINE
+from bench.analysis.column import Column, built
+from bench.analysis.metric_facts import facts
 from bench.analysis.metric_facts import lower_is_better as lower_is_better
 from bench.analysis.results import KEYS, Place, places, scored
 from bench.analysis.results import Results as Results  # where callers look for it
@@ -117,16 +119,13 @@ def _kind(attempts: list[Record], name: str) -> str:
     return next((r["trial"]["regime"]["kind"] for r in attempts if "regime" in r["trial"]), name)
 
 
-def _row(results: Results, place: Place) -> tuple[dict[str, Any], Sample | None]:
+def _row(results: Results, place: Place) -> dict[str, Any]:
     cell, environment, attempts, tuning = place
     ok = scored(place)
     state, statuses, cause = _state(cell, attempts, cell["seeds"])
     metric = str(ok[0]["scores"]["metric"]) if ok else ""
-    found = {"labelled": cell["size"] != 0, "unusable": results.unusable}
-    sample = collect(results.folder, ok, metric, **found) if ok else None
-    interval = sample.interval() if sample else None
     labels = 0.0 if cell["size"] == 0 else _fact(ok, "train_examples") + _fact(ok, "validation_examples")
-    row = {
+    return {
         "suite": results.name,
         "task": cell["task"],
         "model": cell["model"],
@@ -138,20 +137,21 @@ def _row(results: Results, place: Place) -> tuple[dict[str, Any], Sample | None]
         "labels": float(cell["size"]) if cell["size"] != "all" else labels,
         "state": state,
         "metric": metric,
-        "lower_is_better": lower_is_better(metric),
-        "mean": interval.mean if interval else math.nan,
-        "low": interval.low if interval else math.nan,
-        "high": interval.high if interval else math.nan,
-        "seed_sd": interval.seed_sd if interval else math.nan,
-        "interval": sample.basis if sample else "",
+        "lower_is_better": facts(metric, ok).lower_is_better,
+        **{"mean": math.nan, "low": math.nan, "high": math.nan, "seed_sd": math.nan, "interval": ""},
         **_templates(ok, metric),
         "seeds": len(ok),
         "seeds_planned": cell["seeds"],
         "compared": False,
         "best": False,
-        "not_distinguishable": False,
+        "could_be_best": False,
+        "failed": failed(place),
+        "degenerate": sum(map(degenerate, ok)),
+        "overlap": overlap(results, place),
         "statuses": statuses,
         "cause": cause,
+        "best_baselines": "",
+        "could_be_best_baselines": "",
         "baselines": baseline_means([r["scores"].get("baselines", {}) for r in ok], metric),
         "test_examples": _fact(ok, "test_examples"),
         "tuned": cell["tuned"],
@@ -159,7 +159,6 @@ def _row(results: Results, place: Place) -> tuple[dict[str, Any], Sample | None]
         "tuning_seconds": costs.total_seconds(tuning),
         **costs.summarise(ok),
     }
-    return row, sample
 
 
 def _compared_at(cells: list[dict[str, Any]], cell: dict[str, Any]) -> list[tuple[int | str, float]]:
@@ -175,47 +174,71 @@ def _compared_at(cells: list[dict[str, Any]], cell: dict[str, Any]) -> list[tupl
     return list(dict.fromkeys(places)) or own
 
 
-def _rows(results: Results) -> Iterator[tuple[dict[str, Any], Sample | None]]:
+def _rows(results: Results) -> list[tuple[dict[str, Any], Place]]:
+    found = []
     for place in places(results):
-        row, sample = _row(results, place)
-        for size, noise in _compared_at(results.plan["cells"], place.cell):
-            yield {**row, "size": size, "noise": noise}, sample
+        row = _row(results, place)
+        found += [({**row, "size": size, "noise": noise}, place)
+                  for size, noise in _compared_at(results.plan["cells"], place.cell)]  # fmt: skip
+    return found
 
 
-def _paired(group: list[tuple[dict[str, Any], Sample]]) -> list[tuple[dict[str, Any], Sample]]:
-    """Those with the same seeds: the most that one of them has. What sees no label has no seed and goes with any."""
-    sets = Counter(sample.seeds for _, sample in group if sample.labelled)
+def _tried(group: list[tuple[dict[str, Any], Place]]) -> None:
+    """Mark what is compared: what was tried with the same seeds, the most that one of them was, whether a seed failed
+    or not. What sees no label has no seed and goes with any."""
+    known = [(row, place) for row, place in group if row["seeds"]]
+    tried = {id(row): tuple(sorted(int(r["trial"]["seed"]) for r in place.attempts)) for row, place in known}
+    sets = Counter(tried[id(row)] for row, place in known if place.cell["size"] != 0)
     seeds = max(sets, key=lambda seeds: (len(seeds), sets[seeds])) if sets else ()
-    return [(row, sample) for row, sample in group if not sample.labelled or sample.seeds == seeds]
+    for row, place in known:
+        row["compared"] = place.cell["size"] == 0 or tried[id(row)] == seeds
 
 
-def _compare(rows: list[tuple[dict[str, Any], Sample | None]]) -> None:
-    """Mark what is compared, and how it came out. One alone is not the best while there are others to come."""
-    groups: dict[tuple[Any, ...], list[tuple[dict[str, Any], Sample | None]]] = {}
-    for row, sample in rows:
-        groups.setdefault(tuple(row[key] for key in KEYS), []).append((row, sample))
-    for group in groups.values():
-        paired = _paired([(row, sample) for row, sample in group if sample is not None])
-        for row, _ in paired:
-            row["compared"] = True
-        if len(paired) > 1 or (paired and not any(r["state"] in UNDONE and not r["compared"] for r, _ in group)):
-            best, best_sample = max(
-                paired, key=lambda one: -one[0]["mean"] if one[0]["lower_is_better"] else one[0]["mean"]
-            )
-            best["best"] = True
-            for row, sample in paired:
-                row["not_distinguishable"] = row is not best and best_sample.difference(sample).includes_zero
+def _judge(column: Column, group: list[dict[str, Any]]) -> None:
+    """Fill in means with intervals, and mark the best. One alone is not the best while there are others to come."""
+    known = {row["regime"]: row for row in group if row["metric"] == column.metric}
+    for one in column.candidates:
+        if one.name in known and one.kind != "baseline":
+            interval, several = column.interval(one.name), len(one.scores) > 1
+            known[one.name] |= {
+                **{"mean": interval.mean, "low": interval.low, "high": interval.high, "interval": basis(one)},
+                "seed_sd": float(one.scores.std(ddof=1)) if several else math.nan,
+            }
+    compared = [one for one in column.candidates if one.complete]
+    regimes = [one for one in compared if one.kind != "baseline"]
+    waiting = any(row["state"] in UNDONE and not row["compared"] for row in group)
+    if not regimes or (len(regimes) == 1 and waiting):
+        return
+    best, left = max(column.sign * one.mean for one in compared), column.could_be_best()
+    first = {one.name for one in compared if column.sign * one.mean == best}
+    for one in regimes:
+        known[one.name] |= {"best": one.name in first, "could_be_best": one.name in left}
+    others = [one.name for one in compared if one.kind == "baseline"]
+    for row in known.values():
+        row["best_baselines"] = " ".join(name for name in others if name in first)
+        row["could_be_best_baselines"] = " ".join(name for name in others if name in left)
 
 
 def cells(results: Sequence[Results]) -> pd.DataFrame:
     """The tidy frame, in the order of the plans.
 
     A regime that sees no label stands at every size and noise rate of its task and model, with `labels` 0. `compared`
-    rows are those of the rows equal in `KEYS` that have the same seeds, the most that one of them has; `best` is the
-    best mean of several, the lowest where `lower_is_better`; `not_distinguishable` rows have a 95 % interval of the
-    paired difference to it that includes 0. `tuned_…` columns hold what tuning chose, `baseline_…` columns, as many as
-    there are baselines, their scores.
+    rows are those of the rows equal in `KEYS` that were tried with the same seeds, the most that one of them was;
+    `best` is the best mean of several, baselines among them, the lowest where `lower_is_better`, and all that have it;
+    `could_be_best` rows are beaten by nobody (`Column.could_be_best`). `failed` seeds ended without a score,
+    `degenerate` ones gave every test example the same answer; `overlap` is the part of its labels that a seed shares
+    with another. `tuned_…` columns hold what tuning chose, `baseline_…` columns, as many as there are baselines, their
+    scores; `best_baselines` and `could_be_best_baselines` name those of them that are.
     """
-    rows = [entry for one in results for entry in _rows(one)]
-    _compare(rows)
-    return pd.DataFrame(spread(_tuned([row for row, _ in rows])))
+    rows: list[dict[str, Any]] = []
+    for one in results:
+        entries = _rows(one)
+        groups: dict[tuple[Any, ...], list[tuple[dict[str, Any], Place]]] = {}
+        for row, place in entries:
+            groups.setdefault(tuple(row[key] for key in KEYS), []).append((row, place))
+        for group in groups.values():
+            _tried(group)
+            for column in built(one, group):
+                _judge(column, [row for row, _ in group])
+        rows += [row for row, _ in entries]
+    return pd.DataFrame(spread(_tuned(rows)))

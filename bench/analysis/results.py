@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.errors import StoreError
+from bench.planning import lock
 from bench.store import paths, records, schema_version, validation
 from bench.store.record import Record
 from bench.store.results_folder import refuse_links
@@ -29,6 +30,10 @@ class Results:
     damaged: list[str]
     folder: Path
     unusable: list[str] = field(default_factory=list)
+    samples: dict[Any, Any] = field(default_factory=dict, repr=False)
+    """What was read of predictions, for whoever asks again."""
+    pools: dict[str, int] = field(default_factory=dict)
+    """Of a task how many examples its training split has, as far as the lock says it."""
 
     @property
     def environments(self) -> list[str]:
@@ -57,7 +62,23 @@ def _read(folder: Path) -> Results:
         problem = "holds no trial" if version == SCHEMA else f"has schema {version}, this version reads {SCHEMA}"
         raise StoreError(f"{path}: {problem}; `bench run` writes it anew")
     found = records.read(folder)
-    return Results(str(plan.get("suite") or folder.resolve().name), plan, found.records, found.damaged, folder)
+    name = str(plan.get("suite") or folder.resolve().name)
+    return Results(name, plan, found.records, found.damaged, folder, pools=_pools(folder))
+
+
+def _pools(folder: Path) -> dict[str, int]:
+    """{task: examples of its training split}, of those whose lock says it."""
+    try:
+        tasks = lock.read(folder)["tasks"]
+    except StoreError:
+        return {}
+    counts = {
+        name: (entry.get("classes") or {}).get("train") for name, entry in tasks.items() if isinstance(entry, dict)
+    }
+    whole = {
+        name: one for name, one in counts.items() if isinstance(one, list) and all(isinstance(n, int) for n in one)
+    }
+    return {name: sum(one) for name, one in whole.items() if sum(one) > 0}
 
 
 def load(results: Path) -> list[Results]:

@@ -1,7 +1,8 @@
-"""Intervals and paired differences over seeds and test examples, which are crossed and not nested."""
+"""Intervals of means over seeds and test examples, which are crossed; docs/statistics.md explains them."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -11,6 +12,13 @@ from scipy.special import fdtri, stdtrit
 
 Array = NDArray[np.float64]
 
+LEVEL = 0.95
+PRIOR_DF = 3.0
+"""d₀: how many degrees of freedom the pooled seed variance counts for beside a cell's own. Fixed, for it cannot be
+estimated from the few cells of one column."""
+ENDLESS = 1e9
+"""Degrees of freedom from which on Student's t is the normal."""
+
 
 class Interval(NamedTuple):
     """A mean with its confidence interval; `low` and `high` are NaN where the data allow none."""
@@ -18,70 +26,6 @@ class Interval(NamedTuple):
     mean: float
     low: float
     high: float
-    seed_sd: float
-    n_seeds: int
-
-    @property
-    def includes_zero(self) -> bool:
-        """Whether 0 is inside; also true where there is no interval, for then nothing is known."""
-        return not (self.low > 0 or self.high < 0)
-
-
-def _interval(mean: float, variance: float, df: float, level: float, seed_sd: float, n_seeds: int) -> Interval:
-    half = float(stdtrit(df, 0.5 + level / 2)) * float(np.sqrt(variance))
-    return Interval(mean, mean - half, mean + half, seed_sd, n_seeds)
-
-
-def crossed_interval(outcomes: Array, level: float = 0.95) -> Interval:
-    """The interval of a mean over seeds × test examples, both drawn at random.
-
-    `outcomes` is [S seeds, N examples]. Two-way random effects without replication: y_si = μ + a_s + b_i + e_si, so
-    Var(mean) = σ²_a/S + σ²_b/N + σ²_e/(S·N), estimated without bias by (MS_seed + MS_example − MS_residual)/(S·N) and
-    never taken below what the seeds (MS_seed/(S·N)), the examples or the residual alone give. Degrees of
-    freedom after Satterthwaite (1946): (Σ c·MS)² / Σ (c·MS)²/df, at least those of the seeds.
-    (Searle, Casella & McCulloch, Variance Components, 1992, ch. 4.)
-    With one seed only the examples' sampling variance is in it; with one example only the seeds'.
-    """
-    seeds, examples = outcomes.shape
-    means = outcomes.mean(axis=1)
-    if examples == 1:
-        return seed_interval(means, level)
-    mean = float(means.mean())
-    if seeds == 1:
-        variance = float(outcomes.var(ddof=1)) / examples
-        return _interval(mean, variance, examples - 1, level, float("nan"), 1)
-    by_example = outcomes.mean(axis=0)
-    residual = outcomes - means[:, None] - by_example[None, :] + mean
-    df = np.array([seeds - 1, examples - 1, (seeds - 1) * (examples - 1)], dtype=np.float64)
-    sums = [examples * ((means - mean) ** 2).sum(), seeds * ((by_example - mean) ** 2).sum(), (residual**2).sum()]
-    squares = np.array(sums) / df
-    total = float(max(squares[0] + squares[1] - squares[2], *squares))
-    spread = float((squares**2 / df).sum())
-    freedom = max(total**2 / spread, seeds - 1) if spread > 0 else seeds - 1
-    return _interval(mean, total / (seeds * examples), freedom, level, float(means.std(ddof=1)), seeds)
-
-
-def seed_interval(values: Array, level: float = 0.95) -> Interval:
-    """Student's t interval over seeds ([S]), for metrics that are no mean over examples; none with one seed."""
-    mean, n = float(values.mean()), len(values)
-    if n == 1:
-        return Interval(mean, float("nan"), float("nan"), float("nan"), 1)
-    sd = float(values.std(ddof=1))
-    return _interval(mean, sd**2 / n, n - 1, level, sd, n)
-
-
-def paired_difference(a: Array, b: Array, level: float = 0.95) -> Interval:
-    """The interval of mean(a − b), by `crossed_interval` on the differences example by example.
-
-    Both are [seeds, examples], with the same seeds and examples in the same order; an array of one row (a regime that
-    sees no label and so has no seed) is compared with every row of the other.
-    """
-    return crossed_interval(a - b, level)
-
-
-PRIOR_DF = 3.0
-"""d₀: how many degrees of freedom the pooled seed variance counts for beside a cell's own. Fixed, for it cannot be
-estimated from the few cells of one column."""
 
 
 class Components(NamedTuple):
@@ -106,7 +50,7 @@ def components(values: Array) -> Components:
     mean = float(means.mean())
     if seeds == 1:
         shared = float(values.var(ddof=1)) if examples > 1 else 0.0
-        return Components(mean, float("nan"), shared, 1, examples)
+        return Components(mean, math.nan, shared, 1, examples)
     seed_variance = float(means.var(ddof=1))
     if examples == 1:
         return Components(mean, seed_variance, 0.0, seeds, 1)
@@ -117,19 +61,90 @@ def components(values: Array) -> Components:
     return Components(mean, seed_variance, max(of_examples - of_residual, 0.0) / seeds, seeds, examples)
 
 
-def moderated(variance: float, df: float, prior: float, prior_df: float = PRIOR_DF) -> tuple[float, float]:
+def moderated(variance: float, df: float, others: Sequence[float], others_df: Sequence[float]) -> tuple[float, float]:
     """A variance drawn towards that of its like, and its degrees of freedom: (d₀ s₀² + d s²)/(d₀ + d) with d₀ + d
-    (Smyth 2004); its own where it exceeds the prior beyond what F at 99 % allows (Phipson et al. 2016)."""
-    if not prior > 0:
+    (Smyth 2004); its own where it exceeds s₀² beyond what F at 99 % allows (Phipson et al. 2016).
+
+    s₀² is the mean of the others, each by its degrees of freedom, and d₀ = 3, or what all of them have where that is
+    less: one's own variance says nothing of itself.
+    """
+    known = sum(others_df)
+    prior = sum(v * d for v, d in zip(others, others_df, strict=True)) / known if known > 0 else 0.0
+    prior_df = min(PRIOR_DF, known)
+    if not prior > 0 or not prior_df > 0:
         return variance, df
-    if not df > 0:
-        return prior, prior_df
     if variance / prior > float(fdtri(df, prior_df, 0.99)):
         return variance, df
     return (prior_df * prior + df * variance) / (prior_df + df), prior_df + df
 
 
+WIDEST_OVERLAP = 0.5
+"""Where seeds share more of their labels than this, an interval is one for this pool: what they have in common says too
+little of other pools to be made up for."""
+
+
+def spread_of(variance: float, seeds: int, overlap: float) -> float:
+    """The variance of a mean over seeds, s² (1/S + o/(1 − o)), whose training sets overlap by o (Nadeau & Bengio 2003);
+    s²/S where they overlap too much to say anything but of this pool."""
+    shared = overlap / (1 - overlap) if overlap <= WIDEST_OVERLAP else 0.0
+    return variance * (1 / seeds + shared)
+
+
 def satterthwaite(parts: Sequence[tuple[float, float]]) -> float:
     """The degrees of freedom of a sum of variances, each with its own: (Σ v)²/Σ(v²/df) (Satterthwaite 1946)."""
     spread = sum(variance**2 / df for variance, df in parts if df > 0)
-    return sum(variance for variance, _ in parts) ** 2 / spread if spread > 0 else float("inf")
+    return sum(variance for variance, _ in parts) ** 2 / spread if spread > 0 else ENDLESS
+
+
+def quantile(probability: float, df: float) -> float:
+    """Student's t, the normal's where the degrees of freedom are endless."""
+    return float(stdtrit(min(df, ENDLESS), probability))
+
+
+class Scale(NamedTuple):
+    """The range of a metric, whose ends may be infinite."""
+
+    low: float
+    high: float
+
+    @property
+    def bounded(self) -> bool:
+        """Whether both ends are finite."""
+        return math.isfinite(self.low) and math.isfinite(self.high)
+
+    def slope(self, score: float) -> float:
+        """What one unit on the scale on which variances are alike is worth at a score: p(1 − p) of the range where that
+        is finite (the logit's), the score itself where it has but one end (the logarithm's), else 1."""
+        if self.bounded:
+            part = min(max((score - self.low) / (self.high - self.low), 0.01), 0.99)
+            return (self.high - self.low) * part * (1 - part)
+        return max(abs(score), 1e-12) if math.isfinite(self.low) or math.isfinite(self.high) else 1.0
+
+    def interval(self, mean: float, parts: Sequence[tuple[float, float]], units: int) -> Interval:
+        """The 95 % interval of a mean whose variance has these parts, each with its degrees of freedom.
+
+        Wilson's with n = p(1 − p)/T and Student's t where the range is finite (Korn & Graubard 1998), with n = `units`
+        where nothing varies; exp(log θ ± t √T/θ) where it has a lower end that is not below 0; else mean ± t √T.
+        """
+        variance = sum(part for part, _ in parts)
+        t = quantile(0.5 + LEVEL / 2, satterthwaite(parts))
+        if self.bounded:
+            width = self.high - self.low
+            part = min(max((mean - self.low) / width, 0.0), 1.0)
+            spread = part * (1 - part)
+            count = spread * width**2 / variance if variance > 0 and spread > 1e-9 else float(max(units, 1))
+            if variance > 0 or units:
+                low, high = _wilson(part, count, t)
+                return Interval(mean, self.low + width * low, self.low + width * high)
+        half = t * math.sqrt(variance)
+        if math.isfinite(self.low) and self.low >= 0 and mean > 0:
+            factor = math.exp(min(half / mean, 700.0))
+            return Interval(mean, max(mean / factor, self.low), mean * factor)
+        return Interval(mean, mean - half, mean + half)
+
+
+def _wilson(part: float, count: float, t: float) -> tuple[float, float]:
+    """Wilson's interval of a proportion (1927)."""
+    weight = t**2 / count
+    centre, half = part + weight / 2, t * math.sqrt(part * (1 - part) / count + weight / (4 * count))
+    return max((centre - half) / (1 + weight), 0.0), min((centre + half) / (1 + weight), 1.0)

@@ -94,7 +94,10 @@ class SumsMetric(Metric):
 
     def influence(self, targets: Any, answers: Any) -> np.ndarray:
         """(n − 1) times what the score is without each example less than on the mean (the jackknife; Efron 1982)."""
-        sums = self.sums(targets, answers)
+        return self.influence_of(self.sums(targets, answers))
+
+    def influence_of(self, sums: np.ndarray) -> np.ndarray:
+        """The same from `sums`."""
         without = self.of(sums.sum(axis=0) - sums)
         found: np.ndarray = (len(sums) - 1) * (without.mean() - without)
         return found

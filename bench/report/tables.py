@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pandas as pd
 
-from bench.analysis.frame import baselines, lower_is_better, size_order
+from bench.analysis.frame import BASELINE, baselines, lower_is_better, size_order
+from bench.analysis.statistics import WIDEST_OVERLAP
 from bench.report import numbers
 from bench.report.table import LONG, Cell, Table, cells
 
@@ -17,7 +18,7 @@ STATES = {
     "waiting": "waiting for tuning",
 }
 """The words for those states whose own name is not one."""
-NOT_DISTINGUISHABLE, ON_EDGE = "†", "‡"
+COULD_BE_BEST, ON_EDGE = "†", "‡"
 
 
 def state(word: str) -> str:
@@ -37,7 +38,7 @@ def _score(rows: pd.DataFrame) -> Cell:
     if not row["seeds"]:
         return Cell(state(row["state"]))
     text = _mean(row, seeds=row["labels"] != 0)
-    marks = NOT_DISTINGUISHABLE * bool(row["not_distinguishable"]) + ON_EDGE * bool(row["on_edge"])
+    marks = COULD_BE_BEST * bool(row["could_be_best"] and not row["best"]) + ON_EDGE * bool(row["on_edge"])
     return Cell(text, bool(row["best"]), marks)
 
 
@@ -56,14 +57,22 @@ def _baseline(rows: pd.DataFrame, column: str) -> Cell:
     """Every regime saw the same labels, so the row with the most seeds tells it best."""
     known = rows[rows[column].notna()]
     known = known.sort_values("seeds", ascending=False, kind="stable")
-    return Cell(numbers.NONE if known.empty else numbers.score(known[column].iloc[0]))
+    if known.empty:
+        return Cell(numbers.NONE)
+    best, could = (_names(rows, kind, column) for kind in ("best_baselines", "could_be_best_baselines"))
+    return Cell(numbers.score(known[column].iloc[0]), best, COULD_BE_BEST * (could and not best))
+
+
+def _names(rows: pd.DataFrame, kind: str, column: str) -> bool:
+    """Whether a column of names has that of a baseline's column."""
+    return kind in rows and any(column.removeprefix(BASELINE) in str(names).split() for names in rows[kind])
 
 
 _BASES = {
-    "seeds and examples": "over seeds and test examples (two-way crossed random effects, t)",
+    "seeds and examples": "over seeds and test examples (crossed; the variance of seeds pooled over the column)",
     "examples": "over test examples alone",
-    "seeds": "over seeds alone (t)",
-    "nothing": "none, from one seed of a score that is no mean over examples",
+    "seeds": "over seeds alone, for there are no predictions to use",
+    "nothing": "none, from one seed without predictions to use",
 }
 
 
@@ -89,15 +98,20 @@ def _notes(group: pd.DataFrame, rows: list[list[Cell]]) -> list[str]:
     marks = "".join(cell.marks for row in rows for cell in row)
     templates = group[group["templates"] > 1].drop_duplicates("regime")
     notes = _intervals(group)
-    if group["best"].any():
+    if group["best"].any() or (group["best_baselines"] != "").any():
         best = "lowest" if group["lower_is_better"].any() else "highest"
-        notes.append(f"Bold: the {best} mean of its column, of those over the same seeds.")
-    if NOT_DISTINGUISHABLE in marks:
-        unknown = ", or needs more seeds to be known" if group[group["not_distinguishable"]]["low"].isna().any() else ""
+        notes.append(f"Bold: the {best} mean of its column, baselines included, of those tried with the same seeds.")
+    if COULD_BE_BEST in marks:
         notes.append(
-            f"{NOT_DISTINGUISHABLE} not distinguishable from it: the 95 % interval of the paired difference includes 0"
-            f"{unknown}."
+            f"{COULD_BE_BEST} could be best as well: no other beats it in the paired difference over seeds and test "
+            "examples, at 5 % for all pairs of the column together."
         )
+        if (single := group[group["could_be_best"] & (group["labels"] != 0) & (group["seeds"] == 1)])["best"].size:
+            notes.append(f"Of one seed nothing is claimed: {', '.join(dict.fromkeys(single['regime']))}.")
+    pool = group[(group["overlap"] > WIDEST_OVERLAP) & (group["seeds"] > 1)]
+    if len(pool):
+        at = " and ".join(str(size) for size in sorted(pool["size"].unique(), key=size_order))
+        notes.append(f"Intervals at {at} are for this pool of labels: seeds share more than half of them.")
     if ON_EDGE in marks:
         notes.append(f"{ON_EDGE} the tuning optimum lies on the edge of its range.")
     notes += [
@@ -113,6 +127,10 @@ def _notes(group: pd.DataFrame, rows: list[list[Cell]]) -> list[str]:
     lost = [f"{row['regime']} at {row['size']} ({failed})" for row, failed in partial if failed]
     if lost:
         notes.append(f"Means without the seeds that failed: {', '.join(lost)}.")
+    constant = group[(group["degenerate"] > 0) & (group["labels"] != 0)]
+    if len(constant):
+        each = (f"{r['regime']} at {r['size']} ({r['degenerate']} of {r['seeds']})" for _, r in constant.iterrows())
+        notes.append(f"Seeds that gave every test example the same answer: {', '.join(each)}.")
     return notes
 
 
@@ -129,6 +147,10 @@ def scores(group: pd.DataFrame, title: str) -> Table:
         [Cell(_regime(of)), *(_score(of[of["size"] == size]) for size in sizes)]
         for of in (group[group["regime"] == regime] for regime in group["regime"].unique())
     ]
+    foot = [
+        [Cell(name), *(_baseline(group[group["size"] == size], column) for size in sizes)]
+        for column, name in baselines(group)
+    ]
     counts = sorted(group["test_examples"].dropna().unique())
     tested = f"; {' or '.join(f'{n:,.0f}' for n in counts)} test examples" if counts else ""
     metric = " or ".join(m for m in group["metric"].unique() if m) or "score"
@@ -139,11 +161,8 @@ def scores(group: pd.DataFrame, title: str) -> Table:
         head=["regime", *(str(size) for size in sizes)],
         align="l" + "r" * len(sizes),
         rows=rows,
-        foot=[
-            [Cell(name), *(_baseline(group[group["size"] == size], column) for size in sizes)]
-            for column, name in baselines(group)
-        ],
-        notes=_notes(group, rows),
+        foot=foot,
+        notes=_notes(group, [*rows, *foot]),
     )
 
 
