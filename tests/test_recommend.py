@@ -142,14 +142,14 @@ def test_the_report_opens_with_answers_then_verdicts_then_one_overview(results: 
     assert [part.title for part in section.parts][:3] == ["Answers", "Verdicts", "Overview"]
     first, alone = section.answers
     assert [row[0].text for row in first.rows] == list(answers.QUESTIONS)
-    assert first.caption == "sst2 with minilm: full with 64 and 256 labels."
+    assert first.caption == "sst2 with minilm. 64 and 256 labels: full."
     enough, complex_, amount, quality = (row[1].text for row in first.rows)
     assert enough.startswith("No: zero-shot scores .1")
     assert complex_.startswith("Easy: 0.25 of 1.00 bits a label.")  # 64 of 256 are guessed, the others all but known
-    assert amount.startswith("More labels would help. Up to 256 labels were tried; from 64 to 256 full gained .1")
+    assert amount.startswith("Up to 256 labels; more would help. From 64 to 256 full gained .1")
     assert quality.startswith("With 20 % of the labels wrong full loses .")
     assert "The verdict changes in 0 of 2 places." in quality
-    assert alone.rows[2][1].text == "Not known: one label budget was run. It is 64 labels."
+    assert alone.rows[2][1].text == "64 labels: what more would bring takes a second budget."
     assert len(section.verdicts[0].rows) == len(section.overview[0].rows) == 5
     bold = [[cell.text for cell in row if cell.bold] for row in section.overview[0].rows]
     assert all(len(row) == 1 for row in bold)
@@ -200,8 +200,8 @@ def test_two_environments_have_a_verdict_each(tmp_path: Path) -> None:
             factory.record(one, 1.6 - score, environment=OTHER)
     section = section_of(factory.finish())
     first, second = (table.caption for table in section.answers)
-    assert first == "sst2 with minilm, environment A: full with 64 labels."
-    assert second == "sst2 with minilm, environment B: lora with 64 labels."
+    assert first == "sst2 with minilm, environment A. 64 labels: full."
+    assert second == "sst2 with minilm, environment B. 64 labels: lora."
 
 
 def test_what_works_no_better_than_guessing_is_said_to_be_so() -> None:

@@ -129,12 +129,14 @@ def _complexity(group: Group) -> Iterator[str]:
         best, uniform = own[0], own[0].uniform
         low = f" (95 %: {best.low:.2f} to {best.high:.2f})" if not math.isnan(best.low) else ""
         yield f"{_grade(best.bits / uniform)}: {best.bits:.2f} of {uniform:.2f} bits a label."
-        yield f"The first is learning {exactly(best.labels)} labels with {best.regime}{low}, the other guessing."
         again = next((one for one in group.codes if scratch is not None and one.regime == scratch.name), None)
-        if again is not None:
+        others = f"guessing them {uniform:.2f}" + (f", learning from scratch {again.bits:.2f}" if again else "")
+        said = f"Learning {exactly(best.labels)} labels takes {best.bits:.2f} with {best.regime}{low}, {others}"
+        if again is None:
+            yield f"{said}."
+        else:
             known = again.bits - best.bits
-            saved = f"pretraining already knew {known:.2f}" if known > 0.005 else "pretraining saves nothing"
-            yield f"From scratch it takes {again.bits:.2f}: {saved}."
+            yield f"{said}: pretraining {f'already knew {known:.2f}' if known > 0.005 else 'saves nothing'}."
     elif group.classes:
         yield from _one_budget(group)
     else:
@@ -181,20 +183,19 @@ def _amount(group: Group, pool: int) -> Iterator[str]:
     of = f" of {pool:,} training examples" if pool and isinstance(column.size, int) else ""
     best = best_of(column, [one for one in regimes_of(column) if one.labelled])
     if len(sizes) < 2 or best is None:
-        yield "Not known: one label budget was run."
-        yield f"It is {budget(column)}{of}."
+        yield f"{_capital(budget(column))}{of}: what more would bring takes a second budget."
         return
     before = group.clean[-2].column
     found, doublings = gain(before, column, best.name), math.log2(labels(column) / labels(before))
-    tried = f"Up to {budget(column)}{of} were tried"
+    tried = f"Up to {budget(column)}{of}"
     if found is None:
-        yield f"Not known: {best.name} has too few seeds in common at two sizes."
-        yield f"{tried}."
+        yield f"{tried}; whether more would help is not known."
+        yield f"{best.name} has too few seeds in common at two sizes."
     else:
         each = numbers.score(found.mean / doublings)
         verdict = _more(found.low / doublings, found.high / doublings, column.tolerance)
-        yield f"{verdict}."
-        yield f"{tried}; from {before.size} to {column.size} {best.name} gained {interval(found)}, {each} a doubling."
+        yield f"{tried}; {verdict}."
+        yield f"From {before.size} to {column.size} {best.name} gained {interval(found)}, {each} a doubling."
     yield from _foretold(group, best.name)
     yield from _worth(group)
 
@@ -202,8 +203,12 @@ def _amount(group: Group, pool: int) -> Iterator[str]:
 def _more(low: float, high: float, margin: float) -> str:
     """What a doubling brings, in words."""
     if low > margin:
-        return "More labels would help"
-    return "More labels would bring little" if high < margin else "Whether more labels would help is not shown"
+        return "more would help"
+    return "more would bring little" if high < margin else "whether more would help is not shown"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _foretold(group: Group, name: str) -> Iterator[str]:
@@ -223,7 +228,7 @@ def _worth(group: Group) -> Iterator[str]:
     one = next((t for t in reversed(told) if not t.at_least), told[0])
     to = one.size + one.extra
     if one.at_least:
-        yield f"What {one.adapted} does with {exactly(one.size)} labels, {one.scratch} does not with {exactly(to)}."
+        yield f"Even {exactly(to)} labels do not take {one.scratch} where {one.adapted} is with {exactly(one.size)}."
     elif one.extra < 1:
         yield f"With {exactly(one.size)} labels {one.scratch} does as well as {one.adapted}: pretraining saves none."
     else:
@@ -321,7 +326,9 @@ def tables(
     found = []
     for place, verdict, one in told:
         rows = [[Cell(question, bold=True), Cell(" ".join(sentences))] for question, sentences in one.items()]
-        found.append(Table(f"{place}: {verdict}.", ["question", "answer"], "lw", rows, name=f"answers {place}"))
+        found.append(
+            Table(f"{place}. {_capital(verdict)}.", ["question", "answer"], "lw", rows, name=f"answers {place}")
+        )
     return [*found[:-1], replace(found[-1], notes=notes)]
 
 

@@ -11,6 +11,7 @@ from bench.analysis.verdict.crossover import Crossover
 from bench.analysis.verdict.decision import Verdict
 from bench.analysis.verdict.findings import Findings, Group
 from bench.analysis.verdict.recommend import Recommendation
+from bench.analysis.verdict.settle import MOST_SEEDS
 from bench.report import numbers
 from bench.report.table import Cell, Table, cells
 from bench.report.wording import budget, candidates, count, exactly, listed, named, probability, score, tolerance
@@ -111,7 +112,7 @@ def _settled_by(verdict: Verdict) -> Iterator[str]:
     needs = [] if found.seeds is None else [f"{found.seeds} seeds (now {seeds})"]
     needs += [] if found.examples is None else [f"{found.examples:,} test examples (now {tested:,})"]
     if found.close:
-        yield "More runs would hardly tell: what is left between them is close to the tolerance."
+        yield f"Not even {MOST_SEEDS} seeds would surely tell: the lead may lie on the tolerance itself."
     elif needs:
         yield f"About {listed(needs)} in all would tell."
 
@@ -136,9 +137,8 @@ def said(findings: Findings, apart: Mapping[str, str]) -> list[Table]:
     if not findings.verdicts:
         return []
     rows = [[Cell(places(one, apart)), Cell(what(one))] for one in findings.verdicts]
-    caption = (
-        f"Verdicts: of what is shown to be at most the tolerance worse than the best, what {CHEAPEST[findings.prefer]}."
-    )
+    cheapest = CHEAPEST[findings.prefer]
+    caption = f"Verdicts: what {cheapest} of what is shown to be at most the tolerance worse than the best."
     return [Table(caption, ["where", "verdict"], "lw", rows, notes=list(_notes(findings)), name="verdicts")]
 
 
@@ -148,8 +148,8 @@ def _notes(findings: Findings) -> Iterator[str]:
         for one in sorted(findings.verdicts, key=lambda one: one.column.metric)
     }
     said = ", ".join(tolerances) if len(tolerances) <= 6 else "its own for each metric"
-    yield f"Tolerance: {said}. Shown: by one-sided paired tests whose errors add up to 5 %. Cost: `--prefer` of "
-    yield "`bench recommend` asks for another one, and for limits."
+    yield f"Tolerance: {said}. Shown: by one-sided paired tests whose errors add up to 5 %."
+    yield "`bench recommend` asks for another cost than the time to train, for limits, and for other sizes."
     for group in findings.groups:
         for one in group.crossovers:
             yield f"{group.task} with {group.model}: {passing(one)}."
@@ -226,7 +226,7 @@ def over_all(findings: Findings) -> list[Table]:
 
 
 def summary(group: Group) -> str:
-    """A group's verdicts in a line, at the lowest noise rate: `undecided with 64 labels, lora with 512`."""
+    """A group's verdicts in a line, at the lowest noise rate: `64 labels: undecided; 512 labels: lora`."""
     runs: list[tuple[str, list[str]]] = []
     for one in group.clean:
         word, size = _word(one), exactly(one.column.size) if isinstance(one.column.size, int) else "all"
@@ -234,8 +234,7 @@ def summary(group: Group) -> str:
             runs[-1][1].append(size)
         else:
             runs.append((word, [size]))
-    said = [f"{word} with {listed(sizes)}{' labels' * (not index)}" for index, (word, sizes) in enumerate(runs)]
-    return ", ".join(said)
+    return "; ".join(f"{listed(sizes)} labels: {word}" for word, sizes in runs)
 
 
 def _word(verdict: Verdict) -> str:

@@ -52,7 +52,7 @@ def across(columns: Sequence[Column], draws: int = 500, seed: int = 108) -> list
             continue
         cells = [table[name] for table in tables]
         redrawn = [random.choice(cell, size=(draws, len(cell))) for cell in cells]
-        spread = [interquartile_mean(row) for row in np.concatenate(redrawn, axis=1)]
+        spread = trim_mean(np.concatenate(redrawn, axis=1), 0.25, axis=1)
         low, high = np.quantile(spread, [0.025, 0.975])
         found.append(Across(name, interquartile_mean(np.concatenate(cells)), float(low), float(high), len(tables)))
     return sorted(found, key=lambda one: -one.iqm)

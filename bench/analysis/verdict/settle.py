@@ -12,7 +12,7 @@ from bench.analysis.column import Column, Difference, Floats
 from bench.analysis.statistics import PRIOR_DF
 from bench.analysis.verdict.adequate import Adequacy, upper
 
-MOST_SEEDS = 200
+MOST_SEEDS = 100
 MOST_EXAMPLES = 1_000_000
 """More than these are no plan: the lead is as close to the tolerance as can be told."""
 POWER = 0.8
