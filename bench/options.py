@@ -12,7 +12,7 @@ ONLY = click.option(
     "--only",
     multiple=True,
     metavar="AXIS=VALUE",
-    help="Only what matches: model, task, regime, size=64,256, noise, seed=0, or purpose=tuning.",
+    help="Only what matches: model, task, regime, size=64,256, noise or seed=0.",
 )
 YES = click.option("--yes", is_flag=True, help="Go on although there are more than 10,000 trials.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for a script.")

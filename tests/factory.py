@@ -19,7 +19,7 @@ ENVIRONMENT = {
 OTHER = {**ENVIRONMENT, "id": "bbbb", "processor": "Other CPU"}
 
 
-def trial(model: str, task: str, regime: str, size: int | str, noise: float, seed: int, purpose: str) -> Trial:
+def trial(model: str, task: str, regime: str, size: int | str, noise: float, seed: int) -> Trial:
     """One trial whose every part is made from the names."""
     return Trial(
         model={"source": "hub", "version": 1, "parameters": {"hub": model}, "fingerprint": "0"},
@@ -29,7 +29,6 @@ def trial(model: str, task: str, regime: str, size: int | str, noise: float, see
         noise=noise,
         validation=0.2,
         seed=seed,
-        purpose=purpose,  # type: ignore[arg-type]
         tuned={},
         budget={"epochs": 3},
         training={},
@@ -65,12 +64,12 @@ class Factory:
         **attempt: Any,
     ) -> list[Trial]:
         """Plan one cell and, unless `score` is None, record an `ok` attempt of each of its seeds."""
-        reported = [trial(model, task, regime, size, noise, seed, "reported") for seed in range(seeds)]
-        tuned = [trial(model, task, regime, size, noise, 1000 + seed, "tuning") for seed in range(tuning)]
+        reported = [trial(model, task, regime, size, noise, seed) for seed in range(seeds)]
+        tuned = [trial(model, task, regime, size, noise, 1000 + seed) for seed in range(tuning)]
         for one in reported + tuned:
             self.plan["trials"][one.id] = {
                 **{"model": model, "task": task, "regime": regime, "size": size, "noise": noise},
-                **{"seed": one.seed, "purpose": one.purpose},
+                **{"seed": one.seed, "purpose": "tuning" if one in tuned else "reported"},
             }
         self.plan["cells"].append(
             {
@@ -120,7 +119,7 @@ class Factory:
             scores: dict[str, Any] = {"metric": metric, "baselines": {"majority": {metric: 0.508}}, **(also or {})}
             if of.size:
                 scores["baselines"]["tf-idf"] = {metric: 0.65 if of.size == "all" else 0.55 + of.size / 20_000}
-            scores["validation" if of.purpose == "tuning" else "test"] = {metric: value}
+            scores |= {"test": {metric: value}, "validation": {metric: value}}
             if elsewhere:
                 scores["also_test"] = {name: {metric: float(part.mean())} for name, part in elsewhere.items()}
                 scores["also_test_baselines"] = {name: {"majority": {metric: 0.503}} for name in elsewhere}
@@ -135,8 +134,7 @@ class Factory:
 
     def _artifacts(self, of: Trial, attempt: str, outcome: Any, further: dict[str, Any]) -> None:
         own = {"predictions": _columns(outcome), "also_test": {name: _columns(o) for name, o in further.items()}}
-        predictions = own if of.purpose == "reported" else {}
-        evaluation.save(paths.artifacts(self.folder, of.id, attempt), {"curve": {}, **predictions})
+        evaluation.save(paths.artifacts(self.folder, of.id, attempt), {"curve": {}, **own})
 
     def finish(self) -> Path:
         """Write the plan and return the folder."""
@@ -207,7 +205,7 @@ def example(folder: Path, models: tuple[str, ...] = ("large_&<b>",), tasks: tupl
     factory.cell("partial", 1024, None, state="waiting")
     for regime in ("lora", "full"):
         factory.cell(regime, 64, None, task="digits", state="not_applicable")
-    factory.record(trial("old", "sst2", "lora", 64, 0.0, 0, "reported"))
+    factory.record(trial("old", "sst2", "lora", 64, 0.0, 0))
     factory.record(first, 0.6)
     with (paths.records(folder) / "torn.jsonl").open("w") as file:
         file.write('{"schema": 1')

@@ -177,7 +177,7 @@ def test_the_overview_counts_every_planned_trial_once_and_every_attempt_s_time(t
     factory.record(second, status="diverged", facts={"notes": ["odd"]}, costs={"seconds": {"total": 5.0}})
     factory.cell("partial", 64, 0.8, seeds=1, tuning=2)
     factory.plan["cells"].append({**factory.plan["cells"][0], "state": "waiting", "seeds": 4, "reported": []})
-    factory.record(trial("old", "sst2", "lora", 64, 0.0, 0, "reported"))
+    factory.record(trial("old", "sst2", "lora", 64, 0.0, 0))
     found = overview(only(factory.finish()))
     assert found.statuses == {"ok": 4, "diverged": 1}
     assert found.trials == {"trials": 11, "done": 4, "failed": 1, "missing": 2, "waiting": 4}
@@ -199,7 +199,7 @@ def test_what_is_left_out_is_said(tmp_path: Path) -> None:
     factory = Factory(tmp_path)
     first = factory.cell("lora", 64, 0.8)[0]
     factory.record(first, 0.4)
-    factory.record(trial("old", "sst2", "lora", 64, 0.0, 0, "reported"))
+    factory.record(trial("old", "sst2", "lora", 64, 0.0, 0))
     (tmp_path / "records" / "x.jsonl").write_text("{")
     damaged, strange, disagreement = left_out(only(factory.finish()))
     assert "records/x.jsonl:1: not whole JSON" in damaged

@@ -99,7 +99,7 @@ def test_only_selects(suite: str) -> None:
 @pytest.mark.parametrize(
     ("only", "said"),
     [
-        ("modle=x", "the axis one of model, task, regime, size, noise, seed, purpose; did you mean 'model'?"),
+        ("modle=x", "the axis one of model, task, regime, size, noise, seed; did you mean 'model'?"),
         ("model", "give axis=value"),
         ("regime=ful", "no regime of suite small matches; did you mean 'full'?"),
         ("size=63", "no size of suite small matches; known: 0, 64, all"),
@@ -207,9 +207,10 @@ def test_list_shows_every_plugin_and_parameter() -> None:
             for parameter in schema.model_fields if schema else ():
                 assert re.search(rf"^      {parameter}: ", shown, re.MULTILINE)
     assert list(json.loads(bench("list", "regimes", "--json")[0])) == ["regimes"]
-    assert "tunes learning_rate: [0.0003, 0.01] by default" in shown
+    assert "tunes learning_rate: [0.0001, 0.03] by default" in shown
     ranges = {one["name"]: one.get("tuned") for one in found["regimes"]}
-    assert ranges["linear-probe"] == {"parameter": "C", "low": 1e-5, "high": 10.0}
+    found = ranges["linear-probe"]
+    assert (found["parameter"], found["low"], found["high"], found["within"]) == ("C", 1e-3, 10.0, True)
     assert ranges["zero-shot"] is None
 
 
@@ -278,7 +279,7 @@ def test_what_a_model_calls_its_labels_does_not_drive_the_terminal() -> None:
 def test_progress_shows_names_and_causes_as_they_are() -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=150, color_system=None)
     Lines(console, 1).ended(
-        Slot("cpu", "cpu", 1), trial("m[/bold]", ":smile:", "lora", 64, 0.0, 3, "reported"),
+        Slot("cpu", "cpu", 1), trial("m[/bold]", ":smile:", "lora", 64, 0.0, 3),
         {"status": "failed", "cause": HOSTILE},
     )  # fmt: skip
     shown = console.file.getvalue()  # type: ignore[attr-defined]
@@ -288,7 +289,7 @@ def test_progress_shows_names_and_causes_as_they_are() -> None:
 
 def test_the_live_view_shows_names_and_causes_as_they_are() -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=150, color_system=None)
-    slot, one = Slot("cpu", "cpu", 1), trial("m[/bold]", "t[red]", "lora", 64, 0.0, 3, "reported")
+    slot, one = Slot("cpu", "cpu", 1), trial("m[/bold]", "t[red]", "lora", 64, 0.0, 3)
     view = Live(console, [slot])
     view.planned(2, 0, 1)
     view.started(slot, one)

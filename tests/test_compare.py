@@ -56,7 +56,7 @@ def test_the_same_trials_are_paired(tmp_path: Path) -> None:
 def test_other_trials_are_not_paired_and_what_differs_is_said(tmp_path: Path) -> None:
     one, other = Factory(tmp_path / "a"), Factory(tmp_path / "b")
     scored(one, "full", A)
-    changed = [trial("minilm", "sst2", "full", 64, 0.0, seed, "reported") for seed in range(4)]
+    changed = [trial("minilm", "sst2", "full", 64, 0.0, seed) for seed in range(4)]
     scored(other, "full", [])
     other.plan["cells"][-1] |= {"seeds": 4, "reported": []}
     for of, value in zip(changed, B, strict=True):
@@ -96,7 +96,7 @@ def test_environments_are_never_pooled(tmp_path: Path) -> None:
     third = {**OTHER, "id": "cccc"}
     reported = other.plan["cells"][0]["reported"]
     for seed, value in enumerate([0.1, 0.2, 0.1, 0.2]):
-        of = trial("minilm", "sst2", "full", 64, 0.0, seed, "reported")
+        of = trial("minilm", "sst2", "full", 64, 0.0, seed)
         assert of.id in reported
         scores = {"metric": "matthews", "test": {"matthews": value}, "baselines": {}}
         other.record(of, artifacts=False, scores=scores, environment=third)

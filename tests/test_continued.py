@@ -94,7 +94,7 @@ def test_it_reads_every_text_of_the_training_split_and_no_other(tmp_path: Path) 
 def test_trials_that_differ_in_what_follows_share_it_and_its_cost(tmp_path: Path, pretrainings: list[int]) -> None:
     model, task = model_of("BertForMaskedLM", tmp_path / "model"), text_task(tmp_path)
     records = []
-    for changes in ({}, {"seed": 3, "size": 16}, {"tuned": {"learning_rate": 1e-4}, "purpose": "tuning"}):
+    for changes in ({}, {"seed": 3, "size": 16}, {"tuned": {"learning_rate": 1e-4}}):
         record: dict[str, Any] = {}
         run(order(continuing(model, task, **changes), tmp_path / "results"), CPU, 1, lambda *_: None, record)
         records.append(record)

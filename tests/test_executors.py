@@ -203,7 +203,7 @@ def test_inline_gives_the_results_of_local_bit_for_bit(home: Path, monkeypatch: 
     local, said = ran(home, "local", monkeypatch)
     assert not any("executor" in line for line in said)
     assert inline.keys() == local.keys()
-    assert len(local) == 6
+    assert len(local) == 4
     for trial, record in local.items():
         assert inline[trial]["scores"] == record["scores"]
         assert inline[trial]["environment"] == record["environment"]

@@ -18,26 +18,24 @@ from bench.planning.only import narrow
 from bench.planning.plan import Plan, build
 
 
-def trials(plan: Plan, *only: str) -> set[tuple[str, int | str, str, int]]:
-    return {(t.names.regime, t.size, t.purpose, t.seed) for t in narrow(plan, only).trials().values()}
+def trials(plan: Plan, *only: str) -> set[tuple[str, int | str, int]]:
+    return {(t.names.regime, t.size, t.seed) for t in narrow(plan, only).trials().values()}
 
 
-def test_a_seed_is_an_axis_and_its_cell_is_tuned_first(tmp_path: Path) -> None:
+def test_a_seed_is_an_axis_with_its_tuning(tmp_path: Path) -> None:
     found = plan(tmp_path)
-    tuning = {("full", size, "tuning", 1_000_000) for size in (5, 40)}
-    asked = {("zero-shot", 0, "reported", 0)} | {("fixed", size, "reported", 1) for size in (5, 40)}
-    assert trials(found, "seed=1") == tuning | asked
-    assert trials(found, "seed=1,2", "regime=fixed", "size=40") == {("fixed", 40, "reported", s) for s in (1, 2)}
+    asked = {("zero-shot", 0, 0)} | {(regime, size, 1) for size in (5, 40) for regime in ("fixed", "full")}
+    assert trials(found, "seed=1") == asked
+    assert len(narrow(found, ["seed=1", "regime=full", "size=40"]).trials()) == 3
+    assert trials(found, "seed=1,2", "regime=fixed", "size=40") == {("fixed", 40, s) for s in (1, 2)}
     waiting = [cell for cell in narrow(found, ["seed=1,2"]).cells if cell.state == "waiting"]
     assert {cell.seeds for cell in waiting} == {2}
     assert {cell.seeds for cell in found.cells if cell.state == "waiting"} == {3}
 
 
-def test_a_purpose_is_an_axis(tmp_path: Path) -> None:
-    found = plan(tmp_path)
-    assert {purpose for _, _, purpose, _ in trials(found, "purpose=tuning")} == {"tuning"}
-    assert sum(cell.seeds for cell in narrow(found, ["purpose=tuning"]).cells) == 0
-    assert trials(found, "purpose=reported") == trials(found)
+def test_where_one_value_serves_all_seeds_they_are_all_tuned(tmp_path: Path) -> None:
+    found = plan(tmp_path, **{"tuning: {trials: 3}": "tuning: {trials: 3, select: shared}"})
+    assert {seed for _, _, seed in trials(found, "seed=1", "regime=full")} == {0, 1, 2}
 
 
 @pytest.mark.parametrize(
@@ -45,7 +43,6 @@ def test_a_purpose_is_an_axis(tmp_path: Path) -> None:
     [
         ("seed=3", "no seed of suite plan matches; known: 0, 1, 2"),
         ("seeds=1", "did you mean 'seed'?"),
-        ("purpose=tunning", "did you mean 'tuning'?"),
     ],
 )
 def test_what_is_not_there_is_said(only: str, said: str, tmp_path: Path) -> None:

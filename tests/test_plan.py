@@ -33,35 +33,6 @@ def record(trial: Any, score: float, metric: str = "accuracy") -> dict[str, Any]
     return {"status": "ok", "scores": scores, "trial": trial.to_json()}
 
 
-def test_reported_seeds_wait_for_the_tuned_value(tmp_path: Path) -> None:
-    found = suite(tmp_path)
-    lock = locked(found, [100, 100])
-    first = build(found, lock, {})
-    cell = next(c for c in first.cells if (c.names.regime, c.size) == ("full", 40))
-    assert (cell.state, cell.reported, len(cell.tuning)) == ("waiting", [], 3)
-    rates = [t.tuned["learning_rate"] for t in cell.tuning]
-    assert rates == pytest.approx([1e-5, 1e-5 * 30**0.5, 3e-4], rel=1e-5)
-    latest = {t.id: record(t, score) for t, score in zip(cell.tuning, (0.5, 0.9, 0.7), strict=True)}
-    cell = next(c for c in build(found, lock, latest).cells if (c.names.regime, c.size) == ("full", 40))
-    assert (cell.state, cell.tuned, cell.on_edge) == ("planned", {"learning_rate": rates[1]}, False)
-    assert [t.seed for t in cell.reported] == [0, 1, 2]
-    assert all(t.seed >= 1_000_000 and t.noise == 0 for t in cell.tuning)
-
-
-@pytest.mark.parametrize(("metric", "winner"), [("accuracy", 1), ("brier", 0)])
-def test_the_tuned_value_is_the_one_with_the_best_score(metric: str, winner: int, tmp_path: Path) -> None:
-    found = suite(tmp_path)
-    lock = locked(found, [100, 100])
-    full = ("full", 40)
-    (cell,) = (c for c in build(found, lock, {}).cells if (c.names.regime, c.size) == full)
-    latest = {t.id: record(t, score, metric) for t, score in zip(cell.tuning, (0.5, 0.9, 0.7), strict=True)}
-    (tuned,) = (c for c in build(found, lock, latest).cells if (c.names.regime, c.size) == full)
-    assert (tuned.tuned, tuned.on_edge) == (cell.tuning[winner].tuned, winner == 0)
-    odd = {**latest, cell.tuning[winner].id: {**latest[cell.tuning[winner].id], "scores": {"metric": metric}}}
-    (other,) = (c for c in build(found, lock, odd).cells if (c.names.regime, c.size) == full)
-    assert other.tuned != tuned.tuned  # what was not validated cannot be chosen
-
-
 def test_a_budget_that_leaves_some_seed_nothing_to_validate_on(tmp_path: Path) -> None:
     found = suite(tmp_path)
     plan = states(build(found, locked(found, [100, 100]), {}))
@@ -144,7 +115,7 @@ def test_few_shot_knows_its_templates_and_other_ids_do_not_change(tmp_path: Path
 
 
 def test_what_trials_load_is_prepared_before_them_tasks_for_forgetting_too() -> None:
-    one = factory.trial("m", "t", "full", 64, 0.0, 0, "reported")
+    one = factory.trial("m", "t", "full", 64, 0.0, 0)
     forgets = dataclasses.replace(one, regime={**one.regime, "forgetting": {"other": {}}})
     assert loaded_by([one, forgets]) == {("models", "m"), ("tasks", "t"), ("tasks", "other")}
 
@@ -168,7 +139,7 @@ def test_planning_again_what_tuning_has_settled_gives_the_whole_plan(tmp_path: P
     found = suite(tmp_path, **{"sizes: [5, 40]": "sizes: [20, 40]\nlabel_noise: [0, 0.2]"})
     lock, latest = locked(found, [100, 100]), {}
     plan = first = build(found, lock, latest)
-    for trial in [t for t in plan.trials().values() if t.purpose == "tuning"]:
+    for trial in [t for t in plan.trials().values() if t.names.regime == "full"]:
         latest[trial.id] = record(trial, 0.5)
         before, plan = plan, replan(plan, trial, lock, latest, frozenset())
         assert plan.to_json() == build(found, lock, latest).to_json()
@@ -195,25 +166,25 @@ def test_the_time_left_rests_on_steps_and_rows(tmp_path: Path) -> None:
     assert forecast(Plan(found, [full]), {}, asked).startswith("nothing is known yet of how long some of them take")
     known = Estimator(lock, [], [smoke["full"]])
     steps, validation, test = 100 * 0.5, 8 * 0.05, 1000 * 0.05
-    tuning = 0.2 + 1.0 + steps + validation
-    assert known.seconds(full.tuning[0]) == pytest.approx(tuning)
-    assert known.cell(full) == pytest.approx(3 * tuning + 3 * (tuning + test))
+    each = 0.2 + 1.0 + steps + validation + test
+    assert known.seconds(full.tuning[0]) == pytest.approx(each)
+    assert known.cell(full) == pytest.approx(9 * each)
     said = forecast(Plan(found, [full]), {}, known, 2)
-    assert said == f"about {(6 * tuning + 3 * test) / 120:.0f} min left, 2 at a time, estimated from 1 smoke trial"
+    assert said == f"about {9 * each / 120:.0f} min left, 2 at a time, estimated from 1 smoke trial"
     known.learn({**smoke["full"], "costs": {**smoke["full"]["costs"], "step_seconds": {"median": 0.05}}})
-    assert known.seconds(full.tuning[0]) < tuning / 4  # the suite's own comes before its smoke run's
+    assert known.seconds(full.tuning[0]) < each - 40  # the suite's own comes before its smoke run's
     for odd in ({"seconds": None}, {"shared": "x"}, {"step_seconds": 1}, {"flops": 1}, {"seconds": {"total": "x"}}):
         record = {**smoke["full"], "costs": {**smoke["full"]["costs"], **odd}}
         assert not Estimator(lock, [record], []).known
     other = smoke["full"]["trial"] | {"names": {"model": "x", "task": "y", "regime": "z"}}
-    assert Estimator(lock, [{**smoke["full"], "trial": other}], []).seconds(full.tuning[0]) == pytest.approx(tuning)
+    assert Estimator(lock, [{**smoke["full"], "trial": other}], []).seconds(full.tuning[0]) == pytest.approx(each)
 
 
 def test_a_cell_begun_in_another_environment_is_run_whole_in_this_one() -> None:
     here = {**environment.here(1), "device": "cpu", "packages": {**environment.here(1)["packages"], "torch": "0.1"}}
     cells = []
     for size, done in ((16, 2), (32, 3)):
-        trials = [factory.trial("m", "t", "full", size, 0.0, seed, "reported") for seed in range(3)]
+        trials = [factory.trial("m", "t", "full", size, 0.0, seed) for seed in range(3)]
         cells.append((Cell(trials[0].names, size, 0.0, 3, reported=trials), trials[:done]))
     latest = {t.id: {"status": "ok", "trial": {}, "environment": here} for _, done in cells for t in done}
     plan = Plan(None, [cell for cell, _ in cells])  # type: ignore[arg-type]

@@ -163,7 +163,7 @@ def test_a_disk_that_refuses_leaves_no_half_of_a_file(tmp_path: Path, monkeypatc
 
 def test_names_of_suites_do_not_drive_the_terminal(tmp_path: Path) -> None:
     factory = Factory(tmp_path / "r", suite="s\x1b[2J", examples=40)
-    one = trial("m", "t\x1b]0;x\x07", "full", 64, 0.0, 0, "reported")
+    one = trial("m", "t\x1b]0;x\x07", "full", 64, 0.0, 0)
     factory.cell("full", 64, None, task="t\x1b]0;x\x07", model="m", seeds=1)
     labels, answers = np.zeros(40, int), [np.array([-0.5, -1.0], np.float32)] * 40
     _record(factory, one, {"label": labels, "log_probabilities": answers}, 1.0)

@@ -53,7 +53,7 @@ def folder(tmp_path: Path) -> Path:
     way = {"prior": False, "way": None}
     factory.record(zero, 0.6, trial=real(zero, "zero-shot", way), facts={"test_examples": 200, **asked})
     tuned = factory.cell("lora-r8", 64, None, tuning=3, on_edge=True)
-    tries = [trial("minilm", "sst2", "lora-r8", 64, 0.0, 1000 + i, "tuning") for i in range(3)]
+    tries = [trial("minilm", "sst2", "lora-r8", 64, 0.0, 1000 + i) for i in range(3)]
     for one, value in zip(tries, (3e-4, 1.73205e-3, 1e-2), strict=True):
         factory.record(one, 0.7, trial=real(one, "lora", LORA, value), facts=facts)
     for one in tuned:
@@ -99,7 +99,9 @@ def test_setup_says_what_was_compared_and_how(folder: Path) -> None:
     told = rows(suite)
     assert told["seeds"] == ["0, 1, 2"]
     assert told["validation"] == ["20 % of the labels"]
-    assert told["tuning"] == ["up to 3 trials a regime and size, by validation on seeds 1000, 1001, 1002"]
+    assert told["tuning"] == [
+        "up to 3 trials a regime and size, by validation on seeds 1000, 1001, 1002 and clean labels (an older protocol)"
+    ]
     assert (told["schedule"], told["precision"], told["bench"]) == (["linear"], ["fp32"], ["9.9"])
     assert told["environment"][0].startswith("CPU, 1 thread, fp32, Test CPU")
     what, examples, metric = rows(tasks)["sst2"]
@@ -113,7 +115,7 @@ def test_setup_says_what_was_compared_and_how(folder: Path) -> None:
         "zero-shot": ["prior=no", "nothing", *budget],
         "lora-r8 (lora)": [
             "config=LoraConfig, r=8",
-            "learning_rate: 3 trials, 0.0003 to 0.01 (default range)",
+            "learning_rate: 3 trials, 0.0003 to 0.01",
             *budget,
         ],
         "full": ["–", "learning_rate: 2e-05, fixed", *budget],
@@ -177,13 +179,15 @@ sizes: [64]
 def test_the_plan_says_the_range_of_every_cell(tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text(SUITE)
     suite = api.load_suite(tmp_path / "s.yaml")
-    found = {name: searched(regime) for name, regime in suite.regimes.items()}
-    assert found == {
-        "zero-shot": None,
-        "full": {"parameter": "learning_rate", "low": 1e-5, "high": 3e-4, "default": True},
-        "wide": {"parameter": "learning_rate", "low": 1e-6, "high": 1e-3, "default": False},
-        "one": {"parameter": "learning_rate", "low": 1e-4, "high": 1e-4, "default": False},
-    }
+    found = {name: searched(regime, None) for name, regime in suite.regimes.items()}
+    assert {name: search.to_json() for name, search in found.items() if search is not None} == {
+        "full": {"parameter": "learning_rate", "low": 5e-6, "high": 2e-3, "start": 5e-5, "default": True},
+        "wide": {"parameter": "learning_rate", "low": 1e-6, "high": 1e-3, "start": pytest.approx(3.16e-5, rel=1e-2),
+                 "default": False},
+        "one": {"parameter": "learning_rate", "low": 1e-4, "high": 1e-4, "start": pytest.approx(1e-4),
+                "default": False},
+    }  # fmt: skip
+    assert found["zero-shot"] is None
 
 
 def test_old_plans_without_ranges_are_read(folder: Path) -> None:

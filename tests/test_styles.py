@@ -44,7 +44,7 @@ def test_figures_of_two_suites_agree(tmp_path: Path) -> None:
         factory = Factory(tmp_path / name)
         for regime, size in itertools.product(regimes, (16, 64)):
             cell = factory.cell(regime, size, None, seeds=1)
-            of = trial("minilm", "sst2", regime, size, 0.0, 0, "reported")
+            of = trial("minilm", "sst2", regime, size, 0.0, 0)
             kind = {"mine": "retrain"}.get(regime, regime)
             how = {"kind": kind, "version": 1, "parameters": {}}
             factory.record(cell[0], 0.7, trial={**of.to_json(), "regime": how})

@@ -157,7 +157,7 @@ def test_wrong_labels_are_spread_over_all_other_classes() -> None:
 def trial(**changes: Any) -> Trial:
     fields: dict[str, Any] = {
         "model": {"fingerprint": "m"}, "task": {}, "regime": {"kind": "full"}, "size": 40, "noise": 0.0,
-        "validation": 0.2, "seed": 0, "purpose": "reported", "tuned": {}, "budget": {}, "training": {}, "limits": {},
+        "validation": 0.2, "seed": 0, "tuned": {}, "budget": {}, "training": {}, "limits": {},
         "locations": {}, "names": Names("m", "t", "r"),
     }  # fmt: skip
     return Trial(**(fields | changes))
@@ -189,7 +189,6 @@ def test_models_regimes_and_hyperparameters_do_not_change_what_is_learnt_from() 
         {"regime": {"kind": "lora"}},
         {"tuned": {"learning_rate": 1.0}},
         {"budget": {"steps": 3}},
-        {"purpose": "tuning"},
     ):
         other = parts_of(trial(noise=0.2, **changes), found, 2)
         for name, part in base.items():

@@ -107,7 +107,6 @@ def trial(model: Path, task: tuple[Json, Json], regime: str, parameters: Json | 
         "noise": 0.0,
         "validation": 0.25,
         "seed": 0,
-        "purpose": "reported",
         "tuned": {module.TUNED.parameter: 1e-2} if module.TUNED else {},
         "budget": {"steps": 3} if module.TRAINS else {},
         "training": Training(batch_size=8, dropout=0.0).model_dump(mode="json"),
@@ -154,7 +153,7 @@ def bare_context(model: Path, labels: Sequence[str] = (), parameters: Any = None
     way: Json = {"kind": "zero-shot", "version": 1, "parameters": {}}
     return Context(
         trial=Trial(
-            model=about, task={}, regime=way, size=0, noise=0.0, validation=0.0, seed=0, purpose="reported", tuned={},
+            model=about, task={}, regime=way, size=0, noise=0.0, validation=0.0, seed=0, tuned={},
             budget={}, training={}, limits={}, locations={}, names=Names("m", "t", "zero-shot"),
         ),
         facts=Facts.from_files(configs(model, "m")), folder=model, device=torch.device("cpu"), task=nothing,

@@ -70,7 +70,7 @@ def _artifacts(folder: Path, record: Record) -> Iterator[str]:
         json.loads(safe_reading.whole(curve))
     except (OSError, ValueError, RecursionError) as error:
         yield f"{curve}: {_why(error)}, and its record is ok"
-    if record["trial"].get("purpose") == "reported":
+    if record["trial"].get("purpose") != "tuning":
         yield from _predictions(own, record, record["scores"].get("test", {}))
         for name, scores in record["scores"].get("also_test", {}).items():
             try:

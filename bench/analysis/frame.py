@@ -10,6 +10,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from bench.analysis import costs
+from bench.analysis import tuning as tunings
 from bench.analysis.cell_candidates import basis, degenerate, failed, overlap
 from bench.analysis.column import BASELINE as BASELINE
 from bench.analysis.column import Column, built
@@ -121,7 +122,7 @@ def _kind(attempts: list[Record], name: str) -> str:
 
 def _row(results: Results, place: Place) -> dict[str, Any]:
     cell, environment, attempts, tuning = place
-    ok = scored(place)
+    ok, choice = scored(place), tunings.chosen(place)
     state, statuses, cause = _state(cell, attempts, cell["seeds"])
     metric = str(ok[0]["scores"]["metric"]) if ok else ""
     labels = 0.0 if cell["size"] == 0 else _fact(ok, "train_examples") + _fact(ok, "validation_examples")
@@ -154,9 +155,12 @@ def _row(results: Results, place: Place) -> dict[str, Any]:
         "could_be_best_baselines": "",
         "baselines": baseline_means([r["scores"].get("baselines", {}) for r in ok], metric),
         "test_examples": _fact(ok, "test_examples"),
-        "tuned": cell["tuned"],
-        "on_edge": bool(cell["on_edge"]),
-        "tuning_seconds": costs.total_seconds(tuning),
+        "tuned": choice.tuned,
+        "on_edge": choice.edges > 0,
+        "edge_seeds": choice.edges,
+        "tuned_seeds": choice.apart,
+        "tuning_trials": choice.trials,
+        "tuning_seconds": tunings.seconds(tuning),
         **costs.summarise(ok),
     }
 
@@ -227,8 +231,10 @@ def cells(results: Sequence[Results]) -> pd.DataFrame:
     `best` is the best mean of several, baselines among them, the lowest where `lower_is_better`, and all that have it;
     `could_be_best` rows are beaten by nobody (`Column.could_be_best`). `failed` seeds ended without a score,
     `degenerate` ones gave every test example the same answer; `overlap` is the part of its labels that a seed shares
-    with another. `tuned_…` columns hold what tuning chose, `baseline_…` columns, as many as there are baselines, their
-    scores; `best_baselines` and `could_be_best_baselines` name those of them that are.
+    with another. `tuned_…` columns hold the median of what the seeds' tuning chose, `edge_seeds` of how many seeds that
+    is on the edge of what was tried, `tuning_trials` and `tuning_seconds` what it took in all and `tuned_seeds` for how
+    many seeds apart; `baseline_…` columns, as many as there are baselines, their scores; `best_baselines` and
+    `could_be_best_baselines` name those of them that are.
     """
     rows: list[dict[str, Any]] = []
     for one in results:

@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 
 from bench import plugins
-from bench.analysis.results import Results
+from bench.analysis.results import Place, Results
+from bench.analysis.tuning import chosen
 from bench.errors import StoreError, UsageError
 from bench.planning import lock as locks
 from bench.store import records
@@ -58,7 +59,7 @@ def setup(results: Results, lock: Json) -> pd.DataFrame:
             "suite": results.name,
             **dict(zip(PLACE, place, strict=True)),
             "state": own[0]["state"],
-            **_regime(own[0], trial, [anywhere[trial] for trial in tuning if trial in anywhere]),
+            **_regime(own[0], trial, told, [anywhere[trial] for trial in tuning if trial in anywhere]),
             "budget": _at(trial, "budget") or None,
             **{name: _at(trial, "training", name) for name in TRAINING},
             "seeds": _seeds(results, reported),
@@ -71,16 +72,17 @@ def setup(results: Results, lock: Json) -> pd.DataFrame:
     return pd.DataFrame(rows, dtype=object)
 
 
-def _regime(cell: Json, trial: Any, tuned: Sequence[Record]) -> Json:
+def _regime(cell: Json, trial: Any, told: Sequence[Record], tuned: Sequence[Record]) -> Json:
     kind = _at(trial, "regime", "kind")
     own = {key: _at(trial, "regime", key) for key in ("pretraining", "way")}
     parameters = {**_dict(_at(trial, "regime", "parameters")), **{k: v for k, v in own.items() if v is not None}}
-    name, chosen = next(iter(cell["tuned"].items()), (None, None))
-    told = [(key, v) for r in tuned for key, v in _dict(_at(r["trial"], "tuned")).items() if _number(v)]
-    tried = sorted({value for _, value in told})
-    if name is None and told:
-        name = told[0][0]
-    low, high, default = _range(cell, kind, name, tried, chosen)
+    choice = chosen(Place(cell, "", [r for r in told if r["trial"]["id"] in cell["reported"]], []))
+    value = next(iter(choice.tuned.values()), None)
+    found = [(key, v) for r in tuned for key, v in _dict(_at(r["trial"], "tuned")).items() if _number(v)]
+    tried = sorted({v for _, v in found} | {v for one in cell.get("choices", ()) for v in one["values"]})
+    tried = tried if len(tried) > 1 or found else []
+    name = choice.parameter or (found[0][0] if found else (cell.get("range") or {}).get("parameter"))
+    low, high, default = _range(cell, kind, name, tried, value)
     return {
         "kind": kind,
         "parameters": parameters or None,
@@ -89,9 +91,13 @@ def _regime(cell: Json, trial: Any, tuned: Sequence[Record]) -> Json:
         "high": high,
         "default_range": default,
         "tried": tried or None,
-        "tuning_trials": len(cell["tuning"]),
-        "chosen": chosen,
-        "on_edge": bool(cell["on_edge"]),
+        "start": (cell.get("range") or {}).get("start"),
+        "tuning_trials": choice.trials,
+        "within": any(_at(r, "facts", "tuned") for r in told),
+        "chosen": value,
+        "choices": choice.values or None,
+        "on_edge": choice.edges > 0,
+        "edge_seeds": choice.edges,
     }
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from bench.contracts.context import (
     Adapted,
     Baseline,
+    Choice,
     Context,
     Features,
     Modality,
@@ -34,6 +35,7 @@ from bench.contracts.zeroshot import ZeroShotWay
 __all__ = [
     "Adapted",
     "Baseline",
+    "Choice",
     "Context",
     "DataSource",
     "Features",

@@ -87,14 +87,27 @@ class Predict(Protocol):
     def __call__(self, part: Part, prepared: Prepared | None = None) -> Predictions: ...
 
 
+class Choice(NamedTuple):
+    """A value that a trial chose by cross-validation, of those it tried. scores: {metric: value} of its out-of-fold
+    answers; parts: the pseudo-values of the first; on_edge: whether it is the outermost of the values by more than one
+    standard error."""
+
+    parameter: str
+    value: float
+    tried: tuple[float, ...]
+    on_edge: bool
+    scores: dict[str, float]
+    parts: list[float]
+
+
 @dataclass(frozen=True)
 class Adapted:
     """A model made ready for its task by a regime.
 
     trainable, total: numbers of parameters; stored_bytes: what must be kept beside the pretrained model; None where
     nobody here can know. backbone: what training changed; None where it changed nothing but a head. model: the whole
-    of it, head and all, where it was trained by gradient. fit: what training measured. notes: remarks; facts: for the
-    record.
+    of it, head and all, where it was trained by gradient. fit: what training measured. choice: what it chose by
+    cross-validation, having then learnt from the held-out labels too. notes: remarks; facts: for the record.
     """
 
     predict: Predict
@@ -104,6 +117,7 @@ class Adapted:
     backbone: nn.Module | None = None
     model: nn.Module | None = None
     fit: TrainingFit | None = None
+    choice: Choice | None = None
     notes: tuple[str, ...] = ()
     facts: Json = field(default_factory=dict)
 

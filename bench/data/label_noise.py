@@ -21,14 +21,24 @@ def corrupt(labels: np.ndarray, indices: np.ndarray, rate: float, classes: int, 
     return noisy
 
 
-def mismatch(pool: int, indices: np.ndarray, rate: float, seed: int) -> np.ndarray:
+def mismatch(targets: np.ndarray, indices: np.ndarray, rate: float, seed: int) -> np.ndarray:
     """Return the rows of the pool whose targets `indices` get, int64 [len(indices)]: their own, but for exactly
-    `round(rate * len(indices))` of them another's. Nested over rates, as `corrupt`."""
+    `round(rate * len(indices))` of them that of a row with another target, each such row as likely as any. Nested over
+    rates, as `corrupt`.
+
+    targets: int64 [pool], equal where targets are. Where all are equal, none can be wrong.
+    """
+    pool = len(targets)
     rows: np.ndarray = indices.astype(np.int64)
     first = _first(pool, indices, rate, seed)
-    if len(first):
-        shift = np.random.Generator(np.random.PCG64(stream(seed, "noise-row"))).integers(1, max(pool, 2), size=pool)
-        rows[first] = (indices[first] + shift[indices][first]) % pool
+    order = np.argsort(targets, kind="stable")
+    kinds, begin, count = np.unique(targets[order], return_index=True, return_counts=True)
+    if len(first) == 0 or len(kinds) < 2:
+        return rows
+    kind = np.searchsorted(kinds, targets[indices[first]])
+    shares = np.random.Generator(np.random.PCG64(stream(seed, "noise-row"))).random(pool)[indices[first]]
+    place = (shares * (pool - count[kind])).astype(np.int64)  # among the rows of other kinds, in their order
+    rows[first] = order[np.where(place < begin[kind], place, place + count[kind])]
     return rows
 
 

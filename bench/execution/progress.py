@@ -27,7 +27,7 @@ class Lines:
         self.total = self.finished = 0
         self.left: float | None = None
 
-    def planned(self, total: int, finished: int, waiting: int, left: float | None = None) -> None:
+    def planned(self, total: int, finished: int, left: float | None = None) -> None:
         """Keep the counts, and the seconds that are left where they are known."""
         self.total, self.finished, self.left = total, finished, left
 
@@ -47,7 +47,7 @@ class Lines:
 
     def complete(self, cell: Cell, records: Sequence[Record]) -> None:
         """Its score, where no trial's line has said it."""
-        if len(records) != 1:
+        if len(records) != 1 or records[0]["trial"].get("tuned"):
             tell(self.console, score(cell, records))
 
     def note(self, text: str) -> None:
@@ -71,12 +71,10 @@ class Live(Lines):
         self._lines = {slot.name: self._progress.add_task(slot.name, total=None, note="") for slot in slots}
         self._progress.start()
 
-    def planned(self, total: int, finished: int, waiting: int, left: float | None = None) -> None:
+    def planned(self, total: int, finished: int, left: float | None = None) -> None:
         """Update the bar."""
-        super().planned(total, finished, waiting, left)
-        note = f"{waiting} wait for tuning" if waiting else ""
-        if left:
-            note += f"  about {span(left)} left"
+        super().planned(total, finished, left)
+        note = f"about {span(left)} left" if left else ""
         self._progress.update(self._all, total=total, completed=finished, note=note)
 
     def started(self, slot: Slot, trial: Trial) -> None:
@@ -110,8 +108,6 @@ class Live(Lines):
 def score(cell: Cell, records: Sequence[Record]) -> str:
     """A cell in a few words, with the mean of its seeds, when all of them have ended."""
     place = " · ".join(_place(cell))
-    if cell.state == "failed":
-        return f"{place}: failed: {printable(cell.reason)}"
     ok = [record["scores"] for record in records if record["status"] == "ok"]
     if not ok:
         return f"{place}: no score"
@@ -139,7 +135,9 @@ def describe(trial: Trial) -> str:
     parts = _place(trial)
     tuned = ", ".join(f"{k} {v:g}" for k, v in trial.tuned.items())
     if trial.size:
-        parts.append(f"tuning {tuned}" if trial.purpose == "tuning" else f"seed {trial.seed}")
+        parts.append(f"seed {trial.seed}")
+    if tuned:
+        parts.append(tuned)
     return " · ".join(parts)
 
 
@@ -148,6 +146,7 @@ def outcome(record: Record) -> str:
     if record["status"] != "ok":
         return f"{record['status']}: {printable(record['cause'])}"
     scores = record["scores"]
-    if "test" in scores:
-        return f"{scores['metric']} {scores['test'][scores['metric']]:.3f}"
-    return f"{scores['metric']} {scores['validation'][scores['metric']]:.3f} (validation)"
+    metric, held_out = scores["metric"], scores.get("validation")
+    if record["trial"].get("tuned") and held_out:  # one of a seed's candidates: its test score is not looked at
+        return f"{metric} {held_out[metric]:.3f} (validation)"
+    return f"{metric} {scores['test'][metric]:.3f}"

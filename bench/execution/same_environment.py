@@ -45,10 +45,10 @@ def begun_elsewhere(
     begun = complete = 0
     changes: dict[str, None] = {}
     for cell in plan.cells:
-        left = [t for t in cell.reported if not settled(t, latest, frozenset())]
-        device = slot.device if all(is_local(t) for t in cell.reported) else "cpu"
+        left = [t for t in cell.trials if not settled(t, latest, frozenset())]
+        device = slot.device if all(is_local(t) for t in cell.trials) else "cpu"
         now = {**here(slot.threads), "device": device}
-        found = {t.id: change for t in cell.reported if (change := _change(latest.get(t.id), now))}
+        found = {t.id: change for t in cell.trials if (change := _change(latest.get(t.id), now))}
         if found and left:
             again |= found.keys()
         begun += bool(found and left)

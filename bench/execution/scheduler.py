@@ -38,8 +38,8 @@ PATIENCE = 3.0
 class Progress(Protocol):
     """Shows how the run goes."""
 
-    def planned(self, total: int, finished: int, waiting: int, left: float | None) -> None:
-        """How many trials there are, settled, and unknown as long as their tuning runs; the seconds left, if known."""
+    def planned(self, total: int, finished: int, left: float | None) -> None:
+        """How many trials there are, and settled; tuning may add some. The seconds left, if known."""
 
     def started(self, slot: Slot, trial: Trial) -> None:
         """A trial begins."""
@@ -51,7 +51,7 @@ class Progress(Protocol):
         """A trial's record is on disk."""
 
     def complete(self, cell: Cell, records: Sequence[Record]) -> None:
-        """A cell will not change any more: its seeds' records, none where tuning failed."""
+        """A cell will not change any more: its seeds' records."""
 
     def note(self, text: str) -> None:
         """Something the user should know."""
@@ -74,7 +74,7 @@ class Running:
 
 @dataclass
 class Scheduler:
-    """One run of a suite. replan: (a tuning trial that has ended, what is not to be tried again) → the plan as it
+    """One run of a suite. replan: (a trial that has ended, what is not to be tried again) → the plan as it
     now stands, None where it is the same; keep: puts that on the disk; ended: each attempt's status."""
 
     plan: Plan
@@ -96,7 +96,6 @@ class Scheduler:
     _turns: dict[Place, int] = field(init=False)
     _missing: list[Trial] = field(init=False)
     _cells: dict[str, list[Cell]] = field(init=False)
-    _waiting: list[Cell] = field(init=False)
     _known: int = 0
     _left: float | None = None
     _told: float | None = 0.0
@@ -138,24 +137,22 @@ class Scheduler:
         flying = {r.trial.id for r in self.running.values()}
         trials = queue(self.plan.cells, self._turns).values()
         self._missing = [t for t in trials if t.id not in flying and not settled(t, self.latest, self.tried)]
-        self._waiting = [cell for cell in self.plan.cells if cell.state == "waiting"]
         self._cells = defaultdict(list)
         for cell in self.plan.cells:
-            for trial in cell.reported:
+            for trial in cell.reported if cell.state != "waiting" else ():
                 self._cells[trial.id].append(cell)
         self._known = len(trials)
         self._count()
 
     def _count(self) -> None:
         finished = self._known - len(self._missing) - len(self.running)
-        waiting = sum(cell.seeds for cell in self._waiting)
         self._left = None
-        if self.estimator.covers(self._missing, self._waiting):
+        if self.estimator.covers(self._missing):
             now = time.monotonic()
             expected = ((r, self.estimator.seconds(r.trial)) for r in self.running.values())
             under_way = sum(max(0.0, seconds - (now - running.begun)) for running, seconds in expected)
-            self._left = (self.estimator.left(self._missing, self._waiting) + under_way) / len(self.slots)
-        self.progress.planned(self._known + waiting, finished, waiting, self._left)
+            self._left = (self.estimator.left(self._missing) + under_way) / len(self.slots)
+        self.progress.planned(self._known, finished, self._left)
 
     def _tell(self) -> None:
         """Write down what runs, for `bench status`; at most once in WAIT seconds."""
@@ -237,24 +234,19 @@ class Scheduler:
             self._look()
             return
         self.tried.add(trial.id)
-        if trial.purpose == "tuning":
-            plan = self.replan(trial, self.tried)
-            if plan is not None:
-                self.plan = plan
-                self._look()
-                return
+        plan = self.replan(trial, self.tried)
+        if plan is not None:
+            self.plan = plan
+            self._look()
+            return
         self._count()
 
     def _complete(self, trial: Trial, before: Plan) -> None:
-        """Say which cells have got their scores with this trial, or will get none. before: the plan before it."""
-        for cell in self._cells.get(trial.id, ()):
-            if all(settled(one, self.latest, self.tried) for one in cell.reported):
+        """Say which cells have got their scores with this trial. before: the plan before it."""
+        chosen = [new for old, new in zip(before.cells, self.plan.cells, strict=True) if old.state != new.state]
+        for cell in {id(cell): cell for cell in (*self._cells.get(trial.id, ()), *chosen)}.values():
+            if cell.state == "planned" and all(settled(one, self.latest, self.tried) for one in cell.reported):
                 self.progress.complete(cell, [self.latest[one.id] for one in cell.reported])
-        if self.plan is not before:
-            old = {cell.place: cell.state for cell in before.cells}
-            for cell in self.plan.cells:
-                if cell.state == "failed" and old[cell.place] != "failed":
-                    self.progress.complete(cell, [])
 
     def _found(self, event: Ended, running: Running) -> Json:
         """The trial's own record, or one of how its process died. Raises StoreError where it met a full disk."""

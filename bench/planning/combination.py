@@ -9,6 +9,7 @@ from typing import Any
 from bench import contracts, plugins
 from bench.contracts import Question
 from bench.modeling.models.facts import Facts
+from bench.planning import tuning
 from bench.planning.lock import also_spec, task_spec
 from bench.suite.schema import Regime, Suite, Task
 from bench.suite.trial import Json, Names
@@ -77,6 +78,24 @@ class Combination:
     def facts(self) -> Facts:
         """What the model's config files say."""
         return Facts.from_files(self.model_lock["files"])
+
+    @property
+    def search(self) -> tuning.Search | None:
+        """What tuning searches; None where nothing is tuned."""
+        return tuning.searched(self.regime, self.facts if self.locked else None)
+
+    @property
+    def count(self) -> int:
+        """With how many values each seed's tuning begins; 1 where nothing is tuned by trials."""
+        if self.search is None or self.tunes_within:
+            return 1
+        return len(tuning.first_values(self.search, 1 if self.smoke else self.suite.tuning_trials))
+
+    @property
+    def tunes_within(self) -> bool:
+        """Whether each trial tunes itself."""
+        search = self.search
+        return search is not None and search.within and not search.fixed and self.suite.tuning_trials > 1
 
     @functools.cached_property
     def spec(self) -> Json:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -121,34 +120,24 @@ class Estimator:
 
     def seconds(self, trial: Trial) -> float:
         """What one trial takes, without what it shares with others."""
-        key = (trial.names, trial.size, trial.purpose)
+        key = (trial.names, trial.size)
         if key not in self._seconds:
             self._seconds[key] = self._one(trial)
         return self._seconds[key]
 
     def cell(self, cell: Cell) -> float:
-        """What all trials of a cell take, those that its tuning has yet to name among them."""
-        named = sum(map(self.seconds, (*cell.tuning, *cell.reported)))
-        return named + self.waiting(cell)
+        """What all known trials of a cell take."""
+        return sum(map(self.seconds, cell.trials))
 
-    def waiting(self, cell: Cell) -> float:
-        """What the trials of a cell take that its tuning has yet to name."""
-        if cell.state != "waiting" or not cell.tuning:
-            return 0.0
-        like = dataclasses.replace(cell.tuning[0], purpose="reported", names=cell.names, size=cell.size)
-        return cell.seeds * self.seconds(like)
+    def left(self, missing: Iterable[Trial]) -> float:
+        """What trials take, one after another, with what each pair of model and task computes once."""
+        missing = list(missing)
+        once = sum(map(self._once, {t.names: t for t in missing}.values()))
+        return once + sum(map(self.seconds, missing))
 
-    def left(self, missing: Iterable[Trial], waiting: Iterable[Cell]) -> float:
-        """What trials and the seeds of waiting cells take, one after another, with what each pair computes once."""
-        missing, waiting = list(missing), list(waiting)
-        pairs = {trial.names: trial for cell in waiting for trial in cell.tuning} | {t.names: t for t in missing}
-        once = sum(map(self._once, pairs.values()))
-        return once + sum(map(self.seconds, missing)) + sum(map(self.waiting, waiting))
-
-    def covers(self, missing: Iterable[Trial], waiting: Iterable[Cell]) -> bool:
+    def covers(self, missing: Iterable[Trial]) -> bool:
         """Whether something like each of these trials was measured: what trains says nothing of what does not."""
-        trials = [*missing, *(trial for cell in waiting for trial in cell.tuning[:1])]
-        kinds = {trial.names: trial.regime["kind"] for trial in trials}
+        kinds = {trial.names: trial.regime["kind"] for trial in missing}
         return all(self._nearest(names, kind) is not NOMINAL for names, kind in kinds.items())
 
     def _one(self, trial: Trial) -> float:
@@ -158,7 +147,7 @@ class Estimator:
         )
         held_out = trial.validation if isinstance(trial.validation, float) else 0.0
         labels = rows.train if trial.size == "all" else min(trial.size, rows.train)
-        scored = labels * held_out + (rows.test if trial.purpose == "reported" else 0)
+        scored = labels * held_out + rows.test
         if _pooled(trial.regime["kind"]):
             scored = 0.0  # features are computed once: `_once`
         return OUTSIDE + pace.rest + pace.row * scored + _training(trial, pace, round(labels * (1 - held_out)))
@@ -191,13 +180,12 @@ def forecast(plan: Plan, latest: Mapping[str, Record], estimator: Estimator, slo
     """What a plan leaves to run takes, as a sentence has it, and what that rests on; that nothing is known, where
     nothing was measured. slots: how many trials run at a time, where that is known."""
     missing = [t for t in plan.trials().values() if not settled(t, latest, frozenset())]
-    waiting = [cell for cell in plan.cells if cell.state == "waiting"]
-    if not missing and not waiting:
+    if not missing:
         return "nothing is missing"
-    if not estimator.covers(missing, waiting):
+    if not estimator.covers(missing):
         whose = "some of them" if estimator.known else "they"
         return f"nothing is known yet of how long {whose} take; `bench run --smoke` finds out in minutes"
-    left = estimator.left(missing, waiting) / (slots or 1)
+    left = estimator.left(missing) / (slots or 1)
     shared = "shared by as many as run at a time, " if slots is None else f"{slots} at a time, " if slots > 1 else ""
     return f"about {span(left)} left, {shared}estimated {estimator.basis}"
 
@@ -226,7 +214,7 @@ def _pace(record: Record) -> Pace:
     seconds = {name: value or 0.0 for name, value in costs["seconds"].items()}
     scored = facts.get("validation_examples", 0)
     took = seconds.get("validation", 0.0)
-    if trial["purpose"] == "reported":
+    if trial.get("purpose") != "tuning":  # of protocol 1
         scored += facts.get("test_examples", 0)
         took += sum(seconds.get(stage, 0.0) for stage in ("test", "also_test"))
     shared = costs.get("shared") or {}

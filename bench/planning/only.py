@@ -10,15 +10,14 @@ from bench.errors import UsageError, did_you_mean
 from bench.planning.plan import Cell, Plan
 
 PLACE = ("model", "task", "regime", "size", "noise")
-"""Axes that tell one cell from another; the two others choose among a cell's trials."""
-AXES = (*PLACE, "seed", "purpose")
-PURPOSES = ("tuning", "reported")
+"""Axes that tell one cell from another; the other chooses among a cell's trials."""
+AXES = (*PLACE, "seed")
 
 
 def narrow(plan: Plan, only: Sequence[str]) -> Plan:
     """Keep what matches every `axis=pattern[,pattern…]`. Raises UsageError.
 
-    Of a seed's cell the tuning trials stay, which it needs first. What sees no label has no seed and goes with any.
+    What sees no label has no seed and goes with any. Where one value is chosen for all seeds, they are all tuned.
     """
     filters = parse(only)
     for axis, wanted in filters.items():
@@ -60,17 +59,19 @@ def _values(plan: Plan, cell: Cell, axis: str) -> tuple[str, ...]:
     if axis == "seed":
         seeds = plan.suite.seeds if cell.size == 0 else plan.suite.seeds[: cell.seeds]
         return tuple(map(str, seeds))
-    if axis == "purpose":
-        return PURPOSES if cell.tuning or cell.state == "unresolved" else ("reported",)
     return (str({**vars(cell.names), "size": cell.size, "noise": f"{cell.noise:g}"}[axis]),)
 
 
 def _part(plan: Plan, cell: Cell, filters: dict[str, list[str]]) -> Cell:
-    """The cell with those of its reported trials that were asked for, even if they are not known yet."""
-    if not matches(["reported"], filters.get("purpose", ["reported"])):
-        return replace(cell, reported=[], seeds=0)
+    """The cell with those of its seeds that were asked for."""
     wanted = filters.get("seed")
     if wanted is None or cell.size == 0:
         return cell
-    reported = [trial for trial in cell.reported if matches([str(trial.seed)], wanted)]
-    return replace(cell, reported=reported, seeds=sum(matches([s], wanted) for s in _values(plan, cell, "seed")))
+    seeds = sum(matches([seed], wanted) for seed in _values(plan, cell, "seed"))
+    tried = [one for one in cell.tried if matches(map(str, one.seeds), wanted)]
+    together = {str(seed) for one in tried for seed in one.seeds}
+    return replace(
+        cell, seeds=seeds, tunes=cell.tunes // max(cell.seeds, 1) * seeds, tried=tried,
+        tuning=[trial for trial in cell.tuning if str(trial.seed) in together],
+        reported=[trial for trial in cell.reported if matches([str(trial.seed)], wanted)],
+    )  # fmt: skip

@@ -19,7 +19,7 @@ def turns(plan: Plan, latest: Mapping[str, Record], estimator: Estimator) -> dic
 
     def key(numbered: tuple[int, Cell]) -> tuple[bool, int, float, int]:
         number, cell = numbered
-        begun = any(trial.id in latest for trial in (*cell.tuning, *cell.reported))
+        begun = any(trial.id in latest for trial in cell.trials)
         module = plugins.load("regimes", plan.suite.regimes[cell.names.regime].kind)
         return not begun, 0 if not module.LABELS else 2 if module.TRAINS else 1, estimator.cell(cell), number
 
@@ -30,6 +30,6 @@ def queue(cells: Iterable[Cell], turns: Mapping[Place, int]) -> dict[str, Trial]
     """All known trials by id, cell by cell as their turns come, tuning before what is reported."""
     found: dict[str, Trial] = {}
     for cell in sorted(cells, key=lambda cell: turns[cell.place]):
-        for trial in (*cell.tuning, *cell.reported):
+        for trial in cell.trials:
             found.setdefault(trial.id, trial)
     return found

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Literal
 
 from bench.planning import tuning
@@ -15,17 +16,20 @@ from bench.planning.specification import shared_fields
 from bench.planning.trial_counts import GOOD, INFRASTRUCTURE
 from bench.store.record import Record
 from bench.suite.schema import Suite
-from bench.suite.trial import SCHEMA, Json, Names, Size, Trial
+from bench.suite.trial import PROTOCOL, SCHEMA, Json, Names, Size, Trial
 
 RERUN = ("missing", "failed", "all")
 """What to run: what has no result of its own; that, and what failed; everything."""
-State = Literal["planned", "waiting", "failed", "not_applicable", "unresolved"]
+State = Literal["planned", "waiting", "not_applicable", "unresolved"]
 
 
 @dataclass
 class Cell:
-    """One place in the suite's tables. waiting: for its tuning; failed: no tuning trial succeeded; unresolved: the
-    model or the task is not locked yet, so that no id is known, and `tunes` trials at most will be tuning."""
+    """One place in the suite's tables. waiting: the tuning of some seed has not come to its choice; unresolved: the
+    model or the task is not locked yet, so that no id is known, and it begins with at most `tunes` trials.
+
+    tried: how far tuning has come, seed by seed; tuning: the trials that were not chosen, or not yet; reported: those
+    that were."""
 
     names: Names
     size: Size
@@ -33,9 +37,8 @@ class Cell:
     seeds: int
     state: State = "planned"
     reason: str | None = None
-    tuned: Json = field(default_factory=dict)
-    on_edge: bool = False
-    range: Json | None = None
+    search: tuning.Search | None = None
+    tried: list[tuning.Tried] = field(default_factory=list)
     tuning: list[Trial] = field(default_factory=list)
     reported: list[Trial] = field(default_factory=list)
     tunes: int = 0
@@ -44,6 +47,26 @@ class Cell:
     def place(self) -> tuple[Names, Size, float]:
         """What tells it from the other cells of its suite."""
         return self.names, self.size, self.noise
+
+    @property
+    def trials(self) -> list[Trial]:
+        """Every trial that is known, tuning first."""
+        return [*self.tuning, *self.reported]
+
+    def to_json(self) -> Json:
+        """What `plan.json` holds of it. tuned: the median of what the seeds chose."""
+        chosen = sorted(one.chosen for one in self.tried for _ in one.seeds if one.chosen is not None)
+        search = self.search
+        searches = search is not None and not search.within
+        return {
+            **vars(self.names), "size": self.size, "noise": self.noise, "seeds": self.seeds, "state": self.state,
+            "reason": self.reason,
+            "tuned": {search.parameter: chosen[len(chosen) // 2]} if search is not None and chosen else {},
+            "on_edge": any(one.on_edge for one in self.tried),
+            "range": None if search is None else search.to_json(),
+            "choices": [one.to_json() for one in self.tried] if searches else [],
+            "tuning": [t.id for t in self.tuning], "reported": [t.id for t in self.reported],
+        }  # fmt: skip
 
 
 @dataclass(repr=False)
@@ -59,28 +82,26 @@ class Plan:
         return f"<Plan of {self.suite.name}: {len(self.cells)} cells ({counts}), {len(self.trials())} known trials>"
 
     def trials(self) -> dict[str, Trial]:
-        """Every trial whose hyperparameters are known, by id, tuning first within a cell."""
-        return {t.id: t for cell in self.cells for t in (*cell.tuning, *cell.reported)}
+        """Every trial that is known, by id, tuning first within a cell."""
+        return {t.id: t for cell in self.cells for t in cell.trials}
 
     def to_json(self) -> Json:
         """What `plan.json` holds (docs/records.md)."""
+        reported = {trial.id for cell in self.cells for trial in cell.reported}
         trials = {
-            t.id: {**vars(t.names), "size": t.size, "noise": t.noise, "seed": t.seed, "purpose": t.purpose}
+            t.id: {**vars(t.names), "size": t.size, "noise": t.noise, "seed": t.seed,
+                   "purpose": "reported" if t.id in reported else "tuning"}
             for t in self.trials().values()
-        }
-        cells = [
-            {**vars(c.names), "size": c.size, "noise": c.noise, "seeds": c.seeds, "state": c.state, "reason": c.reason,
-             "tuned": c.tuned, "on_edge": c.on_edge, "range": c.range, "tuning": [t.id for t in c.tuning],
-             "reported": [t.id for t in c.reported]}
-            for c in self.cells
-        ]  # fmt: skip
+        }  # fmt: skip
         return {
             "schema": SCHEMA,
+            "protocol": PROTOCOL,
             "suite": self.suite.name,
             "tolerance": self.suite.tolerance,
             "reported": [one.model_dump(exclude_none=True) for one in self.suite.reported],
+            "select": self.suite.tuning_select,
             "trials": trials,
-            "cells": cells,
+            "cells": [cell.to_json() for cell in self.cells],
         }
 
 
@@ -103,14 +124,15 @@ def build(
 def replan(
     plan: Plan, ended: Trial, lock: Json, latest: Mapping[str, Record], tried: Set[str], *, smoke: bool = False
 ) -> Plan:
-    """The plan as it stands after a tuning trial: the same object, unless the last one a cell waited for has ended.
+    """The plan as it stands after a trial: the same object, unless it was the last one that a seed's tuning waited for.
     Only that cell's model, task and regime are planned anew, and those that come after it."""
     due = {
         cell.names
         for cell in plan.cells
         if cell.state == "waiting"
-        and any(trial.id == ended.id for trial in cell.tuning)
-        and all(settled(trial, latest, tried) for trial in cell.tuning)
+        for one in cell.tried
+        if any(trial.id == ended.id for trial in one.trials.values())
+        and all(settled(trial, latest, tried) for trial in one.trials.values())
     }
     if not due:
         return plan
@@ -155,18 +177,21 @@ class _Planner:
         combination = Combination(self.suite, self.lock, names, self.smoke)
         cells, seeds = self._empty(combination)
         if not combination.locked:
-            grid = tuning.grid(self.suite, combination.regime, smoke=self.smoke)
-            tunes = len(grid) * len(tuning.seeds(self.suite, grid))
-            return [replace(cell, state="unresolved", tunes=tunes) for cell in cells]
+            return [replace(cell, state="unresolved", tunes=combination.count * cell.seeds) for cell in cells]
         if (reason := refusal(combination)) is not None:
             return [replace(cell, state="not_applicable", reason=reason) for cell in cells]
         first = self._first(combination)
         if first is not None and first.state != "planned":
             reason = f"on {first.names.task}, which comes first: {first.reason}" if first.reason else None
-            return [replace(cell, state=first.state, tuning=first.tuning, reason=reason) for cell in cells]
-        fields = shared_fields(combination, first.reported[0] if first is not None else None)
+            return [
+                replace(cell, state=first.state, reason=reason, tuning=first.trials, tried=first.tried)
+                for cell in cells
+            ]
+        starts = {trial.seed: trial for trial in first.reported} if first is not None else {}
+        fields = {seed: shared_fields(combination, starts[seed]) for seed in seeds if seed in starts}
+        same = shared_fields(combination, None) if first is None else {}
         for cell in cells:
-            self._fill(cell, combination, fields, seeds)
+            self._fill(cell, combination, lambda seed: fields.get(seed, same), seeds)
         return cells
 
     def _empty(self, combination: Combination) -> tuple[list[Cell], tuple[int, ...]]:
@@ -186,35 +211,34 @@ class _Planner:
         cells = self.cells(replace(combination.names, task=combination.task.after))
         return [cell for cell in cells if cell.noise == cells[0].noise][-1]
 
-    def _fill(self, cell: Cell, combination: Combination, fields: dict[str, Any], seeds: tuple[int, ...]) -> None:
-        """Give a cell its tuning trials, and those to be reported once these have all ended."""
-
-        def trial(noise: float, seed: int, purpose: Literal["tuning", "reported"], tuned: Json) -> Trial:
-            return Trial(**fields, size=cell.size, noise=noise, seed=seed, purpose=purpose, tuned=tuned)
-
+    def _fill(
+        self, cell: Cell, combination: Combination, fields: Callable[[int], dict[str, Any]], seeds: tuple[int, ...]
+    ) -> None:
+        """Give a cell its trials. Those of a seed's tuning come first: one of them is reported. fields: what the trials
+        of a seed share."""
         if (reason := no_label_noise(combination, cell.noise)) is not None:
             cell.state, cell.reason = "not_applicable", reason
             return
         if not combination.regime_kind.LABELS:
-            cell.reported = [trial(0.0, 0, "reported", {})]
+            cell.reported = [Trial(**fields(0), size=cell.size, noise=0.0, seed=0, tuned={})]
             return
-        cell.range = tuning.searched(combination.regime)
-        grid = tuning.grid(self.suite, combination.regime, smoke=self.smoke)
-        tuning_seeds = tuning.seeds(self.suite, grid)
-        judged = (*tuning_seeds, *(seeds if fields["budget"].get("until") else ()))
+        search = cell.search = combination.search
+        judged = seeds if combination.count > 1 or fields(seeds[0])["budget"].get("until") else ()
         if (reason := too_few_labels(combination, cell.size, judged)) is not None:
             cell.state, cell.reason = "not_applicable", reason
             return
-        if len(grid) <= 1:
-            cell.tuned = dict(grid[0]) if grid else {}
-        else:
-            cell.tuning = [trial(0.0, seed, "tuning", value) for value in grid for seed in tuning_seeds]
-            if not all(settled(t, self.latest, self.tried) for t in cell.tuning):
-                cell.state = "waiting"
-                return
-            winner = tuning.winner(grid, cell.tuning, self.latest)
-            if winner is None:
-                cell.state, cell.reason = "failed", "no tuning trial succeeded"
-                return
-            cell.tuned, cell.on_edge = grid[winner], winner in (0, len(grid) - 1)
-        cell.reported = [trial(cell.noise, seed, "reported", cell.tuned) for seed in seeds]
+
+        def trial(seed: int, value: float | None) -> Trial:
+            tuned = {} if search is None or value is None else {search.parameter: value}
+            return Trial(**fields(seed), size=cell.size, noise=cell.noise, seed=seed, tuned=tuned)
+
+        if search is None or combination.tunes_within:
+            cell.reported = [trial(seed, None) for seed in seeds]
+            return
+        for together in tuning.groups(self.suite, seeds):
+            known = partial(settled, latest=self.latest, tried=self.tried)
+            cell.tried.append(tuning.tune(search, combination.count, together, trial, known, self.latest))
+        cell.reported = [one for tried in cell.tried for one in tried.reported]
+        cell.tuning = [one for tried in cell.tried for one in tried.others]
+        if any(tried.chosen is None for tried in cell.tried):
+            cell.state = "waiting"

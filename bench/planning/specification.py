@@ -1,4 +1,4 @@
-"""What the trials of one model, task and regime share: every field but size, noise, seed, purpose and what is tuned."""
+"""What the trials of one model, task and regime share: every field but size, noise, seed and what is tuned."""
 
 from __future__ import annotations
 
@@ -50,10 +50,14 @@ def _task(combination: Combination) -> Json:
 
 
 def _regime(combination: Combination, own: Json, forgetting: Json) -> Json:
-    """The regime's spec, without the parameters that stand in the trial's training and budget, or that are tuned."""
-    kind = combination.regime_kind
+    """The regime's spec, without the parameters that stand in the trial's training, budget or `tuned`; with the bounds
+    of what a trial tunes by itself."""
+    kind, search = combination.regime_kind, combination.search
     elsewhere = set(TrainedParameters.model_fields) if kind.TRAINS else set()
-    elsewhere |= {kind.TUNED.parameter} if kind.TUNED else set()
+    if search is not None:
+        elsewhere |= {search.parameter}
+        own = {**own, search.parameter: [search.low, search.high]}
+        elsewhere -= {search.parameter} if combination.tunes_within else set()
     return {
         "kind": combination.regime.kind,
         "version": kind.VERSION,

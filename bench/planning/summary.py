@@ -22,7 +22,7 @@ from bench.printable import printable
 from bench.store import hold, paths, records, validation
 from bench.store import schema_version as schema
 from bench.store.record import Record
-from bench.suite.trial import Json
+from bench.suite.trial import PROTOCOL, Json
 
 
 def summarise(plan: Plan, results: Path, smoke: bool) -> Json:
@@ -41,6 +41,8 @@ def summarise(plan: Plan, results: Path, smoke: bool) -> Json:
         for axis, rows in axes.items():
             rows.setdefault(values[axis], Counter()).update(counts)
     notes = reasons(found.cells)
+    if old := older(latest.values(), plan):
+        notes.append(old)
     if whole["failed"]:
         where = "" if results == Path("results") else f" --results {shlex.quote(str(results))}"
         again = f"bench run {shlex.quote(str(plan.suite.path))}{where}{' --smoke' if smoke else ''} --rerun failed"
@@ -58,6 +60,20 @@ def summarise(plan: Plan, results: Path, smoke: bool) -> Json:
         },
         "notes": notes,
     }
+
+
+def older(found: Iterable[Record], plan: Plan) -> str | None:
+    """That there are results of an older protocol, which are not mixed with those of this one; None where there are
+    none. Trials that see no label are the same in both."""
+    known = plan.trials()
+    count = sum(
+        r["trial"]["id"] not in known and r["trial"].get("protocol", 1) < PROTOCOL and r["trial"].get("size") != 0
+        for r in found
+    )
+    if not count:
+        return None
+    return (f"{count:,} results are of an older protocol, by which tuning used other labels than the budget's: what "
+            "sees labels must run again, and `bench report` shows the old ones until something has")  # fmt: skip
 
 
 def _foreseen(plan: Plan, folder: Path, tried: Path, latest: Mapping[str, Record], smoke: bool) -> tuple[Plan, int]:

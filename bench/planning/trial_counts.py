@@ -12,8 +12,8 @@ INFRASTRUCTURE = frozenset({"killed", "hung", "oom_host"})
 """Statuses that say nothing of the trial: it runs again, at once and next time. Any other is the trial's own."""
 GOOD = frozenset({"ok", "not_applicable"})
 STATES = ("trials", "done", "failed", "again", "missing", "waiting")
-"""all; with a result; ended for reasons of their own; cut short, so that they run again by themselves; never run; and
-those whose hyperparameters are not known before their tuning has ended."""
+"""all; with a result; ended for reasons of their own; cut short, so that they run again by themselves; never run; and,
+of plans of protocol 1, those whose hyperparameters were not known before their tuning had ended."""
 WORDS = {"done": "done", "failed": "failed", "again": "to run again", "missing": "missing",
          "waiting": "waiting for tuning"}  # fmt: skip
 
@@ -30,23 +30,21 @@ def state(record: Record | None) -> str:
 def tally(cells: Iterable[Json], latest: Mapping[str, Record]) -> Iterator[Counter[str]]:
     """Of each cell, as plan.json has them, how many trials are in which state; what several share counts once.
 
-    A cell that is not locked yet counts as its seeds and, in `tunes`, its tuning trials.
+    A cell that is not locked yet counts as the trials it begins with (`tunes`, else its seeds).
     """
-    seen: set[object] = set()
+    seen: set[str] = set()
     for cell in cells:
         counts: Counter[str] = Counter()
         for trial in (*cell["tuning"], *cell["reported"]):
             if trial not in seen:
                 seen.add(trial)
                 counts[state(latest.get(trial))] += 1
-        if cell["state"] == "waiting":
+        if cell["state"] == "waiting" and "choices" not in cell:
             counts["waiting"] += cell["seeds"]
         if cell["state"] == "failed":
             counts["failed"] += cell["seeds"]
         if cell["state"] == "unresolved":
-            tuned_once = cell["task"], cell["model"], cell["regime"], cell["size"]  # whatever the noise
-            counts["missing"] += cell["seeds"] + (0 if tuned_once in seen else cell.get("tunes", 0))
-            seen.add(tuned_once)
+            counts["missing"] += max(cell["seeds"], cell.get("tunes", 0))
         counts["trials"] = sum(counts.values())
         yield counts
 

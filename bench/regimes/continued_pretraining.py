@@ -34,7 +34,7 @@ class ContinuedPretraining(Regime[ContinuedPretrainingParameters]):
 
     VERSION = 1
     Parameters = ContinuedPretrainingParameters
-    TUNED = Tuned("learning_rate", 1e-5, 3e-4)
+    TUNED = Tuned("learning_rate", 5e-6, 2e-3, start=5e-5, kinds={"decoder": 2e-5})
     TRAINS = True
 
     def resolve(self, facts: Facts, question: Question, parameters: ContinuedPretrainingParameters) -> Json:

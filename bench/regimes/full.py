@@ -21,7 +21,7 @@ class Full(Regime[FullParameters]):
 
     VERSION = 1
     Parameters = FullParameters
-    TUNED = Tuned("learning_rate", 1e-5, 3e-4)
+    TUNED = Tuned("learning_rate", 5e-6, 2e-3, start=5e-5, kinds={"decoder": 2e-5, "image": 1e-4})
     TRAINS = True
 
     def adapt(self, context: Context, ledger: Ledger, parameters: FullParameters) -> Adapted:

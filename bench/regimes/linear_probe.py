@@ -22,7 +22,7 @@ ITERATIONS = 1000
 class LinearProbeParameters(RegimeParameters):
     """C: the inverse strength of the L2 penalty on standardised features."""
 
-    C: Range | None = Field(None, description="one value, or [low, high] to tune over; null: the default")
+    C: Range | None = Field(None, description="one value, or [low, high] to tune within; null: the default")
 
 
 class LinearProbe(Regime[LinearProbeParameters]):
@@ -30,24 +30,32 @@ class LinearProbe(Regime[LinearProbeParameters]):
 
     VERSION = 1
     Parameters = LinearProbeParameters
-    TUNED = Tuned("C", 1e-5, 1e1)
+    TUNED = Tuned("C", 1e-3, 1e1, within=True)
     POOLED = True
 
     def adapt(self, context: Context, ledger: Ledger, parameters: LinearProbeParameters) -> Adapted:
-        """Fit on the train part's features, which are computed once per model and task."""
+        """Fit on the train part's features, which are computed once per model and task; where C is to be tuned, by
+        cross-validation, on those of all labels."""
         from sklearn.preprocessing import StandardScaler
 
         from bench.probes.heartbeat import working
+        from bench.training.cross_validation import best_c, labels_in_all
 
-        part, features = context.parts["train"], context.features
+        fixed, features = context.trial.tuned.get("C"), context.features
+        part = context.parts["train"] if fixed is not None else labels_in_all(context)
         width = features.frozen(part.split).shape[1]
         others = [name for name in context.parts if name not in ("train", "validation", "test")]
-        for name in (*others, "validation", "test") if context.trial.purpose == "reported" else ("validation",):
+        for name in (*others, "validation", "test"):
             features.frozen(context.parts[name].split)  # now, so that their stages time the probe alone
         scaler = StandardScaler()
+        choice = None
         with ledger.stage("train"), working(lambda: context.tick("train", 0, None)):
             scaled = scaler.fit_transform(_features(context, part))
-            solved = context.objective.solve(context, part, scaled, context.trial.tuned["C"], ITERATIONS)
+            if fixed is None:
+                assert isinstance(parameters.C, tuple), "planning names the bounds"
+                choice = best_c(context, part, scaled, *parameters.C, ITERATIONS)
+            C = context.trial.tuned["C"] if choice is None else choice.value
+            solved = context.objective.solve(context, part, scaled, C, ITERATIONS)
         ledger.charge("train", features.seconds(part))
 
         def predict(part: Part, prepared: Prepared | None = None) -> Predictions:
@@ -59,6 +67,7 @@ class LinearProbe(Regime[LinearProbeParameters]):
             trainable=head,
             total=features.backbone_parameters + head,
             stored_bytes=4 * (head + 2 * width),
+            choice=choice,
             notes=tuple(solved.notes),
         )
 

@@ -68,7 +68,7 @@ class Lora(Regime[LoraParameters]):
 
     VERSION = 1
     Parameters = LoraParameters
-    TUNED = Tuned("learning_rate", 3e-4, 1e-2)
+    TUNED = Tuned("learning_rate", 1e-4, 3e-2, start=1e-3, kinds={"decoder": 5e-4})
     TRAINS = True
     CHECKS = True
 

@@ -26,7 +26,7 @@ class Partial(Regime[PartialParameters]):
 
     VERSION = 1
     Parameters = PartialParameters
-    TUNED = Tuned("learning_rate", 3e-5, 1e-3)
+    TUNED = Tuned("learning_rate", 2e-5, 1e-2, start=2e-4, kinds={"decoder": 1e-4, "image": 3e-4})
     TRAINS = True
 
     def adapt(self, context: Context, ledger: Ledger, parameters: PartialParameters) -> Adapted:

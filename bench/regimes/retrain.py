@@ -21,7 +21,7 @@ class Retrain(Regime[RetrainParameters]):
 
     VERSION = 1
     Parameters = RetrainParameters
-    TUNED = Tuned("learning_rate", 1e-4, 3e-3)
+    TUNED = Tuned("learning_rate", 5e-5, 2e-2, start=5e-4)
     TRAINS = True
     PRETRAINED = False
 

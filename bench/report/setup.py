@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -84,9 +85,7 @@ def _suite(results: Results, frame: pd.DataFrame, environments: Iterable[str]) -
 
     say("seeds", *map(words, sorted(_values(frame["seeds"]), key=len)[-1:]))
     say("validation", *map(_validation, _values(frame["validation"])))
-    trials, alone = max(frame["tuning_trials"], default=0), sorted(_values(frame["tuning_seeds"]), key=len)
-    by = f"up to {trials} trials a regime and size, by validation on seeds {words(alone[-1])}" if alone else "none"
-    say("tuning", by)
+    say("tuning", _tuning(results, frame))
     for name in TRAINING:
         if len(values := _values(frame[name])) == 1 and name != "batch_size":
             say(NAMES[name], words(values[0]))
@@ -97,6 +96,21 @@ def _suite(results: Results, frame: pd.DataFrame, environments: Iterable[str]) -
         name, _, rest = line.partition(": ")
         say(name.lower() if name == "Environment" else name, rest.removesuffix("."))
     return Table("Setup: the whole suite.", ["setting", "value"], "lw", rows, name="setup suite")
+
+
+def _tuning(results: Results, frame: pd.DataFrame) -> str:
+    """How values were chosen."""
+    trials, alone = max(frame["tuning_trials"], default=0), sorted(_values(frame["tuning_seeds"]), key=len)
+    if "protocol" not in results.plan:
+        by = f"up to {trials} trials a regime and size, by validation on seeds {words(alone[-1])}" if alone else ""
+        return f"{by} and clean labels (an older protocol)" if alone else "none"
+    within = "by cross-validation within each trial" if frame["within"].any() else ""
+    if not trials:
+        return within or "none"
+    whose = ("one value for all seeds, by their mean" if results.plan.get("select") == "shared" else
+             "each seed by itself, on held-out labels of its own budget")  # fmt: skip
+    rule = "of the values within one standard error of the best the one nearest to the default"
+    return "; ".join(part for part in (f"{whose}: {rule}; up to {trials} trials a cell", within) if part)
 
 
 def _validation(value: Any) -> str:
@@ -224,10 +238,13 @@ def _tuned(row: pd.Series) -> str:
     ends = f"{_value(row['low'])} to {_value(row['high'])}{own}"
     if row["low"] == row["high"]:
         return f"{row['tuned']}: {_value(row['low'])}, fixed"
+    if row["within"]:
+        return f"{row['tuned']}: by cross-validation, {ends}"
     if not row["tuning_trials"]:
         middle = f"{_value(row['chosen'])}, the" if not _unknown(row["chosen"]) else "the"
-        return f"{row['tuned']}: {middle} middle of {ends}"
-    return f"{row['tuned']}: {row['tuning_trials']} trials, {ends}"
+        return f"{row['tuned']}: {middle} {'middle' if _unknown(row['start']) else 'default'} of {ends}"
+    start = "" if _unknown(row["start"]) else f"from {_value(row['start'])} within "
+    return f"{row['tuned']}: {row['tuning_trials']} trials, {start}{ends}"
 
 
 def _value(number: float) -> str:
@@ -253,7 +270,7 @@ def _budget(value: Any) -> str:
 
 def _chosen(frame: pd.DataFrame) -> Table | None:
     """What tuning chose, of those that it had to choose for."""
-    tuned = frame[frame["tuning_trials"] > 0]
+    tuned = frame[(frame["tuning_trials"] > 0) | frame["within"].astype(bool)]
     if tuned.empty:
         return None
     sizes = sorted(tuned["size"].unique(), key=size_order)
@@ -268,7 +285,7 @@ def _chosen(frame: pd.DataFrame) -> Table | None:
         ["task", "model", "regime", "tuned", *map(str, sizes)],
         "llll" + "r" * len(sizes),
         rows,
-        notes=[f"{ON_EDGE} on the edge of its range."] if marks else [],
+        notes=[f"{ON_EDGE} on the edge of what was tried."] if marks else [],
         name="setup chosen",
     )
 
@@ -276,7 +293,10 @@ def _chosen(frame: pd.DataFrame) -> Table | None:
 def _choice(row: pd.Series) -> Cell:
     if _unknown(row["chosen"]):
         return Cell("not yet")
-    return Cell(_value(row["chosen"]), marks=ON_EDGE * bool(row["on_edge"]))
+    counts = Counter(row["choices"] or [row["chosen"]])
+    several = len(counts) > 1
+    text = ", ".join(f"{_value(v)}{f' ×{n}' if several and n > 1 else ''}" for v, n in sorted(counts.items()))
+    return Cell(text, marks=ON_EDGE * bool(row["on_edge"]))
 
 
 def _prompts(frame: pd.DataFrame) -> Table | None:

@@ -113,7 +113,9 @@ def _notes(group: pd.DataFrame, rows: list[list[Cell]]) -> list[str]:
         at = " and ".join(str(size) for size in sorted(pool["size"].unique(), key=size_order))
         notes.append(f"Intervals at {at} are for this pool of labels: seeds share more than half of them.")
     if ON_EDGE in marks:
-        notes.append(f"{ON_EDGE} the tuning optimum lies on the edge of its range.")
+        edges = group.loc[group["edge_seeds"] > 0, ["edge_seeds", "seeds"]].to_numpy().tolist()
+        seeds = ", ".join(dict.fromkeys(f"{n} of {of}" for n, of in edges))
+        notes.append(f"{ON_EDGE} tuning chose the outermost value that it tried, for {seeds} seeds.")
     notes += [
         f"{row['regime']}: mean over {row['templates']} templates, "
         f"{numbers.score(row['template_low'])} to {numbers.score(row['template_high'])} each."
@@ -208,7 +210,7 @@ def costs(group: pd.DataFrame, title: str) -> Table:
     fewer = ", ".join(f"{row['regime']} ({row['seeds']} of {row['seeds_planned']})" for _, row in few.iterrows())
     return Table(
         caption=f"Costs on {title}: means over seeds; memory: the highest peak; "
-        "training: optimiser steps alone; tuning: all its trials from start to end.",
+        "training: optimiser steps alone; tuning: all trials of all seeds that were not chosen, without their tests.",
         head=["", *group["regime"]],
         align="l" + "r" * len(columns),
         rows=[cells(name, *row) for (name, _, _), *row in zip(quantities, *columns, strict=True)],

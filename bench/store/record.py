@@ -57,6 +57,7 @@ class Scores(TypedDict, total=False):
     metric: Required[str]
     test: Values
     validation: Values
+    validation_parts: list[Number]
     templates: dict[str, list[Number]]
     signatures: dict[str, str]
     metrics: dict[str, MetricFacts]
@@ -189,6 +190,9 @@ class Facts(TypedDict, total=False):
     test_examples: int
     also_test_examples: dict[str, int]
     noisy_labels: int
+    tuned: dict[str, Number]
+    tried: list[Number]
+    on_edge: bool
     method: str
     templates: list[Any]
     template: str | None

@@ -38,7 +38,15 @@ class _Range(_Form):
     parameter: str
     low: Number
     high: Number
+    start: Number | None = None
     default: bool
+
+
+class _Choice(_Form):
+    seeds: list[Count]
+    values: list[Number]
+    chosen: Number | None
+    on_edge: bool
 
 
 class _Cell(_Names):
@@ -50,6 +58,7 @@ class _Cell(_Names):
     tuned: dict[str, Number]
     on_edge: bool
     range: _Range | None = None
+    choices: list[_Choice] = []
     tuning: list[str]
     reported: list[str]
 
@@ -71,6 +80,7 @@ class Plan(_Form):
 
     suite: str | None = None
     reported: list[_Reported] = []
+    protocol: Count | None = None
     trials: dict[str, _Planned]
     cells: list[_Cell]
 

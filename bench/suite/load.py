@@ -46,8 +46,8 @@ def from_document(document: Document, schemas: Schemas, file: pathlib.Path, text
 
 
 def grid_size(suite: Suite) -> int:
-    """The most trials the suite can need, tuning included, counted without expanding it."""
-    runs = len(suite.seeds) + suite.tuning_trials * suite.tuning_seeds
+    """The most trials the suite begins with, tuning included, counted without expanding it."""
+    runs = len(suite.seeds) * max(1, suite.tuning_trials)
     places = sum(
         len(task.sizes) * len(task.label_noise) * len(task.models) * len(task.regimes) for task in suite.tasks.values()
     )
@@ -103,7 +103,7 @@ class _Loader:
             regimes=regimes,
             seeds=tuple(range(keys.seeds) if isinstance(keys.seeds, int) else keys.seeds),
             tuning_trials=keys.tuning.trials if keys.tuning else 0,
-            tuning_seeds=keys.tuning.seeds if keys.tuning else 1,
+            tuning_select=keys.tuning.select if keys.tuning else "seed",
             budget=keys.budget,
             training=keys.training,
             validation=keys.validation,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -27,11 +28,22 @@ def distinct_folders(names: Iterable[str]) -> None:
 
 
 class Tuned(NamedTuple):
-    """What a regime tunes: a parameter's name and the ends of its default log-spaced range."""
+    """What a regime tunes: a parameter's name, and the bounds that its search keeps to, which hold no value that leaves
+    a model as good as untrained. start: the default, from which it goes out; None: the bounds' geometric mean. kinds:
+    other defaults for kinds of models ("decoder", "image"). within: each trial tunes itself by cross-validation, and
+    needs no tuning trials."""
 
     parameter: str
     low: float
     high: float
+    start: float | None = None
+    kinds: Mapping[str, float] = {}
+    within: bool = False
+
+    def default(self, kind: str = "") -> float:
+        """Where tuning starts, and what is taken where nothing is tuned."""
+        start = self.start if self.start is not None else float(f"{math.sqrt(self.low * self.high):.4g}")
+        return self.kinds.get(kind, start)
 
 
 def _pair(value: object) -> object:
@@ -46,7 +58,7 @@ def _rising(value: float | tuple[float, float]) -> float | tuple[float, float]:
 
 Positive = Annotated[float, Field(gt=0)]
 Range = Annotated[Positive | tuple[Positive, Positive], BeforeValidator(_pair), AfterValidator(_rising)]
-"""One fixed value, or `[low, high]`: the ends of the log grid that tuning searches."""
+"""One fixed value, or `[low, high]`: the bounds of what tuning searches, from their geometric mean on."""
 
 
 class Budget(Strict):
@@ -111,7 +123,7 @@ class TrainedParameters(RegimeParameters):
     """What every regime that trains by gradient takes: its learning rate, and overrides of budget and training."""
 
     learning_rate: Range | None = Field(
-        default=None, description="one value, or [low, high] to tune over; null: the default"
+        default=None, description="one value, or [low, high] to tune within; null: the default"
     )
     epochs: Annotated[float, Field(gt=0)] | None = None
     steps: Annotated[int, Field(ge=1)] | None = None

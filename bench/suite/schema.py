@@ -12,8 +12,8 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from bench.suite.parameters import Budget, RegimeParameters, Strict, TaskParameters, Training
 
-FIRST_TUNING_SEED = 1_000_000
-"""Reported seeds lie below, tuning seeds from here up."""
+SEEDS = 1_000_000
+"""Seeds lie below."""
 
 Size = int | Literal["all"]
 T = TypeVar("T")
@@ -35,7 +35,7 @@ def _increasing(sizes: list[Size]) -> list[Size]:
 
 Sizes = Annotated[list[Annotated[int, Field(ge=1)] | Literal["all"]], Field(min_length=1), AfterValidator(_increasing)]
 Noise = Annotated[list[Annotated[float, Field(ge=0, lt=1)]], Field(min_length=1), AfterValidator(_distinct)]
-Seed = Annotated[int, Field(ge=0, lt=FIRST_TUNING_SEED)]
+Seed = Annotated[int, Field(ge=0, lt=SEEDS)]
 Seeds = Annotated[list[Seed], Field(min_length=1), AfterValidator(_distinct)]
 Entries = Annotated[dict[str, Any], Field(min_length=1)]
 Chosen = Annotated[list[str], Field(min_length=1), AfterValidator(_distinct)]
@@ -51,7 +51,7 @@ class TuningKeys(Strict):
     """`tuning:` of a suite file."""
 
     trials: Annotated[int, Field(ge=1)]
-    seeds: Annotated[int, Field(ge=1)] = 1
+    select: Literal["seed", "shared"] = "seed"
 
 
 class SplitKeys(Strict):
@@ -117,8 +117,8 @@ class SuiteKeys(Strict):
     defaults: dict[str, Any] = Field(default={})
     sizes: Sizes | None = None
     label_noise: Noise = Field(default=[0.0])
-    seeds: Annotated[int, Field(ge=1, le=FIRST_TUNING_SEED)] | Seeds = 3
-    tuning: TuningKeys | None = TuningKeys(trials=4)
+    seeds: Annotated[int, Field(ge=1, le=SEEDS)] | Seeds = 3
+    tuning: TuningKeys | None = TuningKeys(trials=3)
     budget: Budget = Budget(epochs=3)
     training: Training = Training()
     validation: Annotated[float, Field(gt=0, le=0.5)] | Literal["full"] = 0.2
@@ -203,7 +203,7 @@ class Suite:
     regimes: dict[str, Regime]
     seeds: tuple[int, ...]
     tuning_trials: int
-    tuning_seeds: int
+    tuning_select: Literal["seed", "shared"]
     budget: Budget
     training: Training
     validation: float | Literal["full"]

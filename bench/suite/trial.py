@@ -12,8 +12,10 @@ from typing_extensions import TypedDict
 
 SCHEMA = 1
 """Of a trial's id, a plan and a lock. Records have a schema of their own: `bench.store.record.SCHEMA`."""
+PROTOCOL = 2
+"""By which labels are drawn, made wrong and tuned on. 1 tuned once for all seeds, on other clean labels. It is part of
+the ids of trials that see labels, so that results of another protocol are never mixed with these."""
 Size = int | Literal["all"]
-Purpose = Literal["tuning", "reported"]
 Json = dict[str, Any]
 """A JSON object whose keys are somebody else's: a plugin's parameters, a model's config file."""
 
@@ -168,7 +170,8 @@ class NamesSpec(TypedDict):
 
 
 class TrialSpec(TypedDict, total=False):
-    """`Trial` in JSON, as orders and records hold it: whole, but in records that others wrote."""
+    """`Trial` in JSON, as orders and records hold it: whole, but in records that others wrote. Of protocol 1, which no
+    trial names, are `purpose`s: a "tuning" trial was scored on validation data alone."""
 
     id: Required[str]
     model: ModelSpec
@@ -178,7 +181,8 @@ class TrialSpec(TypedDict, total=False):
     noise: float
     validation: float | Literal["full"]
     seed: int
-    purpose: Purpose
+    protocol: int
+    purpose: Literal["tuning", "reported"]
     tuned: dict[str, float]
     budget: BudgetSpec
     training: TrainingSpec
@@ -194,8 +198,8 @@ class Trial:
     size: the label budget, training and validation together; 0 for a regime that sees no label
     noise: fraction of those labels replaced by a wrong one
     validation: fraction of the labels held out, or "full"
-    purpose: a "tuning" trial is scored on validation data alone, a "reported" one on the test split
-    tuned: {parameter: value}, as tuning chose it or the suite fixed it; empty where there is nothing to tune
+    tuned: {parameter: value}, which tuning tries or the suite fixed; empty where there is nothing to tune, and where
+    the trial chooses by itself
     budget, training: empty where nothing is trained by gradient
     """
 
@@ -206,7 +210,6 @@ class Trial:
     noise: float
     validation: float | Literal["full"]
     seed: int
-    purpose: Purpose
     tuned: dict[str, float]
     budget: BudgetSpec
     training: TrainingSpec
@@ -218,7 +221,8 @@ class Trial:
     def id(self) -> str:
         """16 hex digits; equal for equal trials on every machine."""
         fields = (f.name for f in dataclasses.fields(self) if f.name not in ("names", "locations"))
-        return digest({**{name: getattr(self, name) for name in fields}, "schema": SCHEMA})
+        protocol = {"purpose": "reported"} if self.size == 0 else {"protocol": PROTOCOL}  # as ids of protocol 1 have it
+        return digest({**{name: getattr(self, name) for name in fields}, "schema": SCHEMA, **protocol})
 
     @functools.cached_property
     def cell(self) -> str:
@@ -227,7 +231,7 @@ class Trial:
 
     def to_json(self) -> TrialSpec:
         """A JSON object of every field, with the id."""
-        return cast(TrialSpec, {**dataclasses.asdict(self), "id": self.id})
+        return cast(TrialSpec, {**dataclasses.asdict(self), "protocol": PROTOCOL, "id": self.id})
 
     @classmethod
     def from_json(cls, spec: TrialSpec) -> Trial:

@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from bench import plugins
-from bench.contracts import Adapted, Context, Part, Predictions
+from bench.contracts import Adapted, Choice, Context, Part, Predictions
 from bench.probes.ledger import Ledger
 from bench.store import paths
 from bench.suite.trial import Json
+from bench.training.validation_parts import pseudo_values
 from bench.trial import also_test, costs, evaluation, forgetting, task_sequence, unknown_tokens
 from bench.trial.adapt import adapt
 from bench.trial.attempt import Attempt, is_local
@@ -28,19 +29,18 @@ def measure(context: Context, ledger: Ledger, attempt: Attempt, record: Json) ->
     if adapted.fit is not None:
         artifact["curve"] = {"losses": adapted.fit.losses, "validations": adapted.fit.validations}
     with ledger.memory.stage("inference"):
-        if len(context.parts["validation"].indices) and is_local(trial):  # nothing is tuned, and each question costs
+        if adapted.choice is not None:
+            _tell_choice(adapted.choice, record)
+        elif len(context.parts["validation"].indices) and is_local(trial):  # each question to an endpoint costs
             _validate(context, ledger, adapted, record)
-        if trial.purpose == "reported":
-            artifact |= _test(context, ledger, adapted, record)
-    if trial.purpose == "reported":  # excluded from peak memory
-        _compare(context, ledger, record)
+        artifact |= _test(context, ledger, adapted, record)
+    _compare(context, ledger, record)  # excluded from peak memory
     context.intact()  # weights may be read, page by page, as late as they are needed
     with ledger.stage("save"):
         if attempt.home is not None:
             attempt.home.check()
         evaluation.save(paths.artifacts(attempt.results, trial.id, attempt.order["attempt"]), artifact)
-    if trial.purpose == "reported":
-        _look_back(context, ledger, attempt, adapted, before, record)
+    _look_back(context, ledger, attempt, adapted, before, record)
 
 
 def predict(context: Context, ledger: Ledger, adapted: Adapted, part: Part, stage: str) -> tuple[Predictions, Any]:
@@ -76,12 +76,21 @@ def _adapt(context: Context, ledger: Ledger, record: Json) -> Adapted:
 
 def _validate(context: Context, ledger: Ledger, adapted: Adapted, record: Json) -> None:
     found, targets = predict(context, ledger, adapted, context.parts["validation"], "validation")
-    if context.trial.purpose != "reported":
-        _remark_constant(context, ledger, found, "validation example")
     metrics = evaluation.metrics_of(context.trial, context.task)
     scores = evaluation.scores(context.objective, metrics, targets, found.answers)
     doubt = ledger.guard("the log-loss", lambda: context.objective.doubt(targets, found.answers))
     record["scores"]["validation"] = scores | ({} if doubt is None else {"log_loss": doubt})
+    parts = ledger.guard("how sure validation is", lambda: pseudo_values(metrics[0], targets, found.answers), [])
+    record["scores"]["validation_parts"] = parts
+
+
+def _tell_choice(choice: Choice, record: Json) -> None:
+    """What a trial chose by itself, in the place of a validation score: it has learnt from the held-out labels too."""
+    record["scores"]["validation"] = choice.scores
+    record["scores"]["validation_parts"] = choice.parts
+    record["facts"]["tuned"] = {choice.parameter: choice.value}
+    record["facts"]["tried"] = [*choice.tried]
+    record["facts"]["on_edge"] = choice.on_edge
 
 
 def _test(context: Context, ledger: Ledger, adapted: Adapted, record: Json) -> Json:

@@ -37,6 +37,11 @@ def parts_of(trial: Trial, found: TaskData, classes: int) -> dict[str, Part]:
 
 def _part(found: TaskData, split: str, indices: np.ndarray, noise: float, classes: int, seed: int) -> Part:
     labels = found.labels[split]
-    clean = labels[indices] if classes else indices
-    noisy = corrupt(labels, indices, noise, classes, seed) if classes else mismatch(len(labels), indices, noise, seed)
-    return Part(split, indices, noisy, wrong=int((noisy != clean).sum()))
+    if classes:
+        noisy, clean = corrupt(labels, indices, noise, classes, seed), labels[indices]
+        return Part(split, indices, noisy, wrong=int((noisy != clean).sum()))
+    if not noise:
+        return Part(split, indices, indices)
+    targets = found.kinds_of_targets(split)
+    noisy = mismatch(targets, indices, noise, seed)
+    return Part(split, indices, noisy, wrong=int((targets[noisy] != targets[indices]).sum()))

@@ -53,6 +53,13 @@ class TaskData:
             self._examples[split] = _examples(self.task, split, dataset, asked, "the task's data")
         return self._examples[split]
 
+    def kinds_of_targets(self, split: str) -> np.ndarray:
+        """A number for each example of a split, int64 [n], the same where targets are."""
+        found = self.examples(split).targets
+        values = found.tolist() if isinstance(found, np.ndarray) else list(found or [])
+        kinds: dict[str, int] = {}
+        return np.array([kinds.setdefault(json.dumps(v, default=str), len(kinds)) for v in values], dtype=np.int64)
+
 
 def load(
     task: TaskSpec, location: Json, limits: Limits, place: str = "the task's data", also: Json | None = None

@@ -70,7 +70,6 @@ def first_of(trial: Trial) -> Trial:
         trial,
         **trial.regime["after"],
         noise=0.0,
-        purpose="reported",
         locations={"model": trial.locations["model"], "data": after["data"], "also_test": after.get("also_test", {})},
         names=dataclasses.replace(trial.names, task=after["name"]),
     )

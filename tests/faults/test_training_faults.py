@@ -26,10 +26,11 @@ from bench.analysis.frame import cells, load
 from bench.errors import DataError, Diverged
 from bench.modeling.encoding.arrays import Tokens
 from bench.modeling.models import loading
-from bench.planning.tuning import winner
+from bench.planning.tuning import outcome
 from bench.report.section import sections
 from bench.suite.parameters import Training
 from bench.suite.trial import Json, Trial
+from bench.training.one_standard_error import choose
 from bench.trial import evaluation, task_data
 from bench.trial.features import TrialFeatures
 from bench.trial.run import status_of
@@ -60,15 +61,14 @@ def bert(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[...
 
 
 @pytest.mark.fault(Row.DIVERGED)
-@pytest.mark.parametrize("purpose", ["reported", "tuning"])
 @pytest.mark.parametrize(
     ("steps", "cause"),
     [(4, r"the training loss was (nan|inf) at step [234]"), (1, "outputs are not finite numbers for 8 of 8 examples")],
 )
 def test_a_trial_whose_numbers_are_none_diverged_and_has_no_score(
-    steps: int, cause: str, purpose: str, bert: Callable[..., Trial], tmp_path: Path
+    steps: int, cause: str, bert: Callable[..., Trial], tmp_path: Path
 ) -> None:
-    spec = bert(budget={"steps": steps}, tuned={"learning_rate": 1e38}, training=AT_ONCE, purpose=purpose)
+    spec = bert(budget={"steps": steps}, tuned={"learning_rate": 1e38}, training=AT_ONCE)
     record = attempt(spec, tmp_path)
     assert record["status"] == "diverged"
     assert re.search(cause, record["cause"])
@@ -141,11 +141,10 @@ def test_what_diverged_is_shown_and_never_averaged(tmp_path: Path) -> None:
     assert (full["state"], full["seeds"], full["best"]) == ("diverged", 0, False)
     assert np.isnan(full["mean"])
     assert failures(results)["cause"].tolist() == ["the training loss was nan at step 7"] * 4
-    latest = {
-        first.id: {"status": "ok", "scores": {"metric": "accuracy", "validation": {"accuracy": 0.1, "log_loss": 9.0}}}
-    }
-    assert winner([{"C": 1.0}, {"C": 2.0}], [first, second], {**latest, second.id: lost}) == 0
-    assert winner([{"C": 1.0}], [second], {second.id: lost}) is None
+    low: Any = {"status": "ok", "scores": {"metric": "accuracy", "validation": {"accuracy": 0.1}}}
+    gone: Any = lost
+    assert choose([1.0, 2.0], 2.0, [[outcome(low)], [outcome(gone)]]) == (0, True)
+    assert choose([1.0, 2.0], 2.0, [[outcome(gone)]] * 2) == (1, False)
 
 
 # --- predictions and data that say nothing ---
