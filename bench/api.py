@@ -291,6 +291,33 @@ def compare(a: Place, b: Place) -> list[Comparison]:
     return side_by_side(*(frame.load(place_of(place)) for place in (a, b)))
 
 
+def export(results: Place, to: str, out: str | Path | None = None) -> list[Path]:
+    """Bring results to another program, a registry or a paper; returns what was written. to: an export's name.
+
+    out: where a folder of each suite's name is made; default: `exports/<to>` here, outside of the results, since some
+    trackers leave links.
+    Raises UsageError, also where the library that it needs is not installed; StoreError.
+    """
+    from importlib.util import find_spec
+
+    from bench.analysis import frame
+
+    plugin = plugins.load("exports", to)
+    if plugin.MODULE and find_spec(plugin.MODULE) is None:
+        raise UsageError(
+            f"export to {to} needs {plugin.MODULE}, which is not installed: pip install 'retrain-bench[{plugin.EXTRA}]'"
+        )
+    written: list[Path] = []
+    for found in frame.load(place_of(results)):
+        target = Path(out or Path("exports", to)) / found.folder.resolve().name
+        if paths.holds_results(target):
+            raise UsageError(
+                f"{target}: holds results, and no export is written among them; name another folder as --out"
+            )
+        written += plugin.export(found, target)
+    return written
+
+
 def _wanted(only: Sequence[str]) -> Callable[[Mapping[str, str]], bool]:
     """Whether the reported trials of an axis each, as text, are asked for. Raises UsageError."""
     from bench.planning.only import matches, parse

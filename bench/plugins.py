@@ -27,9 +27,10 @@ BASES: dict[str, type[contracts.Plugin]] = {
     "model_sources": contracts.ModelSource,
     "data_sources": contracts.DataSource,
     "formats": contracts.ReportFormat,
+    "exports": contracts.Export,
 }
 FOLDERS = tuple(BASES)
-PLACES = {"formats": "bench.report.formats", "executors": "bench.execution.executors"}
+PLACES = {"formats": "bench.report.formats", "exports": "bench.export", "executors": "bench.execution.executors"}
 """Where a folder of plugins lies that is none of `bench`'s own."""
 LISTED = (*FOLDERS, "executors")
 """What `bench list` shows: executors too, whose class is made anew for every run."""
@@ -72,6 +73,8 @@ def load(folder: Literal["model_sources"], name: str) -> contracts.ModelSource[A
 def load(folder: Literal["data_sources"], name: str) -> contracts.DataSource[Any]: ...
 @overload
 def load(folder: Literal["formats"], name: str) -> contracts.ReportFormat: ...
+@overload
+def load(folder: Literal["exports"], name: str) -> contracts.Export: ...
 @overload
 def load(folder: str, name: str) -> Any: ...
 

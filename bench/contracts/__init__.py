@@ -23,6 +23,7 @@ from bench.contracts.context import (
     TaskExamples,
     Tick,
 )
+from bench.contracts.export import Export
 from bench.contracts.metric import MeanMetric, Metric, SumsMetric
 from bench.contracts.objective import Objective
 from bench.contracts.plugin import P, Plugin
@@ -38,6 +39,7 @@ __all__ = [
     "Choice",
     "Context",
     "DataSource",
+    "Export",
     "Features",
     "MeanMetric",
     "Metric",

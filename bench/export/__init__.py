@@ -1,0 +1,1 @@
+"""Exports, one file a format or tracker: see `bench.contracts.Export`."""
