@@ -12,6 +12,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import matplotlib as mpl
 import pandas as pd
 import pytest
 from factory import ENVIRONMENT, OTHER, Factory, example
@@ -86,7 +87,9 @@ def texts(folder: Path) -> dict[str, str]:
 def test_golden_files(written: Path) -> None:
     if os.environ.get("UPDATE_GOLDEN"):
         shutil.rmtree(GOLDEN, ignore_errors=True)
-        shutil.copytree(written, GOLDEN, ignore=shutil.ignore_patterns("*.png", "*.pdf", "*.html", "*.parquet"))
+        shutil.copytree(
+            written, GOLDEN, ignore=shutil.ignore_patterns("*.png", "*.pdf", "*.svg", "*.html", "*.parquet")
+        )
     assert texts(written) == texts(GOLDEN)
     pd.testing.assert_frame_equal(pd.read_csv(written / "cells.csv"), pd.read_csv(GOLDEN / "cells.csv"), rtol=1e-9)
 
@@ -100,6 +103,9 @@ def test_identical_records_give_identical_bytes(results: list[frame.Results], wr
 def test_the_figures_carry_no_date_and_no_version(written: Path) -> None:
     for path in written.glob("*.p[dn][fg]"):
         assert not any(word in path.read_bytes() for word in (b"Matplotlib", b"matplotlib", b"CreationDate"))
+    for path in written.glob("*.svg"):
+        assert not any(word in path.read_text() for word in (mpl.__version__, "dc:date", "Matplotlib v"))
+    assert {p.stem for p in written.glob("*.svg")} == {p.stem for p in written.glob("*.pdf")}
     assert {p.stem for p in written.glob("*.pdf")} == {"learning-curves", "label-noise"}
 
 
@@ -256,7 +262,7 @@ def test_a_metric_without_a_highest_score_has_its_figure(tmp_path: Path) -> None
     built = sections(frame.load(factory.finish()))
     low, high = drawing.draw(built[0].figures[0]).axes[0].get_ylim()
     assert low < 30 < 902 < high < 2000
-    assert len(Figures().render(built)) == 2
+    assert len(Figures().render(built)) == 3
 
 
 def test_forgetting_names_the_metrics_of_which_lower_is_better(tmp_path: Path) -> None:
@@ -376,15 +382,18 @@ PAPER = r"""\documentclass[twocolumn]{article}
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed")
 def test_a_paper_takes_single_tables_and_figures_and_refers_to_them(written: Path, tmp_path: Path) -> None:
     shutil.copytree(written, tmp_path / "report")
-    inputs = ["tables/scores-sst2-large-b", "tables/scores-sst2-large-b-noise-20", "tables/failures", "learning-curves"]
+    inputs = [*(f"tables/{path.stem}" for path in sorted((written / "tables").glob("*.tex"))), "learning-curves"]
     labels = ["tab:nlp-scores-sst2-large-b", "tab:nlp-failures", "fig:nlp-learning-curves"]
-    lines = [rf"\input{{report/{name}}}" for name in inputs] + [rf"Here: \ref{{{label}}}." for label in labels]
+    lines = [rf"\input{{report/{name}}}\clearpage" for name in inputs] + [
+        rf"Here: \ref{{{label}}}." for label in labels
+    ]
     (tmp_path / "paper.tex").write_text(PAPER % "\n".join(lines))
     for _ in range(2):
         command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace")
         assert done.returncode == 0, done.stdout[-2000:]
     assert "undefined" not in done.stdout
+    assert "Overfull" not in done.stdout
     assert "multiply" not in done.stdout
 
 
@@ -394,7 +403,7 @@ def test_every_table_and_figure_has_a_label_of_its_own_that_no_other_table_chang
     for found in (results, wide, [*results, *wide]):
         text = "".join(data.decode() for name, data in latex.Latex().render(sections(found)).items())
         labels = re.findall(r"\\label\{(.*?)\}", text)
-        assert len(labels) == len(set(labels)) == text.count(r"\begin{table}") + text.count(r"\begin{figure}")
+        assert len(labels) == len(set(labels)) == len(re.findall(r"\\begin\{(table\*?|figure\*?)\}", text))
         assert all(re.fullmatch(r"(tab|fig):[a-z0-9-]+", label) for label in labels)
         assert found is not wide or "tab:nlp-failures-part-2" in labels
     assert [latex._slug(name) for name in ("A_b & Ü\n", "中", "x" * 200)] == ["a-b-u", "x", "x" * latex.MOST]
@@ -430,3 +439,20 @@ def test_quantities(value: float, text: str) -> None:
 )
 def test_durations(seconds: float, text: str) -> None:
     assert numbers.duration(seconds) == text
+
+
+def test_numbers_meet_at_their_decimal_points() -> None:
+    rows = [
+        cells("a", "−12.500 ± .010 (3)", "1.2 MB"),
+        cells("b", ".75 (2 of 3)", "90 MB"),
+        cells("c", "not planned", "–"),
+    ]
+    text = latex._table(Table("t", ["", "64", "stored"], "lrr", rows, name="t"), "t")
+    assert r"\begin{tabular}{lr@{}lr}" in text
+    assert r"& \multicolumn{2}{r}{64} & stored \\" in text
+    assert r"a & $-$12 & .500 $\pm$ .010 (3) & 1.2 MB \\" in text
+    assert r"b &  & .75 (2 of 3) & 90 MB \\" in text
+    assert r"c & \multicolumn{2}{r}{not planned} & -- \\" in text
+    assert r"\begin{table}" in text
+    wide = latex._table(Table("t", ["x" * 60, "y"], "ll", [cells("a", "b")], name="t"), "t")
+    assert r"\begin{table*}" in wide

@@ -24,6 +24,10 @@ from bench.report.section import Figure
 
 DASHES = (":", "-.", (0, (1, 4)), (0, (5, 4, 1, 4)))
 """Of baselines, which all are grey."""
+HEIGHT = 2.0
+"""Inches: of a panel."""
+ACROSS = 3
+"""Panels in a line."""
 CROWDED = 5
 """More ticks than this stand aslant."""
 STYLE = {
@@ -92,34 +96,48 @@ def _panel(
     return handles
 
 
+def _grid(rows: pd.DataFrame) -> list[list[tuple[str, pd.DataFrame]]]:
+    """Lines of panels, each with its title: a task a line, its models across; or where each task has one model, as many
+    tasks in a line as fit."""
+    tasks = [
+        [(f"{task!s}, {model!s}", of) for model, of in own.groupby("model", sort=False)]
+        for task, own in rows.groupby("task", sort=False)
+    ]
+    if max(map(len, tasks)) > 1:
+        return tasks
+    panels = [panel for line in tasks for panel in line]
+    return [panels[i : i + ACROSS] for i in range(0, len(panels), ACROSS)]
+
+
 def draw(figure: Figure) -> Canvas:
-    """Per task a row of panels, one per model that can do it; in a panel one line with its interval per regime."""
+    """A panel for each task and model, in it one line with its interval per regime: as wide as a column of a paper, or
+    as its page where there are several across."""
     rows = figure.rows
     regimes = list(rows["regime"].unique())
     styles = looks(figure.regimes)
-    places = {task: list(of.groupby("model", sort=False)) for task, of in rows.groupby("task", sort=False)}
-    across = max(map(len, places.values()))
+    lines = _grid(rows)
+    across = max(map(len, lines))
     trivial = {one: DASHES[i % len(DASHES)] for i, one in enumerate(baselines(rows))}
-    width = max(2.6 * across, 3.4) + 0.2
-    canvas = Canvas(figsize=(width, 2.1 * len(places) + 0.5), layout="constrained")
-    panels = canvas.subplots(len(places), across, squeeze=False, sharey="row")
+    canvas = Canvas(figsize=(figure.width, HEIGHT * len(lines) + 0.5), layout="constrained")
+    alone = figure.rows.groupby("task")["model"].nunique().max() == 1
+    panels = canvas.subplots(len(lines), across, squeeze=False, sharey=False if alone else "row")
     handles: dict[str, Any] = {}
-    for row, (task, models) in zip(panels, places.items(), strict=True):
-        first = models[0][1].iloc[0]
-        better = " (lower is better)" if first["lower_is_better"] else ""
-        row[0].set_ylabel(printable(first["metric"]) + better, parse_math=False)
-        for axes in row[len(models) :]:
+    for row, line in zip(panels, lines, strict=True):
+        for axes in row[len(line) :]:
             axes.set_axis_off()
-        for axes, (model, of) in zip(row, models, strict=False):
+        for place, (axes, (title, of)) in enumerate(zip(row, line, strict=False)):
             handles |= _panel(axes, _bounded(of), figure.x, styles, trivial)
-            axes.set_title(printable(f"{task!s}, {model!s}"), parse_math=False)
+            axes.set_title(printable(title), parse_math=False)
             axes.set_xlabel(_X[figure.x])
+            if alone or not place:
+                better = " (lower is better)" if of["lower_is_better"].iloc[0] else ""
+                axes.set_ylabel(printable(of["metric"].iloc[0]) + better, parse_math=False)
     order = [*map(str, regimes), *(name for _, name in trivial if name in handles)]
     legend = canvas.legend(
         [handles[name] for name in order],
         [printable(name) for name in order],
         loc="outside lower center",
-        ncols=max(1, min(len(order), int(width / (0.4 + 0.055 * max(map(len, order)))))),
+        ncols=max(1, min(len(order), int(figure.width / (0.4 + 0.055 * max(map(len, order)))))),
         columnspacing=1,
         frameon=False,
     )
@@ -131,11 +149,12 @@ def draw(figure: Figure) -> Canvas:
 _METADATA: dict[str, dict[str, None]] = {
     "png": {"Software": None},
     "pdf": {"Creator": None, "Producer": None, "CreationDate": None},
+    "svg": {"Creator": None, "Date": None, "Format": None, "Type": None},
 }
 
 
 def files(figures: Iterable[Figure]) -> dict[str, bytes]:
-    """Every figure as PNG and PDF, without dates or versions in them."""
+    """Every figure as PNG, PDF and SVG, without dates or versions in them."""
     found = {}
     with mpl.rc_context(), warnings.catch_warnings():
         mpl.rcdefaults()

@@ -29,6 +29,8 @@ from bench.report.asked import table as asked_table
 from bench.report.table import Table
 from bench.store import records
 
+COLUMN, PAGE = 3.3, 6.5
+"""Inches: how wide a column, and a page of two, is in a paper."""
 MOST_PLACES = 3
 """Tasks and models that a remark names."""
 
@@ -45,6 +47,11 @@ class Figure:
     x: Literal["labels", "noise"]
     rows: pd.DataFrame
     regimes: list[tuple[str, str]]
+
+    @property
+    def width(self) -> float:
+        """Inches: of a column of a paper for one task and model, else of its page."""
+        return COLUMN if len(self.rows[["task", "model"]].drop_duplicates()) == 1 else PAGE
 
 
 class Part(NamedTuple):

@@ -1,4 +1,4 @@
-"""Learning curves and label noise, as PNG and PDF fit for print."""
+"""Learning curves and label noise, as PNG, PDF and SVG fit for print."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Figures(ReportFormat):
-    """Every figure, as PNG and PDF."""
+    """Every figure, as PNG, PDF and SVG."""
 
     def render(self, sections: Sequence[Section]) -> dict[str, bytes]:
         """`learning-curves.png`, `label-noise.pdf`, … without dates or versions in them."""

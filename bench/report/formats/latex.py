@@ -24,8 +24,17 @@ ROWS = 40
 """A float cannot break across pages, so longer tables become several."""
 WIDTH = 105
 """Characters of \\footnotesize, with the room between columns, across a portrait page."""
-TEXT = {1: 0.5, 2: 0.33, 3: 0.22, 4: 0.17, 5: 0.14}
-"""The part of a line that a column of long text takes, by how many of them there are."""
+COLUMN = 44
+"""Likewise across one of two columns."""
+WIDE = 4.0
+"""Inches: what is wider goes across both columns."""
+SHRUNK = r"width=\ifdim\linewidth<%gin \linewidth\else %gin \fi"
+"""A figure's width: its own, or that of a narrower column."""
+DECIMAL = re.compile(r"−?\d*\.\d")
+PAGE = 0.93
+"""The part of a line that a table with long text takes: column separators are not counted in it."""
+LEAST, WIDEST = 0.1, 0.5
+"""The parts of a line that a column of long text takes."""
 MOST = 80
 """Characters of a name in a file or label."""
 PREAMBLE = r"""\documentclass{article}
@@ -66,52 +75,88 @@ def escape(text: object) -> str:
     return "".join(map(_character, printable(text)))
 
 
-def _cell(cell: Cell) -> str:
-    text = escape(cell.text)
+def _cell(cell: Cell, split: bool = False) -> str:
+    """split: of two columns that meet at the decimal point, which only a number fills."""
     marks = rf"\rlap{{\textsuperscript{{{escape(cell.marks)}}}}}" if cell.marks else ""
-    return (rf"\textbf{{{text}}}" if cell.bold else text) + marks
+    if split and not DECIMAL.match(cell.text):
+        return rf"\multicolumn{{2}}{{r}}{{{_bold(cell.text, cell.bold)}{marks}}}"
+    parts = cell.text.partition(".") if split else (cell.text, "", "")
+    whole, rest = parts[0], parts[1] + parts[2]
+    return (f"{_bold(whole, cell.bold)} & {_bold(rest, cell.bold)}" if split else _bold(whole, cell.bold)) + marks
 
 
-def _row(row: list[Cell], aligns: str) -> str:
+def _bold(text: str, bold: bool) -> str:
+    return rf"\textbf{{{escape(text)}}}" if bold and text else escape(text)
+
+
+def _row(row: list[Cell], aligns: str, split: Sequence[bool]) -> str:
     ragged = r"\raggedright\let\\\tabularnewline "
-    texts = (ragged * (align == "w") + _cell(cell) for cell, align in zip(row, aligns, strict=True))
+    texts = (ragged * (align == "w") + _cell(cell, two) for cell, align, two in zip(row, aligns, split, strict=True))
     return " & ".join(texts) + r" \\"
 
 
-def _head(head: str, align: str, width: int) -> str:
+def _head(head: str, align: str, width: int, split: bool) -> str:
     """Long heads stand in several lines."""
     lines = [escape(line) for line in column_widths.lines(head, width)]
     text = r" \\ ".join(lines)
-    return rf"\begin{{tabular}}[b]{{@{{}}{align}@{{}}}}{text}\end{{tabular}}" if lines[1:] else text
+    shown = rf"\begin{{tabular}}[b]{{@{{}}{align}@{{}}}}{text}\end{{tabular}}" if lines[1:] else text
+    return rf"\multicolumn{{2}}{{r}}{{{shown}}}" if split else shown
 
 
-def _tabular(table: Table) -> Iterator[str]:
-    heads = zip(table.head, table.align.replace("w", "l"), column_widths.widths(table), strict=True)
-    text = rf"p{{{TEXT.get(table.align.count('w'))}\linewidth}}"
-    yield rf"\begin{{tabular}}{{{table.align.replace('w', text)}}}"
+def _decimal(table: Table) -> list[bool]:
+    """Of each column whether its numbers are to be aligned at their decimal points."""
+    columns = zip(*[*table.rows, *table.foot], strict=True) if table.rows else ((),) * len(table.head)
+    found = []
+    for align, column in zip(table.align, columns, strict=True):
+        numbers = [cell.text for cell in column if cell.text[:1].isdigit() or cell.text[:1] in (".", "−")]
+        found.append(align == "r" and bool(numbers) and all(DECIMAL.match(text) for text in numbers))
+    return found
+
+
+def _tabular(table: Table, split: Sequence[bool]) -> Iterator[str]:
+    heads = zip(table.head, table.align.replace("w", "l"), column_widths.widths(table), split, strict=True)
+    text = rf"p{{{_text(table):.2f}\linewidth}}"
+    aligns = (r"r@{}l" if two else align.replace("w", text) for align, two in zip(table.align, split, strict=True))
+    yield rf"\begin{{tabular}}{{{''.join(aligns)}}}"
     yield r"\toprule"
     yield " & ".join(_head(*head) for head in heads) + r" \\"
     yield r"\midrule"
-    yield from (_row(row, table.align) for row in table.rows)
+    yield from (_row(row, table.align, split) for row in table.rows)
     if table.foot:
         yield r"\midrule"
-        yield from (_row(row, table.align) for row in table.foot)
+        yield from (_row(row, table.align, split) for row in table.foot)
     yield r"\bottomrule"
     yield r"\end{tabular}"
 
 
+def _text(table: Table) -> float:
+    """The part of a line that each column of long text takes: what the others leave."""
+    widths = zip(column_widths.widths(table), table.align, strict=True)
+    fixed = sum(width for width, align in widths if align != "w") + 2 * len(table.align)
+    return min(WIDEST, max(LEAST, (PAGE - fixed / WIDTH) / max(1, table.align.count("w"))))
+
+
+def _environment(table: Table) -> str:
+    """A float as wide as a column of a two-column page where that is enough, else as the page."""
+    widths = column_widths.widths(table)
+    narrow = "w" not in table.align and sum(widths) + column_widths.GAP * len(widths[1:]) <= COLUMN
+    return "table" if narrow else "table*"
+
+
 def _float(table: Table, label: str, number: int, first: int, last: int) -> Iterator[str]:
-    yield r"\begin{table}"
+    environment = _environment(table)
+    yield rf"\begin{{{environment}}}"
     yield r"\centering\footnotesize\setlength{\tabcolsep}{5pt}"
     yield rf"\caption{{{escape(table.caption)}{f' Part {number}.' * (number > 1)}}}"
     yield rf"\label{{tab:{label}{f'-part-{number}' * (number > 1)}}}"
     for number, part in enumerate(column_widths.parts(table, WIDTH)):
         if number:
             yield r"\par\medskip"
-        yield from _tabular(replace(part, rows=part.rows[first:last], foot=part.foot if last >= len(part.rows) else []))
+        foot = part.foot if last >= len(part.rows) else []
+        yield from _tabular(replace(part, rows=part.rows[first:last], foot=foot), _decimal(part))
     if table.notes:
         yield rf"\par\smallskip\parbox{{0.95\linewidth}}{{\footnotesize {' '.join(map(escape, table.notes))}}}"
-    yield r"\end{table}"
+    yield rf"\end{{{environment}}}"
 
 
 def _table(table: Table, label: str) -> str:
@@ -129,7 +174,7 @@ def _table(table: Table, label: str) -> str:
 
 def _lines(table: Table, row: list[Cell]) -> int:
     """How many lines a row takes, about."""
-    room = WIDTH * TEXT.get(table.align.count("w"), 1)
+    room = WIDTH * _text(table)
     return (
         max(-(-len(cell.text) // int(room)) if a == "w" else 1 for cell, a in zip(row, table.align, strict=True)) or 1
     )
@@ -137,14 +182,15 @@ def _lines(table: Table, row: list[Cell]) -> int:
 
 def _figure(figure: Figure, label: str) -> str:
     """A figure's file is looked for beside the document, or where its \\graphicspath says."""
+    environment = "figure" if figure.width < WIDE else "figure*"
     return "\n".join(
         [
-            r"\begin{figure}",
+            rf"\begin{{{environment}}}",
             r"\centering",
-            rf"\includegraphics{{{figure.stem}}}",
+            rf"\includegraphics[{SHRUNK % (figure.width, figure.width)}]{{{figure.stem}}}",
             rf"\caption{{{escape(figure.caption)}}}",
             rf"\label{{fig:{label}}}",
-            r"\end{figure}",
+            rf"\end{{{environment}}}",
             "",
         ]
     )
