@@ -70,8 +70,10 @@ def _nothing(column: Column, adequacy: Adequacy, over: dict[str, str]) -> str:
     return ""
 
 
-def decide(column: Column, prefer: Prefer = "train-time", limits: Limits | None = None) -> Verdict:
-    """The verdict under what the user prefers to save, within the user's limits."""
+def decide(
+    column: Column, prefer: Prefer = "train-time", limits: Limits | None = None, *, chances: bool = True
+) -> Verdict:
+    """The verdict under what the user prefers to save, within the limits. chances: with probabilities."""
     column, over = within(column, limits or Limits())
     adequacy = adequate(column)
     order = by_cost(column, prefer)
@@ -90,7 +92,7 @@ def decide(column: Column, prefer: Prefer = "train-time", limits: Limits | None 
         out=named["out"],
         over=over,
         why=why,
-        confidence={} if why else confidences(column),
+        confidence=confidences(column) if chances and not why else {},
         cost=costs(column, prefer),
         settling=settle(column, adequacy, guess) if guess and not chosen and not why else None,
     )

@@ -48,7 +48,7 @@ def halves(columns: Sequence[Column]) -> LeftOut:
         half = (len(seeds) + 1) // 2
         if len(seeds) < 3 or half < 2:
             continue
-        guess = decide(_of_seeds(column, set(seeds[:half]))).guess
+        guess = decide(_of_seeds(column, set(seeds[:half])), chances=False).guess
         cost = regret(_of_seeds(column, set(seeds[half:])), guess) if guess else None
         found += [] if cost is None else [cost]
     return LeftOut("half of the seeds", tuple(found))
