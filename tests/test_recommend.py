@@ -226,6 +226,6 @@ def test_what_an_audit_found_stands_in_the_fourth_answer(tmp_path: Path) -> None
     audited = {"schema": 1, "tasks": [{"task": "sst2", "suspicious_share": 0.034}, {"task": "other"}]}
     paths.audit(folder).write_text(json.dumps(audited))
     said = section_of(folder).answered[0]["How good is the data?"]
-    assert said[0] == "About 3.4 % of the labels look wrong (`bench audit`)."
+    assert said[0] == "About 3.4 % of the labels look wrong (bench audit)."
     paths.audit(folder).write_text('{"schema": 1, "tas')
     assert section_of(folder).answered[0]["How good is the data?"][0] == "Not known: wrong labels were not tried."

@@ -243,26 +243,27 @@ def _quality(group: Group, summary: Mapping[str, Any], audit: Json) -> Iterator[
     column = group.largest.column
     suspicious = audit.get("suspicious_share")
     if isinstance(suspicious, int | float):
-        yield f"About {numbers.percent(round(suspicious, 3))} of the labels look wrong (`bench audit`)."
+        yield f"About {numbers.percent(round(suspicious, 3))} of the labels look wrong (bench audit)."
     slopes = {one.name: one for one in group.slopes}
     if slopes:
         rate = group.rates[-1]
         name = group.largest.guess if group.largest.guess in slopes else next(iter(slopes))
         one = slopes[str(name)]
         lost = sorted((-one.low * rate, -one.high * rate))
-        steadiest = max(slopes.values(), key=lambda other: other.per_unit)
+        left = [slopes[other] for other in (*group.largest.adequate, *group.largest.open) if other in slopes]
+        steadiest = max(left, key=lambda other: other.per_unit, default=one)
         yield (
             f"With {numbers.percent(rate)} of the labels wrong {one.name} loses {numbers.score(-one.per_unit * rate)} "
             f"(95 %: {numbers.score(lost[0])} to {numbers.score(lost[1])})."
         )
         if steadiest.name != one.name:
-            yield f"{steadiest.name} loses least ({numbers.score(-steadiest.per_unit * rate)})."
+            yield f"Of what may be enough {steadiest.name} loses least ({numbers.score(-steadiest.per_unit * rate)})."
         yield from _changed(group)
     elif isinstance(suspicious, int | float):
-        yield "What wrong labels cost was not tried (`label_noise` in the suite)."
+        yield "What wrong labels cost was not tried (label_noise in the suite)."
     else:
         yield "Not known: wrong labels were not tried."
-        yield "`label_noise` in the suite shows what they cost, and `bench audit` looks for them."
+        yield "label_noise in the suite shows what they cost, and bench audit looks for them."
     yield from _found(summary)
     yield from _resolution(column)
 

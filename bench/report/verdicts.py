@@ -149,7 +149,7 @@ def _notes(findings: Findings) -> Iterator[str]:
     }
     said = ", ".join(tolerances) if len(tolerances) <= 6 else "its own for each metric"
     yield f"Tolerance: {said}. Shown: by one-sided paired tests whose errors add up to 5 %."
-    yield "`bench recommend` asks for another cost than the time to train, for limits, and for other sizes."
+    yield "bench recommend asks for another cost than the time to train, for limits, and for other sizes."
     for group in findings.groups:
         for one in group.crossovers:
             yield f"{group.task} with {group.model}: {passing(one)}."
