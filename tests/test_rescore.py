@@ -13,9 +13,8 @@ from factory import Factory, trial
 
 from bench import api
 from bench.analysis import frame
-from bench.analysis.rescore import with_metric
+from bench.analysis.by_metric import by_metric, metrics
 from bench.cli import main
-from bench.errors import StoreError, UsageError
 from bench.store import atomic, paths, rescored
 from bench.trial import evaluation
 
@@ -88,30 +87,28 @@ def test_a_table_holds_the_mean_of_each_cell(tmp_path: Path) -> None:
 
 def test_results_are_compared_by_what_was_rescored(tmp_path: Path) -> None:
     folder = results(tmp_path / "r")
-    with pytest.raises(UsageError, match=r"no record has the metric brier; `bench rescore .* --metric brier`"):
-        with_metric(frame.load(folder)[0], "brier")
+    assert "brier" not in metrics(frame.load(folder)[0])
     (found,) = api.rescore(folder, "brier")
-    changed = with_metric(frame.load(folder)[0], "brier")
-    assert {cell["task"] for cell in changed.plan["cells"]} == {"sst2"}
-    means = {r["scores"]["test"]["brier"] for r in changed.records}
-    assert means == {row["score"] for row in found.rows}
-    assert {r["scores"]["metric"] for r in changed.records} == {"brier"}
+    assert "brier" in metrics(frame.load(folder)[0])
+    changed = by_metric(frame.load(folder)[0], "brier")
+    assert {r["scores"]["test"]["brier"] for r in changed.records} == {row["score"] for row in found.rows}
+    cells = frame.cells([changed]).set_index(["task", "regime"])
+    row = cells.loc["sst2", "full"]
+    assert row["mean"] == pytest.approx(np.mean([r["score"] for r in found.rows if r["regime"] == "full"]))
+    assert row["interval"] == "seeds and examples"  # from the answers, not from the accuracy's outcomes
+    assert changed.unusable == []
+    shown = bench("report", folder, "--out", tmp_path / "out", "--metric", "brier", "--only", "task=sst2")
+    assert f"{row['mean']:.3f}".lstrip("0") in shown
 
 
-def test_of_several_calls_the_newest_counts(tmp_path: Path) -> None:
+def test_of_several_calls_the_newest_counts_also_over_the_record(tmp_path: Path) -> None:
     folder = results(tmp_path / "r")
-    api.rescore(folder, "brier")
+    api.rescore(folder, "accuracy")
     entries = rescored.read(folder).entries
     rescored.write(folder, [{**one, "score": 0.125, "templates": [0.125]} for one in entries])
-    changed = with_metric(frame.load(folder)[0], "brier")
-    assert {r["scores"]["test"]["brier"] for r in changed.records} == {0.125}
-
-
-def test_a_task_that_is_scored_in_part_is_not_shown_as_if_it_were_whole(tmp_path: Path) -> None:
-    folder = results(tmp_path / "r")
-    api.rescore(folder, "brier", ["seed=0"])
-    with pytest.raises(StoreError, match="has no brier, others of it have; `bench rescore"):
-        with_metric(frame.load(folder)[0], "brier")
+    changed = by_metric(frame.load(folder)[0], "accuracy")
+    assert {r["scores"]["test"]["accuracy"] for r in changed.records} == {0.125}
+    assert 0.125 not in set(frame.cells(frame.load(folder))["mean"])  # where nobody asks, the records say
 
 
 def test_what_has_no_predictions_is_named_and_the_rest_is_scored(tmp_path: Path) -> None:

@@ -8,20 +8,23 @@ from dataclasses import replace
 import pandas as pd
 
 from bench.analysis.frame import cells
+from bench.analysis.rescore import with_rescored
 from bench.analysis.results import Results
 from bench.store.record import Record
 
 
 def metrics(results: Results) -> list[str]:
-    """Every metric that a record has a test score by, those that cells are compared by first."""
-    own = {str(r["scores"]["metric"]): None for r in results.records if "scores" in r}
-    others = {name: None for r in results.records for name in r.get("scores", {}).get("test", {})}
+    """Every metric that a record has a test score by, or `bench rescore` found; those compared by come first."""
+    found = with_rescored(results).records
+    own = {str(r["scores"]["metric"]): None for r in found if "scores" in r}
+    others = {name: None for r in found for name in r.get("scores", {}).get("test", {})}
     return [*{**own, **others}]
 
 
 def by_metric(results: Results, metric: str) -> Results:
     """As if the suite had named this metric first. Records that do not have it are as if they had not been made."""
-    return replace(results, records=[one for r in results.records if (one := _judged(r, metric)) is not None])
+    found = with_rescored(results).records
+    return replace(results, records=[one for r in found if (one := _judged(r, metric)) is not None])
 
 
 def _judged(record: Record, metric: str) -> Record | None:
@@ -31,6 +34,8 @@ def _judged(record: Record, metric: str) -> Record | None:
     if metric not in scores.get("test", {}):
         return None
     own: Record = {**record, "scores": {**scores, "metric": metric}}
+    if metric != scores["metric"]:  # the outcomes that are kept are those of the other
+        own["rescored"] = [*record.get("rescored", []), metric]
     return own
 
 

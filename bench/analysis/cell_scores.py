@@ -44,7 +44,8 @@ def _outcomes(folder: Path, record: Record, metric: str, on: str, unusable: list
     try:
         path = paths.predictions(folder, trial, attempt, on)
         score = scores_on(record, on)[metric]
-        return predictions.read(path, metric, score) or recomputed(path, metric, score)
+        known = None if metric in record.get("rescored", ()) else predictions.read(path, metric, score)
+        return known or recomputed(path, metric, score)
     except FileNotFoundError:
         return None
     except StoreError as error:

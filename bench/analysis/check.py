@@ -101,7 +101,14 @@ def _why(error: Exception) -> str:
 def _leftovers(folder: Path, known: list[Record]) -> Iterator[str]:
     """What was being written when its process was killed, and artifacts whose record was not written any more."""
     artifacts = folder / "artifacts"
-    below = [folder, paths.records(folder), paths.rescored(folder), artifacts, *artifacts.glob("*")]
+    below = [
+        folder,
+        paths.records(folder),
+        paths.rescored(folder),
+        paths.models(folder),
+        artifacts,
+        *artifacts.glob("*"),
+    ]
     for place in below:
         if place.is_dir():
             yield from (str(p) for p in sorted(place.iterdir()) if atomic.TEMPORARY.fullmatch(p.name))

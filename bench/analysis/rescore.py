@@ -17,9 +17,9 @@ from bench import plugins
 from bench.analysis import answers
 from bench.analysis.results import Results, places, scored
 from bench.contracts import Metric
-from bench.errors import StoreError, UsageError
+from bench.errors import UsageError
 from bench.store import paths, rescored
-from bench.store.record import Record, Scores
+from bench.store.record import Record
 from bench.store.rescored import Rescored
 
 Keep = Callable[[dict[str, str]], bool]
@@ -145,56 +145,28 @@ def _entry(one: _Kept, metric: str, values: list[float], number: int, signature:
     }
 
 
-def with_metric(results: Results, metric: str) -> Results:
-    """The same results compared by another metric: that of the record, or where `bench rescore` computed it later, the
-    newest of those. Cells of tasks without it are left out. Raises UsageError where no record has it, StoreError where
-    some of a task's have and others have not."""
-    kept = rescored.read(results.folder).entries
-    newest = {(one["trial"], one["attempt"], one["on"]): one for one in kept if one["metric"] == metric}
-    changed: list[Record] = []
-    lacking: dict[str, str] = {}
-    having: set[str] = set()
-    counting = {id(record): place.cell["task"] for place in places(results) for record in scored(place)}
-    for record in results.records:
-        task = counting.get(id(record))
-        if task is None:  # tuning, a failure, or an attempt that a later one has replaced
-            changed += [record] if record["status"] != "ok" or not record["scores"].get("test") else []
-            continue
-        found = _compared_by(record["scores"], metric, record, newest)
-        if found is None:
-            lacking.setdefault(task, record["trial"]["id"])
-        else:
-            having.add(task)
-            changed.append(cast(Record, {**record, "scores": found}))
-    if not having:
-        raise UsageError(
-            f"{results.folder}: no record has the metric {metric}; `bench rescore {results.folder} --metric {metric}` "
-            "computes it where the answers are of its kind"
-        )
-    for task in sorted(having & lacking.keys()):
-        raise StoreError(
-            f"{results.folder}: trial {lacking[task]} of task {task} has no {metric}, others of it have; "
-            f"`bench rescore {results.folder} --metric {metric}` computes it"
-        )
-    cells = [cell for cell in results.plan["cells"] if cell["task"] in having]
-    return replace(results, plan={**results.plan, "cells": cells}, records=changed)
+def with_rescored(results: Results) -> Results:
+    """The same results whose records hold too what `bench rescore` computed from them since, the newest of each metric;
+    of a metric that a record has itself, the newer value counts. Raises StoreError."""
+    newest: dict[tuple[str, str], dict[tuple[str, str], Rescored]] = {}
+    for entry in rescored.read(results.folder).entries:
+        newest.setdefault((entry["trial"], entry["attempt"]), {})[entry["on"], entry["metric"]] = entry
+    changed = [
+        _with(record, found)
+        if record["status"] == "ok" and (found := newest.get((record["trial"]["id"], str(record.get("attempt")))))
+        else record
+        for record in results.records
+    ]
+    return replace(results, records=changed) if newest else results
 
 
-def _compared_by(
-    scores: Any, metric: str, record: Record, newest: dict[tuple[str, str, str], Rescored]
-) -> Scores | None:
-    """The scores with this metric as the one that is compared; None where it is not there."""
-    key = (record["trial"]["id"], str(record.get("attempt")))
-    own = newest.get((*key, ""))
-    if own is None and metric not in scores["test"]:
-        return None
-    found = cast(Scores, {**scores, "metric": metric})
-    if own is not None:
-        found["test"] = {**scores["test"], metric: own["score"]}
-        if len(own["templates"]) > 1:
-            found["templates"] = {**scores.get("templates", {}), metric: own["templates"]}
-    for on, values in scores.get("also_test", {}).items():
-        other = newest.get((*key, on))
-        if other is not None:
-            found["also_test"] = {**found.get("also_test", {}), on: {**values, metric: other["score"]}}
-    return found
+def _with(record: Record, found: dict[tuple[str, str], Rescored]) -> Record:
+    scores: Any = {**record["scores"]}
+    for (on, metric), entry in found.items():
+        if on and on in scores.get("also_test", {}):
+            scores["also_test"] = {**scores["also_test"], on: {**scores["also_test"][on], metric: entry["score"]}}
+        elif not on and "test" in scores:
+            scores["test"] = {**scores["test"], metric: entry["score"]}
+            if len(entry["templates"]) > 1:
+                scores["templates"] = {**scores.get("templates", {}), metric: entry["templates"]}
+    return cast(Record, {**record, "scores": scores, "rescored": sorted({metric for _, metric in found})})

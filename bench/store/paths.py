@@ -84,9 +84,14 @@ def rescored_file(folder: Path, utc: str, run: str) -> Path:
     return inside(rescored(folder), f"{_component(utc)}-{_component(run)}.jsonl")
 
 
+def models(folder: Path) -> Path:
+    """The folder of the models that were kept."""
+    return inside(folder, "models")
+
+
 def model(folder: Path, name: str) -> Path:
-    """The folder of one model that was kept."""
-    return inside(folder, "models", _component(name))
+    """The folder of one of them."""
+    return inside(models(folder), _component(name))
 
 
 def audit(folder: Path) -> Path:

@@ -220,7 +220,7 @@ def _has_its_metric(scores: Scores) -> Scores:
 
 class Record(TypedDict, total=False):
     """One line of a records file: an attempt at a trial. A failed one has of `scores` … `facts` what was known by
-    then."""
+    then. rescored: never written; where it is read, the metrics of which the kept outcomes are not."""
 
     schema: int
     trial: Required[TrialSpec]
@@ -238,6 +238,7 @@ class Record(TypedDict, total=False):
     costs: Costs
     environment: Environment
     facts: Facts
+    rescored: list[str]
 
 
 def _is_whole(record: Record) -> Record:
