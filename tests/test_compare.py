@@ -118,7 +118,9 @@ def test_a_change_of_what_is_best_is_told(tmp_path: Path) -> None:
     by_size = {row["size"]: row for row in found["conclusions"]}
     assert by_size[64]["changed"]
     assert by_size[64]["best"] == ["full", "lora"]
+    assert by_size[64]["verdict"] == ["full", "lora"]
     assert not by_size[256]["changed"]
+    assert by_size[256]["verdict"][0] == by_size[256]["verdict"][1]
     assert "the best of one side could not be best on the other" in bench("compare", one.folder, other.folder)
 
 

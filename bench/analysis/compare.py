@@ -18,6 +18,7 @@ from bench.analysis import frame
 from bench.analysis.column import Candidate, Column, columns
 from bench.analysis.results import Place, Results, places, scored
 from bench.analysis.statistics import components, satterthwaite
+from bench.analysis.verdict.decision import decide
 from bench.errors import UsageError
 from bench.store import records
 from bench.store.record import Environment, Record
@@ -61,7 +62,8 @@ class Difference:
 
 @dataclass(frozen=True)
 class Conclusion:
-    """What one column says in A and in B: who has the best mean, and who could be best (`Column.could_be_best`)."""
+    """What one column says in A and in B: who has the best mean, who could be best (`Column.could_be_best`), and the
+    verdict, None while it is undecided."""
 
     task: str
     model: str
@@ -69,11 +71,14 @@ class Conclusion:
     noise: float
     best: tuple[str, str]
     could_be_best: tuple[list[str], list[str]]
+    verdict: tuple[str | None, str | None]
 
     @property
     def changed(self) -> bool:
-        """Whether the best of one side could not be best on the other: a change that chance does not explain."""
-        return self.best[0] not in self.could_be_best[1] or self.best[1] not in self.could_be_best[0]
+        """Whether the best of one side could not be best on the other, a change that chance does not explain, or the
+        verdicts differ."""
+        could = self.best[0] in self.could_be_best[1] and self.best[1] in self.could_be_best[0]
+        return not could or self.verdict[0] != self.verdict[1]
 
 
 @dataclass(frozen=True)
@@ -190,7 +195,12 @@ def _words(key: tuple[Any, ...]) -> str:
 def _conclusion(key: tuple[Any, ...], a: Column, b: Column) -> Conclusion:
     best = [max(c.candidates, key=lambda one: c.sign * one.mean).name for c in (a, b)]
     could = [sorted(c.could_be_best()) for c in (a, b)]
-    return Conclusion(**dict(zip(AXES, key, strict=True)), best=(best[0], best[1]), could_be_best=(could[0], could[1]))
+    return Conclusion(
+        **dict(zip(AXES, key, strict=True)),
+        best=(best[0], best[1]),
+        could_be_best=(could[0], could[1]),
+        verdict=(decide(a).chosen, decide(b).chosen),
+    )
 
 
 def _difference(

@@ -85,14 +85,17 @@ def _conclusions(found: Comparison) -> Table:
     rows = []
     for one in found.conclusions:
         names = map(printable, (one.task, one.model, one.size, f"{one.noise:g}"))
-        could = [", ".join(map(printable, side)) for side in one.could_be_best]
-        rows.append(
-            [*cells(*names, *map(printable, one.best), *could), Cell("yes" if one.changed else "no", bold=one.changed)]
-        )
-    sides = [f"{said} in {side}" for said in ("best", "could be best") for side in "AB"]
+        verdicts = (printable(side or "undecided") for side in one.verdict)
+        counts = map(len, one.could_be_best)
+        changed = Cell("yes" if one.changed else "no", bold=one.changed)
+        rows.append([*cells(*names, *map(printable, one.best), *counts, *verdicts), changed])
+    sides = [f"{said} {side}" for said in ("best in", "could be best in", "verdict of") for side in "AB"]
     head = ["task", "model", "size", "noise", *sides, "changed"]
-    notes = ["Changed: the best of one side could not be best on the other."]
-    return Table("What A and B conclude", head, "llrrllwwl", rows, notes=notes, name="conclusions")
+    notes = [
+        "Changed: the best of one side could not be best on the other, or the verdicts differ. Could be best: how "
+        "many; --json names them."
+    ]
+    return Table("What A and B conclude", head, "llrrllrrlll", rows, notes=notes, name="conclusions")
 
 
 def to_json(found: Comparison) -> dict[str, Any]:
