@@ -139,6 +139,15 @@ def _environments(results: Results, letters: dict[str, str]) -> Iterator[str]:
         yield f"{label}: {environment.line(record['environment'])}."
 
 
+def _older(results: Results) -> Iterator[str]:
+    """That the folder is of an older protocol."""
+    if "protocol" not in results.plan and any(cell["tuning"] for cell in results.plan["cells"]):
+        yield (
+            "Tuned by the protocol of version 0.2: once for all seeds, on other, clean labels, so that the luck of "
+            "tuning is in no interval. What sees labels must run again (`bench run`)."
+        )
+
+
 def _untimed(results: Results) -> Iterator[str]:
     """Whose latency stands in no table, of records of an earlier version."""
     planned = (r for r in results.records if r["trial"]["id"] in results.plan["trials"])
@@ -287,7 +296,7 @@ def sections(results: Sequence[Results], asked: Asked | None = None) -> list[Sec
                 sequences=list(_largest(tables.sequence, "after", sequence(one), letters)),
                 setup=setup.tables(one, settings, _environments(one, letters)),
                 failures=tables.rendered([tables.failures(failures(one)), tables.not_applicable(own)]),
-                notes=[*left_out(one), *unread, *how.remarks(lock), *_remarks(suite), *_untimed(one)],
+                notes=[*_older(one), *left_out(one), *unread, *how.remarks(lock), *_remarks(suite), *_untimed(one)],
                 figures=list(_figures(possible, letters, f"-{index}" if len(results) > 1 else "", regimes)),
             )
         )

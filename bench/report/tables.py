@@ -101,6 +101,10 @@ def _notes(group: pd.DataFrame, rows: list[list[Cell]]) -> list[str]:
     if group["best"].any() or (group["best_baselines"] != "").any():
         best = "lowest" if group["lower_is_better"].any() else "highest"
         notes.append(f"Bold: the {best} mean of its column, baselines included, of those tried with the same seeds.")
+    together = group[(group["tuning_trials"] > 0) & (group["tuned_seeds"] == 1) & (group["seeds"] > 1)]
+    if len(together):
+        listed = ", ".join(dict.fromkeys(together["regime"]))
+        notes.append(f"Tuned with one value for all seeds, chosen by more labels than one budget's: {listed}.")
     if COULD_BE_BEST in marks:
         notes.append(
             f"{COULD_BE_BEST} could be best as well: no other beats it in the paired difference over seeds and test "
