@@ -63,6 +63,7 @@ fuzz: setup  # two minutes of suites, records and plans that hold anything
 	OMP_NUM_THREADS=1 FUZZ_SECONDS=120 $(BIN)/pytest -m "" tests/fuzz
 
 statistics: setup  # how far verdicts and intervals can be trusted: simulations with planted truths
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/coverage.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/verdict.py
 
 check: setup  # style, types, and that imports point down

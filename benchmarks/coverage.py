@@ -10,10 +10,13 @@ pseudo-values as a trial's predictions would.
 
 from __future__ import annotations
 
+import argparse
+import functools
 import itertools
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,20 +24,33 @@ from scipy.special import ndtr, ndtri
 
 from bench import plugins
 from bench.analysis.column import Candidate, Column
+from bench.trial.pseudo_values import pseudo_values
 
 Floats = NDArray[np.float64]
 REGIMES = 7
+SEEDS = (2, 3, 5, 10)
+SEED_SDS = (0.0, 0.015, 0.05)
 
 
-@dataclass(frozen=True)
-class Kind:
-    """A metric of sums. sums: what each example adds, [..., N, k], drawn at random by how easy it is, [..., N]; of: the
-    scores of totals, [..., k]; range: the score's."""
+class Kind(NamedTuple):
+    """A metric. range: the score's; values: of how easy examples are, [regimes, S, N], the pseudo-values of answers
+    that are drawn at random, of the same shape."""
 
-    name: str
     range: tuple[float, float]
-    sums: Callable[[Floats, np.random.Generator], Floats]
-    of: Callable[[Floats], Floats]
+    values: Callable[[Floats, np.random.Generator], Floats]
+
+
+def _of_sums(sums: Callable[[Floats, np.random.Generator], Floats], of: Callable[[Floats], Floats]) -> Any:
+    """The pseudo-values of a function of sums, as `bench.contracts.SumsMetric` has them."""
+
+    def values(latent: Floats, random: np.random.Generator) -> Floats:
+        each = sums(latent, random)
+        totals = each.sum(axis=-2, keepdims=True)
+        without = of(totals - each)
+        found: Floats = of(totals) + (latent.shape[-1] - 1) * (without.mean(axis=-1, keepdims=True) - without)
+        return found
+
+    return values
 
 
 def _accuracy(latent: Floats, random: np.random.Generator) -> Floats:
@@ -89,103 +105,159 @@ def _wer(latent: Floats, random: np.random.Generator) -> Floats:
     )
 
 
+def _spearman(latent: Floats, random: np.random.Generator) -> Floats:
+    """Numbers whose slope on the right ones changes with the seed."""
+    right = random.standard_normal(latent.shape[-1])
+    mean = latent.mean(axis=-1, keepdims=True)
+    answers = (0.5 + mean) * right + 0.7 * (latent - mean)
+    metric = plugins.load("metrics", "spearman")
+    return np.stack([[pseudo_values(metric, right, one).values for one in regime] for regime in answers])
+
+
 KINDS = {
-    kind.name: kind
-    for kind in (
-        Kind("accuracy", (0.0, 1.0), _accuracy, _mean),
-        Kind("entity F1", (0.0, 1.0), _f1, plugins.load("metrics", "entity-f1").of),
-        Kind("BLEU", (0.0, 100.0), _bleu, plugins.load("metrics", "bleu").of),
-        Kind("mean IoU", (0.0, 1.0), _iou, _mean_iou),
-        Kind("WER", (0.0, math.inf), _wer, _mean),
-    )
+    "accuracy": Kind((0.0, 1.0), _of_sums(_accuracy, _mean)),
+    "entity F1": Kind((0.0, 1.0), _of_sums(_f1, plugins.load("metrics", "entity-f1").of)),
+    "BLEU": Kind((0.0, 100.0), _of_sums(_bleu, plugins.load("metrics", "bleu").of)),
+    "mean IoU": Kind((0.0, 1.0), _of_sums(_iou, _mean_iou)),
+    "WER": Kind((0.0, math.inf), _of_sums(_wer, _mean)),
+    "Spearman": Kind((-1.0, 1.0), _spearman),
 }
 
 
-@dataclass(frozen=True)
-class Setting:
+class Setting(NamedTuple):
     """One point of the grid. level: the accuracy that the latent difficulties stand for; seed_sd: of a seed's score, as
-    of an accuracy; spread: whether seed_sd differs between regimes, from 0 to twice that."""
+    of an accuracy; spread: whether that goes from 0 to twice that over the regimes; overlap: the part of a seed's
+    difference that it shares with the others, for all draw their labels from one pool."""
 
     kind: str
     level: float
     examples: int
     seeds: int
     seed_sd: float
+    regimes: int = REGIMES
     spread: bool = False
+    overlap: float = 0.0
 
 
-def latents(setting: Setting, random: np.random.Generator, regimes: int = REGIMES) -> Floats:
+def latents(setting: Setting, random: np.random.Generator) -> Floats:
     """[regimes, S, N], above 0 with the chance `level`: what all regimes share, what a regime's seeds do, the rest."""
-    z = ndtri(setting.level)
+    z, regimes = ndtri(setting.level), setting.regimes
     sd = setting.seed_sd / (math.exp(-(z**2) / 2) / math.sqrt(2 * math.pi))
     each = sd * (np.linspace(0, 2, regimes) if setting.spread else np.ones(regimes))[:, None, None]
-    shape = (regimes, setting.seeds, setting.examples)
     hard = math.sqrt(0.4) * random.standard_normal(setting.examples)
     own = math.sqrt(0.3) * random.standard_normal((regimes, 1, setting.examples))
-    rest = math.sqrt(0.3) * random.standard_normal(shape)
-    shift = random.standard_normal((regimes, setting.seeds, 1))
+    rest = math.sqrt(0.3) * random.standard_normal((regimes, setting.seeds, setting.examples))
+    shared = math.sqrt(setting.overlap) * random.standard_normal((regimes, 1, 1))
+    shift = shared + math.sqrt(1 - setting.overlap) * random.standard_normal((regimes, setting.seeds, 1))
     found: Floats = z * np.sqrt(1 + each**2) + each * shift + hard + own + rest
     return found
 
 
-def truth(setting: Setting, random: np.random.Generator) -> Floats:
-    """[regimes]: the mean over seeds of the score on endless examples."""
-    kind = KINDS[setting.kind]
+@functools.cache
+def truth(setting: Setting) -> float:
+    """The mean over seeds of the score on very many examples, whatever the setting has of both."""
     if setting.kind == "accuracy":
-        return np.full(REGIMES, setting.level)
-    many = Setting(setting.kind, setting.level, 2_000, 24, setting.seed_sd, setting.spread)
-    found: Floats = np.mean(
-        [kind.of(kind.sums(latents(many, random), random).mean(axis=-2)).mean(axis=-1) for _ in range(4)], axis=0
-    )
-    return found if setting.spread else np.full(REGIMES, found.mean())
+        return setting.level
+    many, random = setting._replace(examples=2_000, seeds=8, regimes=1), np.random.default_rng(7)
+    return float(np.mean([KINDS[setting.kind].values(latents(many, random), random).mean() for _ in range(80)]))
 
 
-def candidates(setting: Setting, random: np.random.Generator) -> tuple[Candidate, ...]:
-    """Seven regimes with the pseudo-values of their predictions."""
+def column(setting: Setting, random: np.random.Generator) -> Column:
+    """A column of a report on regimes that are equal, but for their seeds where those differ."""
     kind = KINDS[setting.kind]
-    sums = kind.sums(latents(setting, random), random)
-    totals = sums.sum(axis=-2, keepdims=True)
-    scores, without = kind.of(totals), kind.of(totals - sums)
-    values = scores + (setting.examples - 1) * (without.mean(axis=-1, keepdims=True) - without)
+    values = kind.values(latents(setting, random), random)
     seeds, examples = tuple(range(setting.seeds)), np.arange(setting.examples)
-    return tuple(
-        Candidate(f"r{k}", "full", True, seeds, values[k].mean(axis=-1), values[k], examples) for k in range(REGIMES)
+    found = (
+        Candidate(f"r{k}", "full", True, seeds, one.mean(axis=-1), one, examples, overlap=setting.overlap)
+        for k, one in enumerate(values)
     )
+    return Column("s", "t", "m", 64, 0.0, "e", "x", False, kind.range, 0.01, tuple(found), {})
 
 
-def column(setting: Setting, found: tuple[Candidate, ...]) -> Column:
-    """A column of a report."""
-    return Column("s", "t", "m", 64, 0.0, "e", "x", False, KINDS[setting.kind].range, 0.01, found, {})
+class Found(NamedTuple):
+    """What came out. held: the part of intervals of means that hold the truth; pairs: of differences; half: the median
+    half-width of a mean's; first, some: the part of columns in which one certain regime, or any, may not be best."""
 
-
-@dataclass(frozen=True)
-class Found:
-    """What came out at one setting. held: the part of intervals that hold the truth; half: the median half-width;
-    wrong: the part of columns of equal regimes that lose some true best (here all are; None where they are not
-    equal), and lost: the part of candidates that leave."""
-
-    setting: Setting
     held: float
-    half: float
     pairs: float
-    lost: float | None
+    half: float
+    first: float
+    some: float
 
 
 def measured(setting: Setting, draws: int, seed: int) -> Found:
-    """Coverage of the seven means' and 21 differences' intervals over some draws."""
+    """Coverage over some draws."""
     random = np.random.default_rng(seed)
-    true = truth(setting, random)
-    held, halves, pairs, lost = [], [], [], []
+    true = truth(setting._replace(seeds=0, examples=0, overlap=0.0))
+    held, halves, pairs, left = [], [], [], []
     for _ in range(draws):
-        one = column(setting, candidates(setting, random))
-        for k, name in enumerate(one.names):
+        one = column(setting, random)
+        for name in one.names:
             interval = one.interval(name)
-            held.append(interval.low <= true[k] <= interval.high)
+            held.append(interval.low <= true <= interval.high)
             halves.append((interval.high - interval.low) / 2)
-        for a, b in itertools.combinations(range(REGIMES), 2):
-            difference = one.difference(f"r{a}", f"r{b}")
+        for a, b in itertools.combinations(one.names, 2):
+            difference = one.difference(a, b)
             assert difference is not None
-            pairs.append(difference.low <= true[a] - true[b] <= difference.high)
-        lost.append(len(one.could_be_best()) < REGIMES)
-    equal = None if setting.spread else float(np.mean(lost))
-    return Found(setting, float(np.mean(held)), float(np.median(halves)), float(np.mean(pairs)), equal)
+            pairs.append(difference.low <= 0 <= difference.high)
+        left.append(one.could_be_best())
+    some = [len(names) < setting.regimes for names in left]
+    first = ["r0" not in names for names in left]
+    return Found(
+        *(float(np.mean(x)) for x in (held, pairs)), float(np.median(halves)), *map(float, map(np.mean, (first, some)))
+    )
+
+
+ROWS: dict[str, Setting] = {
+    "accuracy .6, N = 300": Setting("accuracy", 0.6, 300, 0, 0),
+    "accuracy .8, N = 500": Setting("accuracy", 0.8, 500, 0, 0),
+    "accuracy .8, N = 2,000": Setting("accuracy", 0.8, 2_000, 0, 0),
+    "accuracy .95, N = 300": Setting("accuracy", 0.95, 300, 0, 0),
+    "accuracy .99, N = 300": Setting("accuracy", 0.99, 300, 0, 0),
+    "accuracy .99, N = 90": Setting("accuracy", 0.99, 90, 0, 0),
+    "entity F1, N = 500": Setting("entity F1", 0.8, 500, 0, 0),
+    "BLEU, N = 300": Setting("BLEU", 0.8, 300, 0, 0),
+    "BLEU, N = 300, two regimes": Setting("BLEU", 0.8, 300, 0, 0, regimes=2),
+    "mean IoU, N = 300": Setting("mean IoU", 0.8, 300, 0, 0),
+    "WER, N = 500": Setting("WER", 0.85, 500, 0, 0),
+    "Spearman, N = 500": Setting("Spearman", 0.8, 500, 0, 0),
+    "accuracy .8, N = 500, seeds of regimes vary unlike": Setting("accuracy", 0.8, 500, 0, 0, spread=True),
+    "accuracy .8, N = 500, half of the labels shared": Setting("accuracy", 0.8, 500, 0, 0, overlap=0.5),
+}
+"""What is simulated, at each number of seeds and each of `SEED_SDS`: a tenth of each of them for accuracies of .99."""
+
+
+def table(draws: int) -> Iterator[str]:
+    """In Markdown: each cell is means / differences / the median half-width, over `SEED_SDS`."""
+    yield "| | " + " | ".join(f"{seeds} seeds" for seeds in SEEDS) + " |"
+    yield "| :-- |" + " --: |" * len(SEEDS)
+    lost: dict[int, list[Found]] = {seeds: [] for seeds in SEEDS}
+    for row, (name, setting) in enumerate(ROWS.items()):
+        cells = []
+        for seeds in SEEDS:
+            sds = [sd / (10 if setting.level == 0.99 else 1) for sd in SEED_SDS]
+            points = [setting._replace(seeds=seeds, seed_sd=sd) for sd in sds]
+            found = [measured(point, draws, 1000 * row + 10 * seeds + k) for k, point in enumerate(points)]
+            if setting.regimes == REGIMES and not setting.spread:
+                lost[seeds] += found
+            held, pairs = (np.mean([getattr(one, part) for one in found]) for part in ("held", "pairs"))
+            half = np.mean([one.half for one in found])
+            cells.append(f"{held:.3f} / {pairs:.3f} / {half:.3g}")
+        yield f"| {name} | " + " | ".join(cells) + " |"
+    for words, part in (("one certain", "first"), ("any", "some")):
+        cells = [f"{np.mean([getattr(one, part) for one in lost[seeds]]):.3f}" for seeds in SEEDS]
+        yield f"| columns in which {words} of seven equal regimes is said not to be best | " + " | ".join(cells) + " |"
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--draws", type=int, default=80, help="columns at each of 168 points (default: %(default)s)")
+    begun, options = time.monotonic(), parser.parse_args()
+    for line in table(options.draws):
+        print(line, flush=True)
+    print(f"\n{options.draws} columns at each point, {time.monotonic() - begun:.0f} s.")
+
+
+if __name__ == "__main__":
+    main()

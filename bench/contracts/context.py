@@ -171,6 +171,10 @@ class TaskExamples(Protocol):
         """A split's inputs, labels and targets."""
         ...
 
+    def clusters(self, split: str) -> np.ndarray | None:
+        """Which of its examples belong together, int64 [n]; None where nothing says it."""
+        ...
+
 
 @dataclass(frozen=True)
 class Context:

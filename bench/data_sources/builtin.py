@@ -68,7 +68,7 @@ class BuiltinData(DataSource[BuiltinParameters]):
 
 
 def _kept(fingerprint: str, fill: Callable[[Path], None]) -> Path:
-    return cached("data", {"builtin": fingerprint, "version": BuiltinData.VERSION}, fill)
+    return cached("data", {"builtin": fingerprint, "version": BuiltinData.VERSION, "clusters": 1}, fill)
 
 
 def _corpus(parameters: BuiltinParameters) -> tuple[str, datasets.DatasetDict]:

@@ -84,23 +84,26 @@ def predictions(context: Context, guard: Guard, metric: str, part: Part, targets
     """The columns of predictions.parquet: one row per template and test example."""
     plugin = plugins.load("metrics", metric)
     templates, count = len(answers), len(part.indices)
+    clusters = guard("which examples belong together", lambda: context.data.clusters(part.split))
+    together = None if clusters is None else clusters[part.indices]
     outcomes = [plugin.outcomes(targets, one) if plugin.PER_EXAMPLE else np.full(count, np.nan) for one in answers]
     return {
         "example": np.tile(part.indices, templates),
         "row": np.tile(_rows(context, part), templates),
         "template": np.repeat(np.arange(templates), count),
         "outcome": np.concatenate(outcomes).astype(np.float32),
-        **guard("the pseudo-values", lambda: _pseudo_values(plugin, targets, answers), {}),
+        **({} if clusters is None else {"cluster": np.tile(clusters[part.indices], templates)}),
+        **guard("the pseudo-values", lambda: _pseudo_values(plugin, targets, answers, together), {}),
         **context.objective.columns(targets, answers),
     }
 
 
-def _pseudo_values(metric: Metric, targets: Any, answers: Any) -> dict[str, Any]:
+def _pseudo_values(metric: Metric, targets: Any, answers: Any, together: np.ndarray | None) -> dict[str, Any]:
     """`pseudo_value` and, where they were found for groups of examples, `pseudo_group`; none of a metric whose outcomes
     they are."""
     if metric.PER_EXAMPLE:
         return {}
-    found = [pseudo_values(metric, targets, one) for one in answers]
+    found = [pseudo_values(metric, targets, one, together) for one in answers]
     columns: dict[str, Any] = {"pseudo_value": np.concatenate([one.values for one in found])}
     if not np.isfinite(columns["pseudo_value"]).all():
         return {}

@@ -24,6 +24,8 @@ from bench.trial import also_test
 from bench.trial import data_summary as summary
 
 SMOKE_SEED = 0
+CLUSTER = "cluster"
+"""The role, of any kind of task, of a column that says which examples belong together: a document, speaker, source."""
 
 
 @dataclass
@@ -45,11 +47,7 @@ class TaskData:
     def examples(self, split: str) -> Examples:
         """A split's texts or images, and targets; the data set is opened, and read, when first asked for."""
         if split not in self._examples:
-            asked, location = also_test.source(self.task, self.location, self.also, split)
-            origin = "" if asked is self.task else split
-            if origin not in self._opened:
-                self._opened[origin] = open_splits(asked, location, "the task's data")
-            dataset = self._opened[origin][_source_split(asked, split)].select(self.rows[split])
+            asked, dataset = self._dataset(split)
             self._examples[split] = _examples(self.task, split, dataset, asked, "the task's data")
         return self._examples[split]
 
@@ -59,6 +57,27 @@ class TaskData:
         values = found.tolist() if isinstance(found, np.ndarray) else list(found or [])
         kinds: dict[str, int] = {}
         return np.array([kinds.setdefault(json.dumps(v, default=str), len(kinds)) for v in values], dtype=np.int64)
+
+    def clusters(self, split: str) -> np.ndarray | None:
+        """Which of a split's examples belong together, int64 [n]: by the column that the task names as `cluster`, or
+        that a corpus of our own has; None where no column says it."""
+        asked, _ = also_test.source(self.task, self.location, self.also, split)
+        column = asked["columns"].get(CLUSTER, CLUSTER if asked["data"]["source"] == "builtin" else None)
+        if column is None:
+            return None
+        _, dataset = self._dataset(split)
+        if column not in dataset.column_names:  # a corpus without any
+            return None
+        _, found = np.unique([str(value) for value in dataset[column]], return_inverse=True)
+        return found.astype(np.int64)
+
+    def _dataset(self, split: str) -> tuple[TaskSpec, Any]:
+        """A split's rows, and the task with the data that they are of."""
+        asked, location = also_test.source(self.task, self.location, self.also, split)
+        origin = "" if asked is self.task else split
+        if origin not in self._opened:
+            self._opened[origin] = open_splits(asked, location, "the task's data")
+        return asked, self._opened[origin][_source_split(asked, split)].select(self.rows[split])
 
 
 def load(
@@ -99,8 +118,9 @@ def open_splits(task: TaskSpec, location: Json, place: str) -> Any:
     found = dict(source.fetch(parameters, task["data"]["fingerprint"]))
     plugin = plugins.load("tasks", task["kind"])
     for role in task["columns"]:
-        if role not in plugin.COLUMNS:
-            raise DataError(f"{place}: {task['kind']} has no column '{role}'; it takes {', '.join(plugin.COLUMNS)}")
+        if role not in (*plugin.COLUMNS, CLUSTER):
+            takes = ", ".join((*plugin.COLUMNS, CLUSTER))
+            raise DataError(f"{place}: {task['kind']} has no column '{role}'; it takes {takes}")
     for split in task["splits"]:
         name = _source_split(task, split)
         if name not in found:

@@ -68,20 +68,34 @@ class Docstring(NamedTuple):
 
 
 def load() -> tuple[str, datasets.DatasetDict]:
-    """A hash of the content, and the splits train, test and unlabelled with text and label. Raises DataError."""
+    """A hash of the content, and the splits train, test and unlabelled with text, label and cluster (the top-level
+    class or function that it is in). Raises DataError."""
     import datasets
 
-    names = list(AREAS)
-    splits = split_up(list(docstrings()))
-    features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=names)})
+    names, found = list(AREAS), list(docstrings())
+    splits, units = split_up(found), units_of(found)
+    text = datasets.Value("string")
+    features = datasets.Features({"text": text, "label": datasets.ClassLabel(names=names), "cluster": text})
     tables = {
         split: datasets.Dataset.from_dict(
-            {"text": [text for text, _ in rows], "label": [names.index(area) if area else -1 for _, area in rows]},
+            {
+                "text": [text for text, _ in rows],
+                "label": [names.index(area) if area else -1 for _, area in rows],
+                "cluster": [units.get(text, "") for text, _ in rows],
+            },
             features,
         )
         for split, rows in splits.items()
     }
     return hashlib.sha256(json.dumps([names, splits]).encode()).hexdigest(), datasets.DatasetDict(tables)
+
+
+def units_of(docstrings: list[Docstring]) -> dict[str, str]:
+    """{text as it is cut: the unit that it is in first}."""
+    found: dict[str, str] = {}
+    for doc in docstrings:
+        found.setdefault(cut(doc.text), doc.unit)
+    return found
 
 
 def installed() -> Iterator[tuple[str, ast.Module]]:

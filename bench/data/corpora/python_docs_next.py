@@ -25,13 +25,23 @@ LENGTHS = range(4, 41)
 
 
 def load() -> tuple[str, datasets.DatasetDict]:
-    """A hash of the content, and the splits train and test with context, choices and label. Raises DataError."""
+    """A hash of the content, and the splits train and test with context, choices, label and cluster (the
+    top-level class or function that it is in). Raises DataError."""
     import datasets
 
-    splits = _splits(list(python_docs.docstrings()))
+    docstrings = list(python_docs.docstrings())
+    splits = _splits(docstrings)
+    units: dict[str, str] = {}
+    for doc in docstrings:
+        for sentence in _split(doc.text):
+            units.setdefault(sentence, doc.unit)
     text = datasets.Value("string")
-    features = datasets.Features({"context": text, "choices": datasets.List(text), "label": datasets.Value("int64")})
-    tables = {split: datasets.Dataset.from_list(rows, features) for split, rows in splits.items()}
+    label = datasets.Value("int64")
+    features = datasets.Features({"context": text, "choices": datasets.List(text), "label": label, "cluster": text})
+    tables = {
+        split: datasets.Dataset.from_list([{**row, "cluster": units[row["context"]]} for row in rows], features)
+        for split, rows in splits.items()
+    }
     return hashlib.sha256(json.dumps(splits).encode()).hexdigest(), datasets.DatasetDict(tables)
 
 

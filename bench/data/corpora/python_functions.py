@@ -24,7 +24,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def load() -> tuple[str, datasets.DatasetDict]:
-    """A hash of the content, and the splits train and test with text and labels."""
+    """A hash of the content, and the splits train and test with text, labels and cluster (the unit it is in)."""
     import datasets
 
     found = list(_functions())
@@ -36,9 +36,13 @@ def load() -> tuple[str, datasets.DatasetDict]:
     for rows in splits.values():  # the modules mixed, as whoever takes the first few expects
         rows.sort(key=lambda row: hashlib.sha256(row[0].encode()).digest())
     labels = datasets.List(datasets.ClassLabel(names=list(LABELS)))
-    features = datasets.Features({"text": datasets.Value("string"), "labels": labels})
+    features = datasets.Features({"text": (text := datasets.Value("string")), "labels": labels, "cluster": text})
+    units = {text: unit for unit, text, _ in found}
     tables = {
-        split: datasets.Dataset.from_dict({"text": [t for t, _ in rows], "labels": [own for _, own in rows]}, features)
+        split: datasets.Dataset.from_dict(
+            {"text": [t for t, _ in rows], "labels": [own for _, own in rows], "cluster": [units[t] for t, _ in rows]},
+            features,
+        )
         for split, rows in splits.items()
     }
     return hashlib.sha256(json.dumps([LABELS, splits]).encode()).hexdigest(), datasets.DatasetDict(tables)

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 
 def load() -> tuple[str, datasets.DatasetDict]:
-    """A hash of the content, and the splits train and test with text, text_pair and value."""
+    """A hash of the content, and the splits train and test with text, text_pair, value and cluster (the first
+    text's unit)."""
     import datasets
 
     found = [doc._replace(text=" ".join(doc.text.split()[:WORDS])) for doc in docstrings() if area(doc.module)]
@@ -29,9 +30,11 @@ def load() -> tuple[str, datasets.DatasetDict]:
     splits = {
         split: _pairs([doc for doc in once if tested(doc.unit) == (split == "test")]) for split in ("train", "test")
     }
+    units = {doc.text: doc.unit for doc in once}
     tables = {
         split: datasets.Dataset.from_dict(
             dict(zip(("text", "text_pair", "value"), zip(*rows, strict=True), strict=True))
+            | {"cluster": [units[text] for text, _, _ in rows]}
         )
         for split, rows in splits.items()
     }
