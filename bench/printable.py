@@ -7,4 +7,7 @@ import unicodedata
 
 def printable(text: object) -> str:
     """One line without control, direction-changing or unpaired characters."""
-    return "".join(" " if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") else c for c in str(text))
+    said = str(text)
+    if said.isprintable():  # nearly all are, and looking at each character takes its time
+        return said
+    return "".join(" " if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") else c for c in said)

@@ -81,14 +81,17 @@ class TaskAnswers:
         return int(whole.sum()), int(none.sum()), int((~whole & ~none).sum())
 
     def disagreements(self, most: int) -> list[Disagreement]:
-        """Examples that regimes answer differently, those on which each is surest first."""
+        """Examples that regimes answer differently: first those that split them most evenly, of these those on which
+        each is surest."""
         at = [self._at(one) for one in self.regimes]
         said = np.stack([one.said[i] for one, i in zip(self.regimes, at, strict=True)])
         share = np.stack([one.share[i] for one, i in zip(self.regimes, at, strict=True)])
         first = self.regimes[0]
         rows, right = first.rows[at[0]], first.right[at[0]]
         differ = np.flatnonzero((said != said[0]).any(0))
-        order = sorted(differ, key=lambda i: (-float(share[:, i].mean().round(9)), int(rows[i])))
+        wrong = (said != right).sum(0)
+        even = np.minimum(wrong, len(said) - wrong)
+        order = sorted(differ, key=lambda i: (-int(even[i]), -float(share[:, i].mean().round(9)), int(rows[i])))
         return [
             Disagreement(int(rows[i]), int(right[i]), tuple(map(int, said[:, i])), tuple(map(float, share[:, i])))
             for i in order[:most]

@@ -24,7 +24,7 @@ TRIED = ["task", "model", "regime", "size", "noise", "parameter", "value", "seed
 
 @dataclass(frozen=True)
 class CellTrials:
-    """A cell of the plan in one environment, with the attempts that count of its seeds and of its tuning. `missing`:
+    """A cell of the plan in one environment, with the attempts that count of its seeds, and of its tuning. `missing`:
     seeds of which there is none."""
 
     cell: dict[str, Any]
@@ -41,8 +41,10 @@ class CellTrials:
 def of_cells(results: Results) -> Iterator[CellTrials]:
     """In the order of the plan; cells without any attempt are left out."""
     for cell, environment, attempts, tuning in places(results):
-        if attempts or tuning:
-            yield CellTrials(cell, environment, attempts, tuning)
+        shown = {record["trial"]["id"] for record in attempts}
+        others = [record for record in tuning if record["trial"]["id"] not in shown]
+        if attempts or others:
+            yield CellTrials(cell, environment, attempts, others)
 
 
 def tried(results: Results) -> pd.DataFrame:

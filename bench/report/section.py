@@ -31,6 +31,8 @@ from bench.store import records
 
 COLUMN, PAGE = 3.3, 6.5
 """Inches: how wide a column, and a page of two, is in a paper."""
+MOST_PANELS = 45
+"""Tasks and models in one figure."""
 MOST_PLACES = 3
 """Tasks and models that a remark names."""
 
@@ -224,6 +226,9 @@ def _figures(
         where = f", environment {letter}" if len(letters) > 1 else ""
         if len(of) < ((frame["environment"] == name) & frame["mean"].notna() & frame["labels"].notna()).sum():
             where += "; without cells of fewer seeds than others"
+        if len(first := of[["task", "model"]].drop_duplicates()) > MOST_PANELS:
+            where += f"; the first {MOST_PANELS} of {len(first)} tasks and models, cells.csv has all"
+            of = of.merge(first.head(MOST_PANELS))
         yield Figure(
             f"learning-curves{end}",
             f"Score by label budget with 95 % intervals{where}.",

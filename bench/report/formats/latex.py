@@ -160,9 +160,10 @@ def _float(table: Table, label: str, number: int, first: int, last: int) -> Iter
 
 
 def _table(table: Table, label: str) -> str:
+    room = WIDTH * _text(table)
     borders, used, parts = [0], 0, len(column_widths.parts(table, WIDTH))
     for number, row in enumerate(table.rows):
-        lines = parts * _lines(table, row)
+        lines = parts * _lines(table, row, room)
         if used + lines > ROWS and number > borders[-1]:
             borders.append(number)
             used = 0
@@ -172,9 +173,8 @@ def _table(table: Table, label: str) -> str:
     return "\n".join(line for lines in floats for line in lines) + "\n"
 
 
-def _lines(table: Table, row: list[Cell]) -> int:
-    """How many lines a row takes, about."""
-    room = WIDTH * _text(table)
+def _lines(table: Table, row: list[Cell], room: float) -> int:
+    """How many lines a row takes, about. room: characters of a column of long text."""
     return (
         max(-(-len(cell.text) // int(room)) if a == "w" else 1 for cell, a in zip(row, table.align, strict=True)) or 1
     )

@@ -114,5 +114,5 @@ def _disagreements(found: TaskAnswers, names: Sequence[str]) -> Table | None:
         ]
         rows.append([*cells(one.row, names[one.right]), *said])
     regimes = [regime.regime for regime in found.regimes]
-    caption = "Examples that regimes answer differently, those first on which each is surest. Bold: right."
+    caption = "Examples that regimes answer differently, those first that split them most evenly. Bold: right."
     return Table(caption, ["row", "right", *regimes], "rl" + "l" * len(regimes), rows) if rows else None

@@ -18,7 +18,7 @@
     if (isNaN(m) !== isNaN(n)) return isNaN(m) ? 1 : -1;
     return turn * x.textContent.localeCompare(y.textContent, "en", {numeric: true});
   };
-  for (const table of all("table.sort")) {
+  for (const table of all("table.sort:not(.text)")) {
     const body = table.tBodies[0], heads = all("thead th", table);
     if (!body || body.rows.length < 3) continue;
     heads.forEach((head, column) => {

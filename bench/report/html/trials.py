@@ -81,7 +81,9 @@ def details(section: Section, cell: CellTrials) -> Details:
 
 
 def _yaml(value: Any) -> list[str]:
-    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=110).splitlines()
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # in C where PyYAML was built with it
+    text: str = yaml.dump(value, Dumper=dumper, sort_keys=False, allow_unicode=True, width=110)
+    return text.splitlines()
 
 
 def _facts(cell: CellTrials, shown: list[Record]) -> Iterator[tuple[str, str]]:
