@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 from plan_suite import locked, suite
 
 from bench import plugins
+from bench.analysis.results import Results, places
+from bench.analysis.tuning import chosen, expected_best, seconds, trials, tuning_curves
 from bench.errors import SuiteError
 from bench.modeling.models.facts import Facts
 from bench.planning.plan import Cell, Plan, build, replan
@@ -222,3 +224,28 @@ def test_results_of_the_older_protocol_are_named_and_not_mixed(tmp_path: Path) -
     assert "1 results are of an older protocol" in str(older([old], plan))
     assert older([{**old, "trial": {**trial, "id": "0" * 16}}], plan) is None
     assert older([{**old, "trial": {**old["trial"], "size": 0}}], plan) is None
+
+
+def test_what_tuning_tried_and_what_more_of_it_would_have_brought(tmp_path: Path) -> None:
+    found = suite(tmp_path)
+    lock = locked(found, [100, 100])
+    plan, _ = run(found, lock, by_rate({GRID[0]: 0.2, GRID[1]: 0.8, GRID[2]: 0.5}))
+    costs = {"costs": {"seconds": {"total": 5.0, "test": 2.0}}}
+    records: Any = [
+        record(t, {GRID[0]: 0.2, GRID[1]: 0.8, GRID[2]: 0.5}.get(t.tuned.get("learning_rate", 0), 0.5)) | costs
+        for t in plan.trials().values()
+    ]
+    results = Results("plan", plan.to_json(), records, [], tmp_path)
+    tried = trials(results)
+    of = tried[(tried["regime"] == "full") & (tried["size"] == 40)]
+    assert len(of) == 9
+    assert set(of[of["chosen"]]["value"]) == {GRID[1]}
+    assert set(of["seconds"]) == {3.0}  # tuning needs no test
+    assert "test" not in tried.columns  # what was not chosen has a test score that nobody looks at
+    curve = tuning_curves(of)
+    assert curve["trials"].tolist() == [1, 2, 3]
+    assert curve["expected"].tolist() == pytest.approx(expected_best([0.2, 0.8, 0.5]).tolist())
+    (place,) = (p for p in places(results) if (p.cell["regime"], p.cell["size"]) == ("full", 40))
+    spent = chosen(place)
+    assert (spent.tuned, spent.edges, spent.trials, spent.apart) == ({"learning_rate": GRID[1]}, 0, 9, 3)
+    assert seconds(place.tuning) == 6 * 3.0

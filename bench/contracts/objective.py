@@ -67,7 +67,7 @@ class Objective(Plugin):
 
     @abc.abstractmethod
     def doubt(self, targets: Any, answers: Any) -> float:
-        """A number to break ties of tuning by: of equal scores the lowest wins."""
+        """How unsure of what is right the answers are, kept beside the validation score: lower is better."""
 
     @abc.abstractmethod
     def columns(self, targets: Any, answers: Any) -> dict[str, Any]:
