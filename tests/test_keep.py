@@ -207,6 +207,7 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert done.exit_code == 0, (done.output, done.exception)
     (found,) = json.loads(done.stdout)["kept"]
     assert found["score"] == pytest.approx(found["recorded"])
+    assert str(tmp_path) not in (Path(found["folder"]) / "kept.json").read_text()
     assert found["load"].startswith("transformers.AutoModelForImageClassification.from_pretrained(")
     assert image_score(Path(found["folder"]), tmp_path / "images") == pytest.approx(found["recorded"])
     again = CliRunner().invoke(main, command[:-1])

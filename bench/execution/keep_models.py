@@ -13,7 +13,7 @@ from bench.execution.executor import Executor, Slot
 from bench.store import paths, schema_version
 from bench.store.record import Record
 from bench.store.results_folder import Home
-from bench.suite.trial import Trial
+from bench.suite.trial import Json, Trial
 
 Say = Callable[[str], None]
 
@@ -68,7 +68,7 @@ def wanted(choices: Iterable[Choice], trials: Mapping[str, Trial], say: Say) -> 
     for one in choices:
         where = f"{one.task}, {one.model}"
         if one.record is None:
-            what = f"the verdict is {one.regime}, which has no trial" if one.regime else "nothing is named"
+            what = f"the verdict is {one.regime}, which is no regime" if one.regime else "there is no verdict"
             say(f"{where}: no model is kept: {what}")
         elif one.record["trial"]["id"] not in trials:
             say(f"{where}: no model is kept: the suite does not hold that trial any more; `bench run` it again")
@@ -95,7 +95,7 @@ def keep(
         if not target.exists():
             home.check()
             say(f"{names.task}, {names.model}: training {names.regime} once more, seed {trial.seed}, to keep its model")
-            about = {"trial": trial.to_json(), "attempt": one.record.get("attempt"), "recorded": recorded,
+            about = {"trial": _portable(trial), "attempt": one.record.get("attempt"), "recorded": recorded,
                      "verdict": "decided" if one.decided else "undecided: the best choice as things stand"}  # fmt: skip
             order = {
                 "do": "keep", "kind": "the model of", "name": name_of(trial), "trial": trial.to_json(),
@@ -112,6 +112,11 @@ def keep(
                 continue
         found.append(_kept(target, trial, recorded))
     return found
+
+
+def _portable(trial: Trial) -> Json:
+    """A trial without where its files lie on this machine: the folder may be given away."""
+    return {key: value for key, value in trial.to_json().items() if key != "locations"}
 
 
 def _kept(target: Path, trial: Trial, recorded: float) -> Kept:
