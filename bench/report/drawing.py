@@ -163,6 +163,8 @@ def files(figures: Iterable[Figure]) -> dict[str, bytes]:
         for figure in figures:
             canvas = draw(figure)
             FigureCanvasAgg(canvas)
+            canvas.draw_without_rendering()
+            canvas.set_layout_engine("none")  # the panels have their places: each kind of file need not find them again
             for kind, metadata in _METADATA.items():
                 data = io.BytesIO()
                 canvas.savefig(data, format=kind, dpi=200, metadata=metadata)

@@ -150,8 +150,9 @@ def scores(group: pd.DataFrame, title: str) -> Table:
     """Regimes × sizes of one task, model, noise rate and environment."""
     sizes = sorted(group["size"].unique(), key=size_order)
     rows = [
-        [Cell(_regime(of)), *(_score(of[of["size"] == size]) for size in sizes)]
-        for of in (group[group["regime"] == regime] for regime in group["regime"].unique())
+        [Cell(_regime(of)), *(_score(at[size]) if size in at else Cell("not planned") for size in sizes)]
+        for _, of in group.groupby("regime", sort=False)
+        for at in [dict(list(of.groupby("size", sort=False)))]
     ]
     foot = [
         [Cell(name), *(_baseline(group[group["size"] == size], column) for size in sizes)]
