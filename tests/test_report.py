@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib as mpl
@@ -456,3 +457,10 @@ def test_numbers_meet_at_their_decimal_points() -> None:
     assert r"\begin{table}" in text
     wide = latex._table(Table("t", ["x" * 60, "y"], "ll", [cells("a", "b")], name="t"), "t")
     assert r"\begin{table*}" in wide
+
+
+def test_an_interval_that_begins_a_rounding_error_above_its_mean_is_drawn(tmp_path: Path) -> None:
+    factory = Factory(tmp_path)
+    factory.cell("lora", 64, 0.8)
+    (figure,) = sections(frame.load(factory.finish()))[0].figures
+    drawing.draw(replace(figure, rows=figure.rows.assign(mean=0.0, low=8.6e-19, high=0.01)))

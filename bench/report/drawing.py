@@ -63,7 +63,8 @@ def _flat(axes: Any, row: pd.Series, style: dict[str, Any]) -> Any:
 
 def _curve(axes: Any, rows: pd.DataFrame, x: str, style: dict[str, Any]) -> Any:
     axes.fill_between(rows[x], rows["low"], rows["high"], color=style["color"], alpha=0.12, linewidth=0)
-    ends = np.stack([rows["mean"] - rows["low"], rows["high"] - rows["mean"]])
+    ends = np.stack([rows["mean"] - rows["low"], rows["high"] - rows["mean"]]).clip(min=0)  # a bounded interval may
+    # begin a rounding error above a mean that is its end
     axes.errorbar(rows[x], rows["mean"], ends, fmt="none", ecolor=style["color"], elinewidth=0.6, capsize=1.5)
     return axes.plot(rows[x], rows["mean"], **style)[0]
 
