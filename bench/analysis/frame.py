@@ -161,6 +161,7 @@ def _row(results: Results, place: Place) -> dict[str, Any]:
         "tuned_seeds": choice.apart,
         "tuning_trials": choice.trials,
         "tuning_seconds": tunings.seconds(tuning),
+        "tuning_seconds_a_seed": tunings.seconds(tuning) / max(choice.apart, 1),
         **costs.summarise(ok),
     }
 
@@ -233,8 +234,8 @@ def cells(results: Sequence[Results]) -> pd.DataFrame:
     `degenerate` ones gave every test example the same answer; `overlap` is the part of its labels that a seed shares
     with another. `tuned_…` columns hold the median of what the seeds' tuning chose, `edge_seeds` of how many seeds that
     is on the edge of what was tried, `tuning_trials` and `tuning_seconds` what it took in all and `tuned_seeds` for how
-    many seeds apart; `baseline_…` columns, as many as there are baselines, their scores; `best_baselines` and
-    `could_be_best_baselines` name those of them that are.
+    many seeds apart, `tuning_seconds_a_seed` the one by the other; `baseline_…` columns, as many as there are
+    baselines, their scores; `best_baselines` and `could_be_best_baselines` name those of them that are.
     """
     rows: list[dict[str, Any]] = []
     for one in results:

@@ -181,7 +181,7 @@ _COSTS: list[tuple[str, str, Callable[[float], str]]] = [
     ("training", "train_seconds", numbers.duration),
     ("continued pretraining", "pretraining_seconds", numbers.duration),
     ("the task before", "after_seconds", numbers.duration),
-    ("tuning", "tuning_seconds", numbers.duration),
+    ("tuning", "tuning_seconds_a_seed", numbers.duration),
     ("peak memory, training", "train_host_bytes", _in("B")),
     ("peak memory, inference", "inference_host_bytes", _in("B")),
     ("device memory, training", "train_reserved_bytes", _in("B")),
@@ -215,7 +215,7 @@ def costs(group: pd.DataFrame, title: str) -> Table:
     fewer = ", ".join(f"{row['regime']} ({row['seeds']} of {row['seeds_planned']})" for _, row in few.iterrows())
     return Table(
         caption=f"Costs on {title}: means over seeds; memory: the highest peak; "
-        "training: optimiser steps alone; tuning: all trials of all seeds that were not chosen, without their tests.",
+        "training: optimiser steps alone; tuning: a seed's trials that were not chosen, without their tests.",
         head=["", *group["regime"]],
         align="l" + "r" * len(columns),
         rows=[cells(name, *row) for (name, _, _), *row in zip(quantities, *columns, strict=True)],
