@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
-from bench import plugins
+from bench.api_places import Given as Given
+from bench.api_places import Place as Place
+from bench.api_places import Say, refuse_odd_names, wanted
+from bench.api_places import folder_of as folder_of
+from bench.api_places import load_suite as load_suite
+from bench.api_places import place_of as place_of
+from bench.api_places import schemas as schemas
+from bench.api_tools import audit as audit
+from bench.api_tools import compare as compare
+from bench.api_tools import export as export
+from bench.api_tools import keep as keep
+from bench.api_tools import rescore as rescore
 from bench.errors import UsageError, did_you_mean
-from bench.planning import from_python as given
 from bench.planning import lock as locks
 from bench.planning.only import narrow
 from bench.planning.plan import RERUN, Plan, build
-from bench.store import cache, paths, records
+from bench.store import paths, records
 from bench.store.hold import alone
-from bench.suite.load import grid_size, load
-from bench.suite.schema import Schemas, Suite
+from bench.suite.load import grid_size
+from bench.suite.schema import Suite
 from bench.suite.trial import SCHEMA, Json
 
 if TYPE_CHECKING:
@@ -24,72 +33,16 @@ if TYPE_CHECKING:
 
     from bench.analysis.check import Checked
     from bench.analysis.column import Column
-    from bench.analysis.compare import Comparison
     from bench.analysis.pivot import Asked
-    from bench.analysis.rescore import Rescoring
     from bench.analysis.verdict.costs import Prefer
     from bench.analysis.verdict.limits import Limits
     from bench.analysis.verdict.recommend import Recommendations
-    from bench.audit.task import Audit
     from bench.execution.executor import Slot
-    from bench.execution.keep_models import Kept
     from bench.execution.run_suite import Outcome
     from bench.execution.scheduler import Progress
 
 MANY = 10_000
 """Suites of more trials than this are planned and run only when asked twice: a slip of a list is easily made."""
-Say = Callable[[str], None]
-SECTIONS = {"models": "model_sources", "tasks": "tasks", "regimes": "regimes", "data": "data_sources"}
-"""Where the plugins are whose parameters stand in a section of a suite."""
-Given: TypeAlias = Suite | str | Path | Mapping[str, Any]
-"""A suite, its file, or a dict of the same keys."""
-Place: TypeAlias = str | Path | Suite
-"""Results: of a suite, or of its file, below `results`; or a folder, of one suite or of several."""
-
-
-def schemas() -> Schemas:
-    """What all installed plugins accept."""
-    kinds = {
-        section: {name: plugins.load(folder, name).Parameters for name in plugins.names(folder)}
-        for section, folder in SECTIONS.items()
-    }
-    given = {name: plugins.load("tasks", name).OBJECTIVE for name in plugins.names("tasks")}
-    gives = {name: plugins.load("objectives", objective).ANSWERS for name, objective in given.items()}
-    takes = {name: plugins.load("metrics", name).TAKES for name in plugins.names("metrics")}
-    modalities = {name: plugins.load("tasks", name).MODALITY for name in given}
-    return Schemas(**kinds, gives=gives, metrics=takes, modalities=modalities)
-
-
-def load_suite(suite: Given) -> Suite:
-    """Read and check a suite's file, or a dict of the same keys. Raises SuiteError with every problem at once.
-
-    In a dict a task's `data` may also be a pandas frame, or `{split: frame}`; relative paths are taken from the current
-    folder.
-    """
-    if isinstance(suite, Suite):
-        return suite
-    if isinstance(suite, Mapping):
-        return given.load(suite, schemas())
-    return load(suite, schemas())
-
-
-def folder_of(suite: Suite, results: str | Path = "results", *, smoke: bool = False) -> Path:
-    """Where a suite's results lie. Raises StoreError where that is a link."""
-    return paths.suite(Path(results), f"{suite.name}-smoke" if smoke else suite.name)
-
-
-def place_of(place: Place, results: str | Path = "results", *, smoke: bool = False) -> Path:
-    """The results folder that is meant: a suite's or its file's, else the folder itself.
-
-    Raises SuiteError; UsageError where `smoke` is asked of a folder.
-    """
-    if isinstance(place, Suite):
-        return folder_of(place, results, smoke=smoke)
-    if Path(place).suffix.lower() in (".yaml", ".yml") and Path(place).is_file():
-        return folder_of(load_suite(place), results, smoke=smoke)
-    if smoke:
-        raise UsageError(f"{place}: smoke goes with a suite; its results lie in a folder of their own, NAME-smoke")
-    return Path(place)
 
 
 def plan(
@@ -120,7 +73,7 @@ def lock(
     installed.require()
     suite = load_suite(suite)
     folder = folder_of(suite, results, smoke=smoke)
-    _refuse_odd_names(suite, folder)
+    refuse_odd_names(suite, folder)
     with alone(folder) as home, executors.new("local") as local:
         found = {"schema": SCHEMA, **{section: {} for section in locks.SECTIONS}} if update else locks.read(folder)
         return resolve(suite, home, found, local, lambda section, name: True, say)
@@ -162,75 +115,10 @@ def run(
     chosen = executors.new(executor)
     slots = chosen.slots(devices, jobs)
     folder = folder_of(suite, results, smoke=smoke)
-    _refuse_odd_names(suite, folder)
+    refuse_odd_names(suite, folder)
     options = Options(Path(results), smoke, tuple(only), tuple(devices), threads, rerun, grace)
     with alone(folder) as home:
         return start(suite, home, executor, chosen, slots, options, progress, say)
-
-
-def keep(
-    suite: Given,
-    results: str | Path = "results",
-    *,
-    smoke: bool = False,
-    devices: Sequence[str] = (),
-    jobs: int = 1,
-    threads: int | None = None,
-    executor: str = "local",
-    say: Say = print,
-) -> list[Kept]:
-    """Keep one adapted model of each task and model of a suite that has run: that of the verdict's regime at the most
-    labels, of the seed with the best validation score, trained once more; below `models` in the suite's results.
-
-    Parameters as of `run`. What has no model to keep is said. Raises UsageError, StoreError.
-    """
-    from bench.analysis import frame
-    from bench.analysis.best_trials import choose
-    from bench.execution import executor as executors
-    from bench.execution import keep_models, same_environment
-    from bench.planning import installed
-
-    installed.require()
-    suite = load_suite(suite)
-    chosen = executors.new(executor)
-    slots = chosen.slots(devices, jobs)
-    folder = folder_of(suite, results, smoke=smoke)
-    with alone(folder) as home:
-        (found,) = frame.load(home.folder)
-        lock = locks.read(home.folder)
-        latest = records.latest(found.records)
-        slots, _ = same_environment.kept(slots, latest.values(), threads, chosen.environment)
-        trials = build(suite, lock, latest, smoke=smoke).trials()
-        wanted = keep_models.wanted(choose(found), trials, say)
-        files = {name: entry["files"] for name, entry in lock["models"].items()}
-        with chosen if keep_models.missing(wanted, home) else contextlib.nullcontext(chosen):
-            return keep_models.keep(wanted, home, chosen, slots[0], files, say)
-
-
-def audit(
-    suite: Given,
-    results: str | Path = "results",
-    *,
-    tasks: Sequence[str] = (),
-    examples: int = 10_000,
-    model: str | None = None,
-    say: Say = print,
-) -> list[Audit]:
-    """Look at the data of a suite's tasks: suspicious labels, duplicates, overlap of train and test, balance, lengths.
-
-    tasks: their names, none: all; examples: of a split, among which near duplicates and suspicious labels are looked
-    for; model: by whose pooled features labels are judged; None: by words or pixels, without any model. What was found
-    is kept as `audit.json` in the suite's results. Raises UsageError, DataError, StoreError.
-    """
-    from bench.audit.suite import audits
-    from bench.planning import installed
-
-    installed.require()
-    suite = load_suite(suite)
-    folder = folder_of(suite, results)
-    _refuse_odd_names(suite, folder)
-    with alone(folder) as home:
-        return audits(suite, home, tasks, examples, model, say)
 
 
 def cells(results: Place) -> pd.DataFrame:
@@ -266,68 +154,7 @@ def predictions(results: Place, only: Sequence[str] = (), *, also_test: str = ""
     from bench.analysis import frame
     from bench.analysis import predictions as answers
 
-    return answers.collect(frame.load(place_of(results)), _wanted(only), also_test)
-
-
-def rescore(results: Place, metric: str, only: Sequence[str] = ()) -> list[Rescoring]:
-    """Score the predictions that are kept with another metric, or a corrected one, and keep that beside the records.
-
-    only: as `--only`. Raises UsageError where nothing that is asked for can be scored by the metric; StoreError.
-    """
-    from bench.analysis import frame
-    from bench.analysis.rescore import rescore as score_again
-
-    return score_again(frame.load(place_of(results)), metric, _wanted(only))
-
-
-def compare(a: Place, b: Place) -> list[Comparison]:
-    """Each environment of A against each of B, cell by cell, paired where trials are the same; none are pooled.
-
-    Raises UsageError where they have nothing in common; StoreError.
-    """
-    from bench.analysis import frame
-    from bench.analysis.compare import compare as side_by_side
-
-    return side_by_side(*(frame.load(place_of(place)) for place in (a, b)))
-
-
-def export(results: Place, to: str, out: str | Path | None = None) -> list[Path]:
-    """Bring results to another program, a registry or a paper; returns what was written. to: an export's name.
-
-    out: where a folder of each suite's name is made; default: `exports/<to>` here, outside of the results, since some
-    trackers leave links.
-    Raises UsageError, also where the library that it needs is not installed; StoreError.
-    """
-    from importlib.util import find_spec
-
-    from bench.analysis import frame
-
-    plugin = plugins.load("exports", to)
-    if plugin.MODULE and find_spec(plugin.MODULE) is None:
-        raise UsageError(
-            f"export to {to} needs {plugin.MODULE}, which is not installed: pip install 'retrain-bench[{plugin.EXTRA}]'"
-        )
-    written: list[Path] = []
-    for found in frame.load(place_of(results)):
-        target = Path(out or Path("exports", to)) / found.folder.resolve().name
-        if paths.holds_results(target):
-            raise UsageError(
-                f"{target}: holds results, and no export is written among them; name another folder as --out"
-            )
-        written += plugin.export(found, target)
-    return written
-
-
-def _wanted(only: Sequence[str]) -> Callable[[Mapping[str, str]], bool]:
-    """Whether the reported trials of an axis each, as text, are asked for. Raises UsageError."""
-    from bench.planning.only import matches, parse
-
-    filters = parse(only)
-
-    def keep(axes: Mapping[str, str]) -> bool:
-        return all(matches([axes[axis]], wanted) for axis, wanted in filters.items())
-
-    return keep
+    return answers.collect(frame.load(place_of(results)), wanted(only), also_test)
 
 
 def check(results: Place) -> list[Checked]:
@@ -429,12 +256,6 @@ def _columns(results: Place) -> list[Column]:
 
     found = frame.load(place_of(results))
     return columns(found, frame.cells(found))
-
-
-def _refuse_odd_names(suite: Suite, folder: Path) -> None:
-    """Raises UsageError where what is to be read or written lies in a folder whose name is no text."""
-    for what, place in (("the suite", suite.path.parent), ("results", folder), ("the cache", cache.root())):
-        paths.openable(what, place)
 
 
 def _refuse_many(suite: Suite, smoke: bool, yes: bool) -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 from source_files import modules
 
 ORDER = (
-    "cli", "command_group", "commands", "options", "console", "api", "export", "report", "audit", "analysis",
-    "execution", "planning", "trial", "regimes", "objectives", "zeroshot", "tasks", "model_sources", "data_sources",
-    "metrics", "training", "modeling", "data", "probes", "hub", "store", "plugins", "contracts", "suite", "private_api",
-    "errors", "redact", "printable",
+    "cli", "command_group", "commands", "options", "console", "api", "api_tools", "api_places", "export", "report",
+    "audit", "analysis", "execution", "planning", "trial", "regimes", "objectives", "zeroshot", "tasks",
+    "model_sources", "data_sources", "metrics", "training", "modeling", "data", "probes", "hub", "store", "plugins",
+    "contracts", "suite", "private_api", "errors", "redact", "printable",
 )  # fmt: skip
 
 
