@@ -33,17 +33,17 @@ SEED_SDS = (0.0, 0.015, 0.05)
 
 
 class Kind(NamedTuple):
-    """A metric. range: the score's; values: of how easy examples are, [regimes, S, N], the pseudo-values of answers
-    that are drawn at random, of the same shape."""
+    """A metric. range: the score's; values: of how easy examples are, [regimes, S, N], and what of that is a seed's,
+    [regimes, S, 1], the pseudo-values of answers that are drawn at random, [regimes, S, N]."""
 
     range: tuple[float, float]
-    values: Callable[[Floats, np.random.Generator], Floats]
+    values: Callable[[Floats, Floats, np.random.Generator], Floats]
 
 
 def _of_sums(sums: Callable[[Floats, np.random.Generator], Floats], of: Callable[[Floats], Floats]) -> Any:
     """The pseudo-values of a function of sums, as `bench.contracts.SumsMetric` has them."""
 
-    def values(latent: Floats, random: np.random.Generator) -> Floats:
+    def values(latent: Floats, shift: Floats, random: np.random.Generator) -> Floats:
         each = sums(latent, random)
         totals = each.sum(axis=-2, keepdims=True)
         without = of(totals - each)
@@ -105,11 +105,10 @@ def _wer(latent: Floats, random: np.random.Generator) -> Floats:
     )
 
 
-def _spearman(latent: Floats, random: np.random.Generator) -> Floats:
+def _spearman(latent: Floats, shift: Floats, random: np.random.Generator) -> Floats:
     """Numbers whose slope on the right ones changes with the seed."""
     right = random.standard_normal(latent.shape[-1])
-    mean = latent.mean(axis=-1, keepdims=True)
-    answers = (0.5 + mean) * right + 0.7 * (latent - mean)
+    answers = (1.3 + shift) * right + 0.7 * (latent - shift)
     metric = plugins.load("metrics", "spearman")
     return np.stack([[pseudo_values(metric, right, one).values for one in regime] for regime in answers])
 
@@ -139,8 +138,9 @@ class Setting(NamedTuple):
     overlap: float = 0.0
 
 
-def latents(setting: Setting, random: np.random.Generator) -> Floats:
-    """[regimes, S, N], above 0 with the chance `level`: what all regimes share, what a regime's seeds do, the rest."""
+def latents(setting: Setting, random: np.random.Generator) -> tuple[Floats, Floats]:
+    """[regimes, S, N], above 0 with the chance `level`: what all regimes share, what a regime's seeds do, the rest; and
+    what of it is a seed's, [regimes, S, 1]."""
     z, regimes = ndtri(setting.level), setting.regimes
     sd = setting.seed_sd / (math.exp(-(z**2) / 2) / math.sqrt(2 * math.pi))
     each = sd * (np.linspace(0, 2, regimes) if setting.spread else np.ones(regimes))[:, None, None]
@@ -148,9 +148,9 @@ def latents(setting: Setting, random: np.random.Generator) -> Floats:
     own = math.sqrt(0.3) * random.standard_normal((regimes, 1, setting.examples))
     rest = math.sqrt(0.3) * random.standard_normal((regimes, setting.seeds, setting.examples))
     shared = math.sqrt(setting.overlap) * random.standard_normal((regimes, 1, 1))
-    shift = shared + math.sqrt(1 - setting.overlap) * random.standard_normal((regimes, setting.seeds, 1))
-    found: Floats = z * np.sqrt(1 + each**2) + each * shift + hard + own + rest
-    return found
+    alone = math.sqrt(1 - setting.overlap) * random.standard_normal((regimes, setting.seeds, 1))
+    shift: Floats = each * (shared + alone)
+    return z * np.sqrt(1 + each**2) + shift + hard + own + rest, shift
 
 
 @functools.cache
@@ -159,13 +159,13 @@ def truth(setting: Setting) -> float:
     if setting.kind == "accuracy":
         return setting.level
     many, random = setting._replace(examples=2_000, seeds=8, regimes=1), np.random.default_rng(7)
-    return float(np.mean([KINDS[setting.kind].values(latents(many, random), random).mean() for _ in range(80)]))
+    return float(np.mean([KINDS[setting.kind].values(*latents(many, random), random).mean() for _ in range(80)]))
 
 
 def column(setting: Setting, random: np.random.Generator) -> Column:
     """A column of a report on regimes that are equal, but for their seeds where those differ."""
     kind = KINDS[setting.kind]
-    values = kind.values(latents(setting, random), random)
+    values = kind.values(*latents(setting, random), random)
     seeds, examples = tuple(range(setting.seeds)), np.arange(setting.examples)
     found = (
         Candidate(f"r{k}", "full", True, seeds, one.mean(axis=-1), one, examples, overlap=setting.overlap)

@@ -76,8 +76,7 @@ def test_a_bounded_interval_stays_in_its_range_and_holds_the_mean(mean: float, v
     for low, high in ((0.0, 1.0), (0.0, 100.0), (-1.0, 1.0)):
         score = low + mean * (high - low)
         found = Scale(low, high).interval(score, [(variance * (high - low) ** 2, df)], 50)
-        assert low <= found.low <= score + 1e-9
-        assert score - 1e-9 <= found.high <= high
+        assert low - 1e-12 <= found.low <= score <= found.high <= high + 1e-12
 
 
 def test_all_right_in_every_seed_is_not_certain() -> None:

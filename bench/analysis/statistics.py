@@ -135,7 +135,7 @@ class Scale(NamedTuple):
             count = spread * width**2 / variance if variance > 0 and spread > 1e-9 else float(max(units, 1))
             if variance > 0 or units:
                 low, high = _wilson(part, count, t)
-                return Interval(mean, self.low + width * low, self.low + width * high)
+                return Interval(mean, min(self.low + width * low, mean), max(self.low + width * high, mean))
         half = t * math.sqrt(variance)
         if math.isfinite(self.low) and self.low >= 0 and mean > 0:
             factor = math.exp(min(half / mean, 700.0))
@@ -147,4 +147,5 @@ def _wilson(part: float, count: float, t: float) -> tuple[float, float]:
     """Wilson's interval of a proportion (1927)."""
     weight = t**2 / count
     centre, half = part + weight / 2, t * math.sqrt(part * (1 - part) / count + weight / (4 * count))
-    return max((centre - half) / (1 + weight), 0.0), min((centre + half) / (1 + weight), 1.0)
+    low, high = (centre - half) / (1 + weight), (centre + half) / (1 + weight)
+    return min(max(low, 0.0), part), max(min(high, 1.0), part)  # at the ends rounding leaves the mean outside

@@ -110,7 +110,7 @@ def test_costs_that_are_no_numbers_are_absent(value: Any, results: Path) -> None
 
 @pytest.mark.fault(Row.HOSTILE)
 def test_one_cell_of_two_metrics_is_named(results: Path) -> None:
-    changed(results, lambda r: r["scores"].update(metric="f1", test={"f1": 0.5}))
+    changed(results, lambda r: r["scores"].update(metric="f1", test={"f1": 0.5}, validation={"f1": 0.5}))
     assert "has no " in (text := said("report", "results"))
     assert "which its cell is compared by; remove its line" in text
 
