@@ -125,7 +125,7 @@ def test_what_a_text_holds_is_learnt(ground: Path) -> None:
     assert best(ground, "alike", "full", "spearman") > 0.75
     assert best(ground, "marks", "full", "micro-f1") > 0.8
     assert best(ground, "alike", "linear-probe", "spearman") > 0.3
-    assert best(ground, "marks", "linear-probe", "micro-f1") > 0.5
+    assert best(ground, "marks", "linear-probe", "micro-f1") > 0.45
 
 
 def test_values_are_answered_in_their_own_unit(ground: Path) -> None:
