@@ -42,6 +42,7 @@ PREAMBLE = r"""\documentclass{article}
 \usepackage{booktabs,float,graphicx}
 \floatplacement{table}{H}
 \floatplacement{figure}{H}
+\renewenvironment{table*}{\begin{table}[H]}{\end{table}}
 \setlength{\belowcaptionskip}{4pt}
 \makeatletter
 \def\maxwidth{\ifdim\Gin@nat@width>\linewidth\linewidth\else\Gin@nat@width\fi}
