@@ -308,6 +308,7 @@ def test_the_keys_of_a_record_are_those_of_its_documentation() -> None:
     section = text.split("## A record\n")[1].split("\n## ")[0]
     rows = [line for line in section.splitlines() if line.startswith("| `")]
     words = {word for row in rows for word in re.findall(r"[a-z0-9_]+", " ".join(re.findall(r"`([^`]+)`", row)))}
-    assert [key for key in keys(Record) if key.rpartition(".")[2] not in words] == []
+    written = [key for key in keys(Record) if key != "rescored"]  # reading alone adds that
+    assert [key for key in written if key.rpartition(".")[2] not in words] == []
     told = {key for row in rows for key in re.findall(r"`([a-z_.]+)`", row.split("|")[1])}
-    assert told - {"checksum"} - set(keys(Record)) == set()
+    assert told - {"checksum"} - set(written) == set()

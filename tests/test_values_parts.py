@@ -29,6 +29,8 @@ from bench.modeling.models.facts import Facts
 from bench.tasks.multi_label_classification import MultiLabelClassification
 from bench.tasks.text_classification import TextClassification
 from bench.tasks.text_regression import TextRegression
+from bench.training import tf_idf
+from bench.training.cross_validation import best_c, labels_in_all
 
 sets = MultiLabelClassification()
 text_classification = TextClassification()
@@ -176,9 +178,13 @@ def test_tf_idf_learns_from_what_the_trial_saw(tmp_path: Path) -> None:
     for noise in (0.0, 0.4):
         found, _ = context(trial(tmp_path / "model", task, "linear-probe", noise=noise), tmp_path / "r")
         part, test = found.parts["train"], found.parts["test"]
-        train, asked = ([found.examples(p.split).inputs[i] for i in p.indices] for p in (part, test))
+        known = labels_in_all(found)
+        assert len(known.indices) > len(part.indices)
+        train, asked = ([found.examples(p.split).inputs[i] for i in p.indices] for p in (known, test))
         vectors = TfidfVectorizer(ngram_range=(1, 2), dtype=np.float32)
-        solver = LogisticRegression().fit(vectors.fit_transform(train), part.labels)
+        features = vectors.fit_transform(train)
+        C = best_c(found, known, features, tf_idf.LOW, tf_idf.HIGH, tf_idf.ITERATIONS).value
+        solver = LogisticRegression(C=C).fit(features, known.labels)
         expected = solver.predict_log_proba(vectors.transform(asked))
         np.testing.assert_allclose(found.objective.baselines(found, test)["tf-idf"]()[0], expected, rtol=1e-5)
         assert (part.wrong > 0) == (noise > 0)

@@ -21,6 +21,6 @@ def show(path: Path) -> str | None:
     if type(found) is webbrowser.GenericBrowser or (windowless and "BROWSER" not in os.environ):
         return said  # one for the terminal would take it over
     try:
-        return None if found.open(path.resolve().as_uri()) else said
+        return None if found.open_new_tab(path.resolve().as_uri()) else said
     except (OSError, webbrowser.Error):
         return said

@@ -69,16 +69,23 @@ def _adapter(folder: Path, context: Context, backbone: Any) -> None:
 
 def _native(folder: Path, model: Any) -> str:
     """A model that has its own head in transformers."""
-    from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForSeq2SeqLM
+    from transformers import (
+        MODEL_FOR_CAUSAL_LM_MAPPING,
+        MODEL_FOR_MASKED_LM_MAPPING,
+        MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING,
+    )
 
     model.config.use_cache = True
     try:
         model.save_pretrained(folder)
     except (RuntimeError, ValueError) as error:
         raise NotApplicable(f"transformers cannot save this model: {' '.join(str(error).split())[:200]}") from error
-    known = (AutoModelForSeq2SeqLM, AutoModelForCausalLM, AutoModelForMaskedLM)
-    found = [auto.__name__ for auto in known if type(model) in auto._model_mapping.values()]
-    return found[0] if found else "AutoModel"
+    known = {
+        "AutoModelForSeq2SeqLM": MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING,
+        "AutoModelForCausalLM": MODEL_FOR_CAUSAL_LM_MAPPING,
+        "AutoModelForMaskedLM": MODEL_FOR_MASKED_LM_MAPPING,
+    }
+    return next((auto for auto, of in known.items() if of.get(type(model.config), None) is type(model)), "AutoModel")
 
 
 def _with_head(folder: Path, context: Context, model: Classifier | Tagger) -> str:
