@@ -18,7 +18,7 @@ from bench.analysis.verdict.gains import gain
 from bench.report import numbers
 from bench.report.table import Cell, Table, cells
 from bench.report.verdicts import summary
-from bench.report.wording import budget, count, exactly, interval, listed, named, score, tolerance
+from bench.report.wording import budget, count, drawn_units, exactly, interval, listed, named, score, tolerance
 
 QUESTIONS = (
     "Is the pretrained model's score enough as it is?",
@@ -80,7 +80,7 @@ def _as_it_is(group: Group, rows: pd.DataFrame) -> Iterator[str]:
         reason = str(asked["cause"].iloc[0]) if len(asked) else ""
         yield "It cannot answer without training." if reason else "Not known: nothing without labels was run."
         if reason:
-            yield f"The reason: {reason}."
+            yield f"The ways there are: {reason.partition('(')[2].removesuffix(')') or reason}."
         return
     best = best_of(column, [one for one in regimes_of(column) if one.labelled])
     if best is None:
@@ -298,7 +298,7 @@ def _resolution(column: Column) -> Iterator[str]:
     second = best_of(column, others)
     lead = column.difference(best.name, second.name) if best and second else None
     if lead is not None and lead.high > lead.low:
-        seen = f"{lead.examples:,} test examples and " if lead.examples > 1 else ""
+        seen = f"{lead.examples:,} {drawn_units(best)} and " if best and lead.examples > 1 else ""
         yield f"{seen}{lead.seeds} seeds tell apart what differs by {numbers.score((lead.high - lead.low) / 2)}."
 
 

@@ -14,7 +14,18 @@ from bench.analysis.verdict.recommend import Recommendation
 from bench.analysis.verdict.settle import MOST_SEEDS
 from bench.report import numbers
 from bench.report.table import Cell, Table, cells
-from bench.report.wording import budget, candidates, count, exactly, listed, named, probability, score, tolerance
+from bench.report.wording import (
+    budget,
+    candidates,
+    count,
+    drawn_units,
+    exactly,
+    listed,
+    named,
+    probability,
+    score,
+    tolerance,
+)
 
 MOST = 4
 """Regimes between which it is undecided that are named."""
@@ -108,9 +119,9 @@ def _settled_by(verdict: Verdict) -> Iterator[str]:
         return
     have = [one for one in verdict.column.candidates if one.labelled and one.kind != "baseline"]
     seeds = max((len(one.seeds) for one in have), default=0)
-    tested = next((len(one.examples) for one in have if one.examples is not None), 0)
+    tested, drawn = next(((one.units.shape[1], drawn_units(one)) for one in have if one.units is not None), (0, ""))
     needs = [] if found.seeds is None else [f"{found.seeds} seeds (now {seeds})"]
-    needs += [] if found.examples is None else [f"{found.examples:,} test examples (now {tested:,})"]
+    needs += [] if found.examples is None else [f"{found.examples:,} {drawn} (now {tested:,})"]
     if found.close:
         yield f"Not even {MOST_SEEDS} seeds would surely tell: the lead may lie on the tolerance itself."
     elif needs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from bench.analysis.candidate import Candidate
 from bench.analysis.column import Column, Difference
 from bench.analysis.frame import BASELINES
 from bench.analysis.verdict.decision import Verdict
@@ -34,6 +35,11 @@ def budget(column: Column) -> str:
     one = " label" if column.size == 1 else " labels"
     wrong = f", {numbers.percent(column.noise)} of them wrong" if column.noise else ""
     return f"{size}{one}{wrong}"
+
+
+def drawn_units(one: Candidate) -> str:
+    """What of the test split was drawn at random: its examples, or groups of them."""
+    return "test examples" if one.clusters is None else "groups of test examples"
 
 
 def exactly(value: float) -> str:
