@@ -76,11 +76,10 @@ def _as_it_is(group: Group, rows: pd.DataFrame) -> Iterator[str]:
     column = group.largest.column
     blind = best_of(column, [one for one in regimes_of(column) if not one.labelled])
     if blind is None:
-        asked = rows[(rows["kind"] == "zero-shot") & (rows["state"] == "not_applicable")]
-        reason = str(asked["cause"].iloc[0]) if len(asked) else ""
-        yield "It cannot answer without training." if reason else "Not known: nothing without labels was run."
-        if reason:
-            yield f"The ways there are: {reason.partition('(')[2].removesuffix(')') or reason}."
+        impossible = ((rows["kind"] == "zero-shot") & (rows["state"] == "not_applicable")).any()
+        yield "It cannot answer without training." if impossible else "Not known: nothing without labels was run."
+        if impossible:
+            yield "Why each way of asking it does not fit stands with what is not applicable."
         return
     best = best_of(column, [one for one in regimes_of(column) if one.labelled])
     if best is None:
