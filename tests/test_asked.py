@@ -157,7 +157,7 @@ def test_open_opens_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     opened: list[str] = []
 
     class Browser:
-        def open(self, url: str) -> bool:
+        def open_new_tab(self, url: str) -> bool:
             opened.append(url)
             return True
 
