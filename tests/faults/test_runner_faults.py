@@ -409,7 +409,8 @@ def test_status_says_what_runs_and_a_dead_run_s_word_counts_for_nothing(ground: 
     lines = shown().splitlines()
     assert lines[0] == "now: 3 trials: 1 done, 2 missing"
     left = r"(about \d+ s more|\d+ s were expected)"  # as fast as this machine is
-    assert re.fullmatch(rf"  running on cpu for \d+ s, {left}: t · m · full · size 16 · seed 1", lines[1])
+    trial = "t · m · full · size 16 · seed 1 · learning_rate 0.001"
+    assert re.fullmatch(rf"  running on cpu for \d+ s, {left}: {trial}", lines[1])
     assert re.fullmatch(r"  about \d+ s left in all", lines[2])
     process.kill()
     process.communicate()
