@@ -135,7 +135,7 @@ class Ground:
 
     def records(self, name: str) -> list[dict[str, Any]]:
         found = records.read(self.folder / "results" / name)
-        assert not found.damaged
+        assert [line for line in found.damaged if not cut_short(line)] == []
         return found.records
 
     def wait_for(self, name: str, count: int, process: subprocess.Popen[str] | None = None) -> None:
@@ -147,3 +147,11 @@ class Ground:
         while not happened():
             assert time.monotonic() < until
             time.sleep(0.02)
+
+
+def cut_short(damaged: str) -> bool:
+    """Whether a damaged line (`path:number: problem`) is the last of its file and has no end: the kernel may end a
+    write between two pages when it kills, or show a reader half of it."""
+    path, number, _ = damaged.split(":", 2)
+    data = Path(path).read_bytes()
+    return data.count(b"\n") + 1 == int(number) and not data.endswith(b"\n")
