@@ -27,8 +27,7 @@ def context(labels: np.ndarray, held_out: int = 0, classes: int = 2) -> Any:
     }
     return SimpleNamespace(
         parts=parts, labels=[str(i) for i in range(classes)], objective=plugins.load("objectives", "classes"),
-        trial=SimpleNamespace(seed=0, task={"parameters": {}}), task=SimpleNamespace(METRIC="accuracy"),
-        tick=lambda *_: None,
+        trial=SimpleNamespace(seed=0), metrics=["accuracy"], tick=lambda *_: None,
     )  # fmt: skip
 
 

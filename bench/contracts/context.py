@@ -218,6 +218,11 @@ class Context:
         """The one pooling that all regimes on this backbone share."""
         return self.trial.model["parameters"].get("pooling") or self.facts.default_pooling()
 
+    @property
+    def metrics(self) -> list[str]:
+        """The metrics of its task, the one that is compared first."""
+        return list(self.trial.task["parameters"].get("metrics") or [self.task.METRIC])
+
     @functools.cached_property
     def training(self) -> Training:
         """The trial's training settings."""

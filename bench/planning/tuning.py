@@ -21,12 +21,10 @@ from bench.store.record import Record
 from bench.suite.parameters import Tuned
 from bench.suite.schema import Regime, Suite
 from bench.suite.trial import Json, Trial
-from bench.training.one_standard_error import Outcome, choose
+from bench.training.one_standard_error import STEP, Outcome, choose
 
 MOST = 6
 """Values that a seed tries at most, unless the suite begins with more."""
-STEP = math.sqrt(10)
-"""How many times as large a value is as the one before."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 from bench import plugins
 from bench.contracts import Choice, Context, Part
 from bench.data.seeding import ranks
-from bench.training.one_standard_error import Outcome, choose
+from bench.training.one_standard_error import STEP, Outcome, choose
 from bench.training.validation_parts import pseudo_values
 
 FOLDS = 5
@@ -19,7 +19,6 @@ ITERATIONS = 200
 """Of the solver, at most: enough to compare by, where the model itself is solved further."""
 MANY = 2000
 """Labels from which on one fifth, held out once, tells as well as all five in turn."""
-STEP = math.sqrt(10)
 
 
 def labels_in_all(context: Context) -> Part:
@@ -48,8 +47,7 @@ def best_c(context: Context, part: Part, features: Any, low: float, high: float,
     features: [n, width], a row for each example of the part, dense or sparse.
     """
     values, start = path(low, high), math.sqrt(low * high)
-    metrics = list(context.trial.task["parameters"].get("metrics") or [context.task.METRIC])
-    folds = list(_folds(context, part))
+    metrics, folds = context.metrics, list(_folds(context, part))
     if not folds:
         nearest = min(values, key=lambda value: abs(math.log(value / start)))
         return Choice("C", nearest, values, False, {}, [])

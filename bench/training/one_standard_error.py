@@ -10,6 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+STEP = math.sqrt(10)
+"""How many times as large a value is as the one before."""
+
 
 class Outcome(NamedTuple):
     """How a trial did on its held-out labels: larger is better. parts: whose mean that is, or about

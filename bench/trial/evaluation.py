@@ -19,7 +19,7 @@ from bench.probes.guard import Guard
 from bench.probes.heartbeat import working
 from bench.probes.ledger import Ledger
 from bench.store import atomic
-from bench.suite.trial import Json, Trial
+from bench.suite.trial import Json
 from bench.trial.pseudo_values import pseudo_values
 
 
@@ -51,11 +51,6 @@ def baselines(context: Context, ledger: Ledger, metrics: list[str], part: Part) 
     known: dict[str, Baseline] = guard(f"every baseline{where}", lambda: objective.baselines(context, part), {})
     found = {name: guard(f"the baseline {name}{where}", functools.partial(score, of)) for name, of in known.items()}
     return {name: scored for name, scored in found.items() if scored is not None}
-
-
-def metrics_of(trial: Trial, task: Any) -> list[str]:
-    """The metrics of a trial's task, the one that is compared first."""
-    return list(trial.task["parameters"].get("metrics") or [task.METRIC])
 
 
 def facts(metrics: list[str]) -> Json:
@@ -92,7 +87,7 @@ def predictions(context: Context, guard: Guard, metric: str, part: Part, targets
         "row": np.tile(_rows(context, part), templates),
         "template": np.repeat(np.arange(templates), count),
         "outcome": np.concatenate(outcomes).astype(np.float32),
-        **({} if clusters is None else {"cluster": np.tile(clusters[part.indices], templates)}),
+        **({} if together is None else {"cluster": np.tile(together, templates)}),
         **guard("the pseudo-values", lambda: _pseudo_values(plugin, targets, answers, together), {}),
         **context.objective.columns(targets, answers),
     }

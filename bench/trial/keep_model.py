@@ -39,7 +39,7 @@ def keep(order: Json, device: Any, threads: int, tick: Tick) -> Json:
     adapted = adapt(context, ledger)
     if adapted.model is None:
         raise NotApplicable(f"{trial.names.regime}: it trains no model, so there is none to keep")
-    metric, part = evaluation.metrics_of(trial, context.task)[0], context.parts["test"]
+    metric, part = context.metrics[0], context.parts["test"]
     answers = adapted.predict(part).answers
     score = evaluation.scores(context.objective, [metric], context.objective.targets(context, part), answers)[metric]
     target = paths.model(Path(order["results"]), order["target"])

@@ -76,7 +76,7 @@ def _adapt(context: Context, ledger: Ledger, record: Json) -> Adapted:
 
 def _validate(context: Context, ledger: Ledger, adapted: Adapted, record: Json) -> None:
     found, targets = predict(context, ledger, adapted, context.parts["validation"], "validation")
-    metrics = evaluation.metrics_of(context.trial, context.task)
+    metrics = context.metrics
     scores = evaluation.scores(context.objective, metrics, targets, found.answers)
     doubt = ledger.guard("the log-loss", lambda: context.objective.doubt(targets, found.answers))
     record["scores"]["validation"] = scores | ({} if doubt is None else {"log_loss": doubt})
@@ -96,7 +96,7 @@ def _tell_choice(choice: Choice, record: Json) -> None:
 def _test(context: Context, ledger: Ledger, adapted: Adapted, record: Json) -> Json:
     """Score the test split and every also_test set; the predictions files' columns."""
     scores, facts, known = record["scores"], record["facts"], record["costs"]
-    metrics, part = evaluation.metrics_of(context.trial, context.task), context.parts["test"]
+    metrics, part = context.metrics, context.parts["test"]
     if encoded := _reads_encoded(context):
         context.features.encoded(part.split)  # tokenising is a stage of its own
     found, targets, scores["test"] = _judge(context, ledger, adapted, part, "test", "test example")
@@ -132,7 +132,7 @@ def _judge(
     """Answers to a part, what they are judged by, and their scores. examples: what the part's are called."""
     found, targets = predict(context, ledger, adapted, part, stage)
     _remark_constant(context, ledger, found, examples)
-    metrics = evaluation.metrics_of(context.trial, context.task)
+    metrics = context.metrics
     return found, targets, evaluation.scores(context.objective, metrics, targets, found.answers)
 
 
@@ -150,7 +150,7 @@ def _remark_constant(context: Context, ledger: Ledger, found: Predictions, examp
 
 def _compare(context: Context, ledger: Ledger, record: Json) -> None:
     """Baselines, and whether the model knows the words."""
-    metrics, scores = evaluation.metrics_of(context.trial, context.task), record["scores"]
+    metrics, scores = context.metrics, record["scores"]
     with ledger.uncharged():
         scores["baselines"] = evaluation.baselines(context, ledger, metrics, context.parts["test"])
         others = {name: context.parts[split] for name, split in also_test.splits(context.trial.task)}

@@ -18,7 +18,6 @@ from bench.store import paths
 from bench.suite.parameters import Training
 from bench.suite.trial import Json, Trial
 from bench.training.checkpoint import until_it_ends
-from bench.trial import evaluation
 from bench.trial.attempt import Attempt, batches, is_local
 from bench.trial.measure import measure
 from bench.trial.setup import context_of
@@ -91,7 +90,7 @@ def _try(trial: Trial, attempt: Attempt, energy: Energy, record: Json) -> None:
             "noisy_labels": sum(part.wrong for part in context.parts.values()),
             "notes": ledger.notes,
         }
-        record["scores"] = {"metric": evaluation.metrics_of(trial, context.task)[0]}
+        record["scores"] = {"metric": context.metrics[0]}
         measure(context, ledger, attempt, record)
     finally:
         costs |= ledger.costs()

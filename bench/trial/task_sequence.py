@@ -100,7 +100,7 @@ def _learn(trial: Trial, attempt: Attempt, target: Path, keep: bool) -> Json:
 
 
 def _scores(context: Context, found: Predictions) -> Json:
-    metrics = evaluation.metrics_of(context.trial, context.task)
+    metrics = context.metrics
     targets = context.objective.targets(context, context.parts["test"])
     return evaluation.scores(context.objective, metrics, targets, found.answers)
 
