@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.errors import StoreError
-from bench.store import atomic, disk, paths, safe_reading, schema_version, validation
+from bench.store import atomic, checked_line, disk, paths, safe_reading, validation
 from bench.store.record import OLDEST, SCHEMA, Record, lift
 from bench.store.results_folder import Home
-from bench.suite.trial import Json, canonical, digest
+from bench.suite.trial import canonical
 
 MOST_DAMAGED = 1000
 """Damaged lines of one file that are told of; what is after them is not read."""
@@ -46,9 +46,7 @@ class Writer:
         """
         self._check_place()
         try:
-            whole: Json = {**record, "schema": SCHEMA}
-            whole.pop("checksum", None)
-            line = canonical({**whole, "checksum": digest(whole, 64)}).encode() + b"\n"
+            line = checked_line.written({**record}, SCHEMA).encode() + b"\n"
         except (TypeError, ValueError) as error:
             raise StoreError(f"{self.path}: a record cannot be written as JSON: {error}") from error
         with disk.refusing(self.path, len(line), "a record "):
@@ -122,15 +120,7 @@ class Writer:
 
 def _parse(line: bytes, place: str) -> Record:
     """One record. Raises ValueError saying what is wrong, StoreError where it is of a newer schema."""
-    if len(line) > safe_reading.MOST_LINE:
-        raise ValueError("longer than any record")
-    try:
-        record = schema_version.parse(line, place, SCHEMA)
-        checksum = record.pop("checksum", None)
-        if digest(record, 64) != checksum:
-            raise ValueError("does not match its checksum")
-    except (TypeError, RecursionError):
-        raise ValueError("not a record") from None
+    record = checked_line.read(line, place, SCHEMA, "record")
     schema = record.get("schema")
     if not isinstance(schema, int) or not OLDEST <= schema <= SCHEMA:
         raise ValueError(f"has schema {schema}, this version reads {OLDEST} to {SCHEMA}")

@@ -13,9 +13,8 @@ from pydantic import Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from bench.errors import StoreError
-from bench.store import atomic, paths, safe_reading, schema_version
+from bench.store import atomic, checked_line, paths, safe_reading
 from bench.store.record import Number
-from bench.suite.trial import canonical, digest
 
 SCHEMA = 1
 
@@ -55,10 +54,7 @@ class Read(NamedTuple):
 def write(folder: Path, entries: Iterable[Rescored]) -> Path:
     """A new file of them, whole or absent. Raises StoreError."""
     path = paths.rescored_file(folder, datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ"), secrets.token_hex(3))
-    lines = []
-    for entry in entries:
-        whole = {**entry, "schema": SCHEMA}
-        lines.append(canonical({**whole, "checksum": digest(whole, 64)}))
+    lines = [checked_line.written({**entry}, SCHEMA) for entry in entries]
     atomic.write_text(path, "".join(f"{line}\n" for line in lines))
     return path
 
@@ -88,13 +84,8 @@ def read(folder: Path) -> Read:
 
 def _parse(line: bytes, place: str) -> Rescored:
     """One score. Raises ValueError saying what is wrong, StoreError where it is of a newer schema."""
-    if len(line) > safe_reading.MOST_LINE:
-        raise ValueError("longer than any score")
+    entry = checked_line.read(line, place, SCHEMA, "score")
     try:
-        entry = schema_version.parse(line, place, SCHEMA)
-        checksum = entry.pop("checksum", None)
-        if digest(entry, 64) != checksum:
-            raise ValueError("does not match its checksum")
         _FORM.validate_python(entry, strict=True)
     except ValidationError as error:
         raise ValueError(f"not a score: {'.'.join(map(str, error.errors()[0]['loc']))}") from None
