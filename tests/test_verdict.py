@@ -26,6 +26,7 @@ from bench.analysis.verdict.decision import decide
 from bench.analysis.verdict.limits import Limits
 from bench.analysis.verdict.neighbours import neighbours
 from bench.analysis.verdict.transfer import needed, transfer
+from bench.report.verdicts import sentence
 
 SIZES = (125, 500, 2000, 8000)
 
@@ -192,6 +193,14 @@ def test_a_regime_that_cannot_be_judged_leaves_nobody_adequate_and_a_baseline_do
     assert verdict.adequacy.unclear == {"partial": "has one seed"}
     tfidf = Candidate("tf-idf", "baseline", True, (0,), np.array([0.5]), None, None)
     assert decide(replace(several, candidates=(*several.candidates, tfidf))).chosen == "full"
+
+
+def test_a_verdict_names_what_it_could_not_compare() -> None:
+    several = column({"zero-shot": 0.6, "lora": 0.8, "full": 0.9}, np.random.default_rng(0))
+    assert "want of a score" not in sentence(decide(several))
+    waiting = {"metric": "", "state": "missing"}
+    rows = several.rows | {"partial": waiting, "few-shot": waiting | {"state": "not_applicable"}, "retrain": waiting}
+    assert sentence(decide(replace(several, rows=rows))).endswith("for want of a score: partial and retrain.")
 
 
 def test_a_baseline_that_is_enough_is_the_verdict() -> None:

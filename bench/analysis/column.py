@@ -89,6 +89,11 @@ class Column:
         return [one.name for one in self.candidates]
 
     @property
+    def unscored(self) -> list[str]:
+        """Regimes that apply here and have no score yet, or failed with every seed."""
+        return [n for n, row in self.rows.items() if not row["metric"] and row["state"] != "not_applicable"]
+
+    @property
     def scale(self) -> Scale:
         """The metric's range."""
         return Scale(*self.range)

@@ -65,6 +65,8 @@ def _said(verdict: Verdict) -> Iterator[str]:
         yield from _decided(verdict, verdict.chosen)
     else:
         yield from _undecided(verdict, column)
+    if column.candidates and (unscored := [name for name in column.unscored if name not in verdict.over]):
+        yield f"Not compared, for want of a score: {listed(unscored)}."
 
 
 def _decided(verdict: Verdict, chosen: str) -> Iterator[str]:
