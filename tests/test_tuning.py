@@ -245,7 +245,7 @@ def test_what_tuning_tried_and_what_more_of_it_would_have_brought(tmp_path: Path
     curve = tuning_curves(of)
     assert curve["trials"].tolist() == [1, 2, 3]
     assert curve["expected"].tolist() == pytest.approx(expected_best([0.2, 0.8, 0.5]).tolist())
-    (place,) = (p for p in places(results) if (p.cell["regime"], p.cell["size"]) == ("full", 40))
+    (place,) = (p for p in results.places if (p.cell["regime"], p.cell["size"]) == ("full", 40))
     spent = chosen(place)
     assert (spent.tuned, spent.edges, spent.trials, spent.apart) == ({"learning_rate": GRID[1]}, 0, 9, 3)
     assert seconds(place.tuning) == 6 * 3.0

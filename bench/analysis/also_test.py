@@ -12,7 +12,7 @@ from bench.analysis.cell_candidates import basis
 from bench.analysis.cell_scores import scores_on
 from bench.analysis.column import built
 from bench.analysis.frame import baseline_means, spread
-from bench.analysis.results import Place, Results, places, scored
+from bench.analysis.results import Place, Results, scored
 from bench.store.record import ByName, Record, Scores
 
 CELL = ["task", "model", "regime", "size", "noise"]
@@ -25,14 +25,14 @@ def also_test(results: Results) -> pd.DataFrame:
     empty for the task's own test split, which has a row wherever one of those has."""
     rows: list[dict[str, Any]] = []
     groups: dict[tuple[Any, ...], list[tuple[Place, list[Record]]]] = {}
-    for place in places(results):
+    for place in results.places:
         ok = [r for r in scored(place) if r["scores"].get("also_test")]
         key = tuple(place.cell[name] for name in ("task", "model", "size", "noise"))
         groups.setdefault((*key, place.environment), []).append((place, ok))
     for group in groups.values():
         for on in ("", *dict.fromkeys(name for _, ok in group for r in ok for name in r["scores"]["also_test"])):
             rows += _rows(results, group, on)
-    order = {place.cell["regime"]: k for k, place in enumerate(places(results))}
+    order = {place.cell["regime"]: k for k, place in enumerate(results.places)}
     rows.sort(key=lambda row: order[row["regime"]])
     return pd.DataFrame(list(spread(rows))) if rows else pd.DataFrame(columns=COLUMNS)
 

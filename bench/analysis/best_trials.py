@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from bench.analysis import frame
 from bench.analysis.column import Column, columns
-from bench.analysis.results import Results, places, scored
+from bench.analysis.results import Results, scored
 from bench.analysis.verdict.decision import decide
 from bench.store.record import Record
 
@@ -46,7 +46,7 @@ def _rank(column: Column, order: dict[str, int]) -> tuple[float, ...]:
 def _record(results: Results, column: Column, regime: str) -> Record | None:
     """The attempt with the best validation score, the lowest seed of several."""
     sign = -1.0 if column.lower_is_better else 1.0
-    for place in places(results):
+    for place in results.places:
         cell = place.cell
         at = (cell["task"], cell["model"], cell["regime"], place.environment)
         if at != (column.task, column.model, regime, column.environment):

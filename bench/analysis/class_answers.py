@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bench.analysis import outcomes
 from bench.analysis.frame import size_order
-from bench.analysis.results import Place, Results, places
+from bench.analysis.results import Place, Results
 from bench.errors import StoreError
 from bench.store import paths
 from bench.store.record import Record
@@ -104,7 +104,7 @@ class TaskAnswers:
 def class_answers(results: Results) -> Iterator[TaskAnswers]:
     """For each task and model whose answers are classes. What is damaged is left out: `bench check` names it."""
     groups: dict[tuple[str, str], list[Place]] = {}
-    for place in places(results):
+    for place in results.places:
         groups.setdefault((place.cell["task"], place.cell["model"]), []).append(place)
     for (task, model), own in groups.items():
         ran = [place for place in own if any(r["status"] == "ok" for r in place.attempts)]

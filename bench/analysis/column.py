@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import combinations
 from typing import Any
 
@@ -17,7 +17,7 @@ from bench.analysis.candidate import Difference as Difference
 from bench.analysis.candidate import Floats as Floats
 from bench.analysis.cell_candidates import baselines, candidate, records_of
 from bench.analysis.metric_facts import facts
-from bench.analysis.results import KEYS, Place, Results, places
+from bench.analysis.results import KEYS, Place, Results
 from bench.analysis.statistics import (
     LEVEL,
     PRIOR_DF,
@@ -235,12 +235,11 @@ class Column:
     def draws(self, count: int, seed: int) -> Floats:
         """[count, K] draws of the true means, in the order of `candidates`, larger is better, from their joint
         distribution: t with the pooled degrees of freedom for seeds, normal for examples."""
-        random = np.random.default_rng(seed)
         means = self.sign * np.array([one.mean for one in self.candidates])
         seeds, examples = self._covariances()
         df = PRIOR_DF + max((len(one.seeds) for one in self.candidates if one.labelled), default=1) - 1
-        stretch = np.sqrt(df / random.chisquare(df, size=(count, 1)))
-        found: Floats = means + _normal(random, seeds, count) * stretch + _normal(random, examples, count)
+        stretch, of_seeds, of_examples = _standard(count, len(means), df, seed)
+        found: Floats = means + of_seeds @ _root(seeds).T * stretch + of_examples @ _root(examples).T
         return found
 
     def _covariances(self) -> tuple[Floats, Floats]:
@@ -271,11 +270,19 @@ def _rows(one: Candidate, seeds: Sequence[int]) -> list[int]:
     return [one.seeds.index(seed) for seed in seeds] if one.labelled else [0]
 
 
-def _normal(random: np.random.Generator, covariance: Floats, count: int) -> Floats:
-    """[count, K] draws; what rounding or pairwise estimates left below nothing is nothing."""
+@lru_cache(maxsize=4)
+def _standard(count: int, width: int, df: float, seed: int) -> tuple[Floats, Floats, Floats]:
+    """What draws are made of, the same for every column of as many candidates and seeds: [count, 1] by which Student's
+    t stretches the normal, and [count, width] standard normals twice."""
+    random = np.random.default_rng(seed)
+    stretch = np.sqrt(df / random.chisquare(df, size=(count, 1)))
+    return stretch, random.standard_normal((count, width)), random.standard_normal((count, width))
+
+
+def _root(covariance: Floats) -> Floats:
+    """[K, K] whose square that is; what rounding or pairwise estimates left below nothing is nothing."""
     values, vectors = np.linalg.eigh(covariance)
-    root = vectors * np.sqrt(np.clip(values, 0, None))
-    found: Floats = random.standard_normal((count, len(covariance))) @ root.T
+    found: Floats = vectors * np.sqrt(np.clip(values, 0, None))
     return found
 
 
@@ -285,7 +292,7 @@ def columns(results: Sequence[Results], frame: pd.DataFrame) -> list[Column]:
     for one in results:
         known = {
             (*(p.cell[key] for key in ("task", "model", "regime", "size", "noise")), p.environment): p
-            for p in places(one)
+            for p in one.places
         }
         for _, rows in frame[frame["suite"] == one.name].groupby(KEYS, sort=False, dropna=False):
             found += built(one, [(row, p) for row in rows.to_dict("records") if (p := _place(row, known)) is not None])

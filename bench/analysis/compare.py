@@ -16,7 +16,7 @@ from scipy.special import stdtrit
 
 from bench.analysis import frame
 from bench.analysis.column import Candidate, Column, columns
-from bench.analysis.results import Place, Results, places, scored
+from bench.analysis.results import Place, Results, scored
 from bench.analysis.statistics import components, satterthwaite
 from bench.analysis.verdict.decision import decide
 from bench.errors import UsageError
@@ -154,7 +154,7 @@ def _sides(results: Results) -> list[_Side]:
     for environment, own in by_environment.items():
         cells = {}
         described: Environment = {"id": environment}
-        for place in places(results):
+        for place in results.places:
             if place.environment != environment or not (ok := scored(place)):
                 continue
             described = ok[0].get("environment", described)

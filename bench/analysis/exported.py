@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.analysis import frame
-from bench.analysis.results import Results, places, scored
+from bench.analysis.results import Results, scored
 from bench.store import paths, safe_reading
 from bench.store.record import Environment, Record
 
@@ -47,7 +47,7 @@ def cells(results: Results) -> list[Scored]:
         at = (0, 0.0) if blind else (row["size"], float(row["noise"]))
         rows.setdefault((row["task"], row["model"], row["regime"], row["environment"], *at), row)
     found = []
-    for place in places(results):
+    for place in results.places:
         cell, ok = place.cell, scored(place)
         at = (cell["size"], float(cell["noise"]))
         own = rows.get((cell["task"], cell["model"], cell["regime"], place.environment, *at))

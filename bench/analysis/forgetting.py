@@ -6,7 +6,7 @@ from statistics import fmean
 
 import pandas as pd
 
-from bench.analysis.results import Results, places
+from bench.analysis.results import Results
 
 CELL = ["task", "model", "regime", "size", "noise"]
 COLUMNS = ["suite", *CELL, "environment", "on", "metric", "before", "after", "seeds"]
@@ -15,7 +15,7 @@ COLUMNS = ["suite", *CELL, "environment", "on", "metric", "before", "after", "se
 def forgetting(results: Results) -> pd.DataFrame:
     """One row per cell, environment, task asked (`on`) and metric; `before` and `after` are means over `seeds`."""
     rows = []
-    for cell, environment, attempts, _ in places(results):
+    for cell, environment, attempts, _ in results.places:
         found: dict[tuple[str, str], list[tuple[float, float]]] = {}
         for record in attempts:
             asked = record["scores"].get("forgetting", {}) if record["status"] == "ok" else {}

@@ -16,7 +16,7 @@ from bench.analysis.column import BASELINE as BASELINE
 from bench.analysis.column import Column, built
 from bench.analysis.metric_facts import facts
 from bench.analysis.metric_facts import lower_is_better as lower_is_better
-from bench.analysis.results import KEYS, Place, places, scored
+from bench.analysis.results import KEYS, Place, scored
 from bench.analysis.results import Results as Results  # where callers look for it
 from bench.analysis.results import load as load
 from bench.store.record import ByName, Record
@@ -166,25 +166,19 @@ def _row(results: Results, place: Place) -> dict[str, Any]:
     }
 
 
-def _compared_at(cells: list[dict[str, Any]], cell: dict[str, Any]) -> list[tuple[int | str, float]]:
-    """The sizes and noise rates a cell stands at: its own, or all of its task and model where it sees no label."""
-    own = [(cell["size"], float(cell["noise"]))]
-    if cell["size"] != 0:
-        return own
-    places = [
-        (c["size"], float(c["noise"]))
-        for c in cells
-        if (c["task"], c["model"]) == (cell["task"], cell["model"]) and c["size"] != 0
-    ]
-    return list(dict.fromkeys(places)) or own
-
-
 def _rows(results: Results) -> list[tuple[dict[str, Any], Place]]:
+    """A row for each size and noise rate a cell stands at: its own, or all of its task and model where it sees no
+    label."""
+    labelled: dict[tuple[str, str], dict[tuple[int | str, float], None]] = {}
+    for cell in results.plan["cells"]:
+        if cell["size"] != 0:
+            labelled.setdefault((cell["task"], cell["model"]), {})[cell["size"], float(cell["noise"])] = None
     found = []
-    for place in places(results):
-        row = _row(results, place)
-        found += [({**row, "size": size, "noise": noise}, place)
-                  for size, noise in _compared_at(results.plan["cells"], place.cell)]  # fmt: skip
+    for place in results.places:
+        row, own = _row(results, place), {(place.cell["size"], float(place.cell["noise"])): None}
+        all_of_them = labelled.get((row["task"], row["model"])) or own
+        at = own if place.cell["size"] != 0 else all_of_them
+        found += [({**row, "size": size, "noise": noise}, place) for size, noise in at]
     return found
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analysis import outcomes
-from bench.analysis.results import Results, places
+from bench.analysis.results import Results
 from bench.errors import StoreError
 from bench.store import paths
 from bench.store.record import Record
@@ -28,7 +28,7 @@ def collect(results: Sequence[Results], keep: Keep, on: str = "") -> pd.DataFram
 
 
 def _parts(results: Results, keep: Keep, on: str) -> Iterator[pd.DataFrame]:
-    for place in places(results):
+    for place in results.places:
         cell = place.cell
         names = {axis: cell[axis] for axis in ("task", "model", "regime", "size", "noise")}
         for record in place.attempts:

@@ -15,7 +15,7 @@ import numpy as np
 
 from bench import plugins
 from bench.analysis import answers
-from bench.analysis.results import Results, places, scored
+from bench.analysis.results import Results, scored
 from bench.contracts import Metric
 from bench.errors import UsageError
 from bench.store import paths, rescored
@@ -76,7 +76,7 @@ def rescore(results: Sequence[Results], metric: str, keep: Keep) -> list[Rescori
 
 def _kept(results: Results, keep: Keep) -> Iterator[_Kept]:
     seen = set()
-    for place in places(results):
+    for place in results.places:
         cell = place.cell
         names = {axis: cell[axis] for axis in ("task", "model", "regime", "size", "noise")}
         for record in scored(place):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +18,15 @@ from bench.suite.trial import SCHEMA
 
 KEYS = ["suite", "task", "model", "size", "noise", "environment"]
 """What the regimes that are compared with each other have in common."""
+
+
+class Place(NamedTuple):
+    """A cell of the plan in one environment: the attempts that count of its seeds, and of its tuning in any."""
+
+    cell: dict[str, Any]
+    environment: str
+    attempts: list[Record]
+    tuning: list[Record]
 
 
 @dataclass(frozen=True)
@@ -35,7 +45,7 @@ class Results:
     pools: dict[str, int] = field(default_factory=dict)
     """Of a task how many examples its training split has, as far as the lock says it."""
 
-    @property
+    @cached_property
     def environments(self) -> list[str]:
         """The ids of all environments the plan's trials ran in, the one with the most records first."""
         counts = Counter(records.environment(r) for r in self.records if r["trial"]["id"] in self.plan["trials"])
@@ -45,6 +55,11 @@ class Results:
     def latest(self, environment: str) -> dict[str, Record]:
         """By trial, the attempt that counts in an environment; one that ended before it was known counts in all."""
         return records.latest(r for r in self.records if records.environment(r) in (environment, ""))
+
+    @cached_property
+    def places(self) -> list[Place]:
+        """Every cell of the plan in every environment that it ran in."""
+        return list(_places(self))
 
 
 def _read(folder: Path) -> Results:
@@ -92,17 +107,7 @@ def load(results: Path) -> list[Results]:
     return [one if names[one.name] == 1 else replace(one, name=one.folder.name) for one in found]
 
 
-class Place(NamedTuple):
-    """A cell of the plan in one environment: the attempts that count of its seeds, and of its tuning in any."""
-
-    cell: dict[str, Any]
-    environment: str
-    attempts: list[Record]
-    tuning: list[Record]
-
-
-def places(results: Results) -> Iterator[Place]:
-    """Every cell of the plan in every environment that it ran in."""
+def _places(results: Results) -> Iterator[Place]:
     known = results.environments
     latest = {environment: results.latest(environment) for environment in [*known, ""]}
     anywhere = records.latest(results.records)

@@ -7,7 +7,7 @@ from statistics import fmean
 import pandas as pd
 
 from bench.analysis.forgetting import CELL
-from bench.analysis.results import Results, places
+from bench.analysis.results import Results
 from bench.store.record import Scores
 
 VALUES = ["without", "with", "before", "after"]
@@ -19,7 +19,7 @@ def sequence(results: Results) -> pd.DataFrame:
     `metric` `without` and `with` it, and of the first one's by `first_metric`, right after it was learnt (`before`) and
     at the end (`after`)."""
     rows = []
-    for cell, environment, attempts, _ in places(results):
+    for cell, environment, attempts, _ in results.places:
         every = [r["scores"] for r in attempts if r["status"] == "ok" and r["scores"].get("after")]
         found = [s for s in every if s.get("test") and _compared_by(s) == _compared_by(every[0])]
         if not found:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analysis.results import Results, places
+from bench.analysis.results import Results
 from bench.errors import StoreError
 from bench.store import paths, records, safe_reading
 from bench.store.record import Record
@@ -40,7 +40,7 @@ class CellTrials:
 
 def of_cells(results: Results) -> Iterator[CellTrials]:
     """In the order of the plan; cells without any attempt are left out."""
-    for cell, environment, attempts, tuning in places(results):
+    for cell, environment, attempts, tuning in results.places:
         shown = {record["trial"]["id"] for record in attempts}
         others = [record for record in tuning if record["trial"]["id"] not in shown]
         if attempts or others:

@@ -40,11 +40,13 @@ def answered(
 ) -> list[dict[str, list[str]]]:
     """Of each group a few sentences for each of `QUESTIONS`, of which the first answers alone. frame: of the suite;
     lock: the suite's; audits: what `bench audit` found, by task."""
-    return [_answers(group, frame, lock, audits.get(group.task, {})) for group in findings.groups]
+    rows = dict(list(frame.groupby(["task", "model"], sort=False)))
+    return [
+        _answers(group, rows[group.task, group.model], lock, audits.get(group.task, {})) for group in findings.groups
+    ]
 
 
-def _answers(group: Group, frame: pd.DataFrame, lock: Lock, audit: Json) -> dict[str, list[str]]:
-    rows = frame[(frame["task"] == group.task) & (frame["model"] == group.model)]
+def _answers(group: Group, rows: pd.DataFrame, lock: Lock, audit: Json) -> dict[str, list[str]]:
     found = (
         _as_it_is(group, rows),
         _complexity(group),

@@ -113,14 +113,14 @@ def _grid(rows: pd.DataFrame) -> list[list[tuple[str, pd.DataFrame]]]:
 def draw(figure: Figure) -> Canvas:
     """A panel for each task and model, in it one line with its interval per regime: as wide as a column of a paper, or
     as its page where there are several across."""
-    rows = figure.rows
+    rows = figure.drawn
     regimes = list(rows["regime"].unique())
     styles = looks(figure.regimes)
     lines = _grid(rows)
     across = max(map(len, lines))
     trivial = {one: DASHES[i % len(DASHES)] for i, one in enumerate(baselines(rows))}
     canvas = Canvas(figsize=(figure.width, HEIGHT * len(lines) + 0.5), layout="constrained")
-    alone = figure.rows.groupby("task")["model"].nunique().max() == 1
+    alone = rows.groupby("task")["model"].nunique().max() == 1
     panels = canvas.subplots(len(lines), across, squeeze=False, sharey=False if alone else "row")
     handles: dict[str, Any] = {}
     for row, line in zip(panels, lines, strict=True):
@@ -165,7 +165,7 @@ def files(figures: Iterable[Figure]) -> dict[str, bytes]:
             canvas = draw(figure)
             FigureCanvasAgg(canvas)
             canvas.draw_without_rendering()
-            canvas.set_layout_engine("none")  # the panels have their places: each kind of file need not find them again
+            canvas.set_layout_engine(None)  # the panels have their places: no kind of file draws twice to find them
             for kind, metadata in _METADATA.items():
                 data = io.BytesIO()
                 canvas.savefig(data, format=kind, dpi=200, metadata=metadata)

@@ -31,15 +31,16 @@ from bench.store import records
 
 COLUMN, PAGE = 3.3, 6.5
 """Inches: how wide a column, and a page of two, is in a paper."""
-MOST_PANELS = 45
-"""Tasks and models in one figure."""
+MOST_PANELS = 15
+"""Tasks and models in one figure, which fill a page."""
 MOST_PLACES = 3
 """Tasks and models that a remark names."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure file: `rows` of the tidy frame against `x`, saved as `stem` with each format's ending.
+    """`rows` of the tidy frame against `x`; a file of it, saved as `stem` with each format's ending, draws those of the
+    first tasks and models.
 
     regimes: (kind, name) of all in the report, for a regime to look the same in each figure.
     """
@@ -54,6 +55,12 @@ class Figure:
     def width(self) -> float:
         """Inches: of a column of a paper for one task and model, else of its page."""
         return COLUMN if len(self.rows[["task", "model"]].drop_duplicates()) == 1 else PAGE
+
+    @property
+    def drawn(self) -> pd.DataFrame:
+        """The rows that fit a page."""
+        places = self.rows.groupby(["task", "model"], sort=False).ngroup()
+        return self.rows[places < MOST_PANELS]
 
 
 class Part(NamedTuple):
@@ -226,9 +233,8 @@ def _figures(
         where = f", environment {letter}" if len(letters) > 1 else ""
         if len(of) < ((frame["environment"] == name) & frame["mean"].notna() & frame["labels"].notna()).sum():
             where += "; without cells of fewer seeds than others"
-        if len(first := of[["task", "model"]].drop_duplicates()) > MOST_PANELS:
-            where += f"; the first {MOST_PANELS} of {len(first)} tasks and models, cells.csv has all"
-            of = of.merge(first.head(MOST_PANELS))
+        if (several := len(of[["task", "model"]].drop_duplicates())) > MOST_PANELS:
+            where += f"; the first {MOST_PANELS} of {several} tasks and models, cells.csv has all"
         yield Figure(
             f"learning-curves{end}",
             f"Score by label budget with 95 % intervals{where}.",

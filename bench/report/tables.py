@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -31,10 +32,7 @@ def _regime(rows: pd.DataFrame) -> str:
     return f"{name} (no labels)" if (rows["labels"] == 0).all() else name
 
 
-def _score(rows: pd.DataFrame) -> Cell:
-    if rows.empty:
-        return Cell("not planned")
-    row = rows.iloc[0]
+def _score(row: Mapping[Hashable, Any]) -> Cell:
     if not row["seeds"]:
         return Cell(state(row["state"]))
     text = _mean(row, seeds=row["labels"] != 0)
@@ -42,7 +40,7 @@ def _score(rows: pd.DataFrame) -> Cell:
     return Cell(text, bool(row["best"]), marks)
 
 
-def _mean(row: pd.Series, seeds: bool) -> str:
+def _mean(row: Mapping[Hashable, Any], seeds: bool) -> str:
     """A mean, half of its interval where there is one, and if asked the number of seeds."""
     text = numbers.score(row["mean"])
     if row["low"] == row["low"]:
@@ -149,10 +147,10 @@ def _failed(statuses: str) -> str:
 def scores(group: pd.DataFrame, title: str) -> Table:
     """Regimes × sizes of one task, model, noise rate and environment."""
     sizes = sorted(group["size"].unique(), key=size_order)
+    at = {(row["regime"], row["size"]): row for row in reversed(group.to_dict("records"))}
     rows = [
-        [Cell(_regime(of)), *(_score(at[size]) if size in at else Cell("not planned") for size in sizes)]
-        for _, of in group.groupby("regime", sort=False)
-        for at in [dict(list(of.groupby("size", sort=False)))]
+        [Cell(_regime(of)), *(_score(at[name, n]) if (name, n) in at else Cell("not planned") for n in sizes)]
+        for name, of in group.groupby("regime", sort=False)
     ]
     foot = [
         [Cell(name), *(_baseline(group[group["size"] == size], column) for size in sizes)]
@@ -270,7 +268,7 @@ def also_test(group: pd.DataFrame, title: str) -> Table:
     sets = list(group["on"].unique())
     rows = []
     for (regime, size), of in group.groupby(["regime", "size"], sort=False):
-        found = {row["on"]: row for _, row in of.iterrows()}
+        found = {row["on"]: row for row in of.to_dict("records")}
         scores = [_mean(found[on], seeds=size != 0) if on in found else numbers.NONE for on in sets]
         rows.append(cells(regime, size or "none", *scores))
     metric = " or ".join(group["metric"].unique())

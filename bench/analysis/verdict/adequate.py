@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from scipy.special import stdtrit
@@ -53,10 +53,6 @@ def lower(lead: Difference, level: float) -> float:
     return lead.mean - (quantile(level, lead.df) * lead.se if lead.se > 0 else 0.0)
 
 
-def _reversed(lead: Difference) -> Difference:
-    return replace(lead, mean=-lead.mean, low=-lead.high, high=-lead.low)
-
-
 def _why(candidate: Candidate) -> str:
     if candidate.labelled and candidate.kind != "baseline" and len(candidate.seeds) < 2:
         return "has one seed"
@@ -73,16 +69,8 @@ def adequate(column: Column) -> Adequacy:
     some other is better than it, and is compared with.
     """
     candidates = {one.name: one for one in column.candidates}
-    found: dict[tuple[str, str], Difference | None] = {}
-    for first in candidates:
-        for second in candidates:
-            if (second, first) in found:
-                other = found[second, first]
-                found[first, second] = None if other is None else _reversed(other)
-            elif first != second:
-                found[first, second] = column.difference(first, second)
     leads = {
-        name: {other: lead for other in candidates if other != name and (lead := found[other, name]) is not None}
+        name: {o: lead for o in candidates if o != name and (lead := column.difference(o, name)) is not None}
         for name in candidates
     }
     several = len(candidates) > 1

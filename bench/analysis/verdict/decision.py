@@ -73,7 +73,8 @@ def _nothing(column: Column, adequacy: Adequacy, over: dict[str, str]) -> str:
 def decide(
     column: Column, prefer: Prefer = "train-time", limits: Limits | None = None, *, chances: bool = True
 ) -> Verdict:
-    """The verdict under what the user prefers to save, within the limits. chances: with probabilities."""
+    """The verdict under what the user prefers to save, within the limits. chances: with probabilities, and with what
+    would settle it."""
     column, over = within(column, limits or Limits())
     adequacy = adequate(column)
     order = by_cost(column, prefer)
@@ -94,7 +95,7 @@ def decide(
         why=why,
         confidence=confidences(column) if chances and not why else {},
         cost=costs(column, prefer),
-        settling=settle(column, adequacy, guess) if guess and not chosen and not why else None,
+        settling=settle(column, adequacy, guess) if chances and guess and not chosen and not why else None,
     )
 
 

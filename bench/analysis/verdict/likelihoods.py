@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.analysis import outcomes
-from bench.analysis.results import Results, places, scored
+from bench.analysis.results import Results, scored
 from bench.analysis.verdict.complexity import scaled_nll
 from bench.store import paths
 from bench.store.record import Record
@@ -35,7 +35,7 @@ def losses(results: Results, noise: float = 0.0) -> dict[Group, Losses]:
     over: the tables of scores say so."""
     found: dict[Group, dict[float, dict[int, float]]] = defaultdict(dict)
     classes: dict[Group, int] = {}
-    for place in places(results):
+    for place in results.places:
         cell = place.cell
         if cell["size"] != 0 and float(cell["noise"]) != noise:
             continue

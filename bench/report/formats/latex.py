@@ -60,20 +60,30 @@ _SPECIAL = {
 _ACCENTS = dict(zip("\u0300\u0301\u0302\u0303\u0308\u030a\u0327\u030c", "`'^~\"rcv", strict=True))
 
 
-def _character(character: str) -> str:
-    if character in _SPECIAL:
-        return _SPECIAL[character]
-    if character.isascii():
-        return character
-    parts = unicodedata.normalize("NFD", character)
-    if len(parts) == 2 and parts[0].isascii() and parts[1] in _ACCENTS:
-        return f"\\{_ACCENTS[parts[1]]}{{{parts[0]}}}"
-    return f"\\texttt{{U+{ord(character):04X}}}"
+class _Escapes(dict[int, str]):
+    """Characters as LaTeX, by their code points: each is looked up once."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        parts = unicodedata.normalize("NFD", character)
+        if character in _SPECIAL:
+            found = _SPECIAL[character]
+        elif character.isascii():
+            found = character
+        elif len(parts) == 2 and parts[0].isascii() and parts[1] in _ACCENTS:
+            found = f"\\{_ACCENTS[parts[1]]}{{{parts[0]}}}"
+        else:
+            found = f"\\texttt{{U+{code:04X}}}"
+        self[code] = found
+        return found
+
+
+_ESCAPES = _Escapes()
 
 
 def escape(text: object) -> str:
     """Plain text as LaTeX in ASCII that shows it as it is; what no standard font has, as its code point."""
-    return "".join(map(_character, printable(text)))
+    return printable(text).translate(_ESCAPES)
 
 
 def _cell(cell: Cell, split: bool = False) -> str:

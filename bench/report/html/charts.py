@@ -23,18 +23,18 @@ PLACE = ["task", "model", "environment"]
 
 @dataclass(frozen=True)
 class Gallery:
-    """Charts of one kind, and a sentence on how to read them."""
+    """Charts of one kind, each made when it is asked for, and a sentence on how to read them."""
 
     title: str
     about: str
-    charts: Sequence[Chart]
+    charts: Iterator[Chart]
 
 
-def galleries(section: Section, looks: dict[str, Look], links: Links) -> list[Gallery]:
-    """All that there is anything to draw for."""
-    curves = [c for f in section.figures if f.x == "labels" for c in _curves(f.rows, looks, links)]
-    noise = [c for f in section.figures if f.x == "noise" for c in _noise(f.rows, looks, links)]
-    found = [
+def galleries(section: Section, looks: dict[str, Look], links: Links) -> Iterator[Gallery]:
+    """Of every question one; without charts where there is nothing to draw."""
+    curves = (c for f in section.figures if f.x == "labels" for c in _curves(f.rows, looks, links))
+    noise = (c for f in section.figures if f.x == "noise" for c in _noise(f.rows, looks, links))
+    yield from (
         Gallery(
             "Score by label budget",
             "Means over seeds with 95 % intervals. A dashed line across is a regime that sees no label; grey lines are "
@@ -45,7 +45,7 @@ def galleries(section: Section, looks: dict[str, Look], links: Links) -> list[Ga
             "Score against training time",
             "At the largest label budget. Time is that of training with all of its tuning, on a logarithmic axis; what "
             "does not train stands at its left end. The line joins the regimes that no other beats in both.",
-            list(_fronts(section.frame, looks, links)),
+            _fronts(section.frame, looks, links),
         ),
         Gallery(
             "Score by the share of wrong labels",
@@ -56,15 +56,14 @@ def galleries(section: Section, looks: dict[str, Look], links: Links) -> list[Ga
             "Forgetting against learning",
             "What a model lost of another task by training (below 0 is lost) against its score on the task it was "
             "trained for.",
-            list(_forgetting(section, looks, links)),
+            _forgetting(section, looks, links),
         ),
         Gallery(
             "Validation score by the tuned value",
             "Each point is the mean of the tuning trials with one value, at the largest label budget.",
-            list(_tuning(section, looks)),
+            _tuning(section, looks),
         ),
-    ]
-    return [one for one in found if one.charts]
+    )
 
 
 def _places(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:

@@ -59,6 +59,11 @@ class Budget:
     def __init__(self, left: int) -> None:
         self._left = left
 
+    @property
+    def spent(self) -> bool:
+        """Whether something did not fit."""
+        return self._left < 0
+
     def take(self, blocks: Iterable[tuple[T, Markup]]) -> Iterator[tuple[T, Markup]]:
         """The first blocks that fit; the rest is not even rendered."""
         for one, block in blocks:
@@ -109,7 +114,8 @@ class _Suite:
         titles = [part.title for part in section.parts]
         first = titles.index(FIRST_OF_DETAILS) if FIRST_OF_DETAILS in titles else 0
         front = [self._tables(part.title, part.tables, "answers") for part in section.parts[:first]]
-        galleries = [self._gallery(one) for one in charts.galleries(section, self._looks, self._link)]
+        drawn = map(self._gallery, charts.galleries(section, self._looks, self._link))
+        galleries = [part for part in drawn if part.blocks or part.left_out]
         parts = [self._tables(part.title, part.tables, "tables") for part in section.parts[first:]]
         cells = self._cells()
         by_class = self._classes()
@@ -149,8 +155,12 @@ class _Suite:
         return self._part(title, kind, (self._macros.table(table) for table in tables), len(tables), "tables")
 
     def _gallery(self, one: charts.Gallery) -> Part:
-        drawn = (self._macros.chart(each.title, chart.svg(each)) for each in one.charts)
-        return self._part(one.title, "charts", drawn, len(one.charts), "charts", one.about)
+        """Charts that do not fit are not even made, so nobody knows how many they are."""
+        drawn = ((None, self._macros.chart(each.title, chart.svg(each))) for each in one.charts)
+        kept = [block for _, block in self._budget["charts"].take(drawn)]
+        more = "More charts would make this page too large; the other files of the report hold their numbers."
+        left_out = more if self._budget["charts"].spent else ""
+        return Part(self._id(one.title), one.title, kept, len(kept), left_out, one.about)
 
     def _cells(self) -> Part:
         rows = every_cell.distinct(self._section.frame)
