@@ -252,10 +252,8 @@ def _asked(prefer: str, max_memory: float | None, max_train_minutes: float | Non
 
 def _columns(results: Place) -> list[Column]:
     from bench.analysis import frame
-    from bench.analysis.column import columns
 
-    found = frame.load(place_of(results))
-    return columns(found, frame.cells(found))
+    return frame.columns(frame.load(place_of(results)))
 
 
 def _refuse_many(suite: Suite, smoke: bool, yes: bool) -> None:

@@ -14,7 +14,6 @@ from factory import Factory
 
 from bench import plugins
 from bench.analysis import frame, outcomes
-from bench.analysis.column import columns
 from bench.data.corpora import python_docs
 from bench.errors import DataError
 from bench.store import paths
@@ -74,7 +73,7 @@ def test_predictions_with_clusters_widen_intervals(tmp_path: Path) -> None:
             pq.write_table(pa.table(table | ({"cluster": np.arange(200) // 4} if clustered else {})), path)
         results = frame.load(factory.finish())
         (row,) = frame.cells(results).to_dict("records")
-        (column,) = columns(results, frame.cells(results))
+        (column,) = frame.columns(results)
         assert (column.candidate("lora").clusters is not None) == clustered
         widths.append(row["high"] - row["low"])
     assert widths[1] > 1.5 * widths[0]

@@ -15,7 +15,7 @@ from scipy import stats
 
 from bench.analysis import frame
 from bench.analysis.candidate import Candidate, clustered
-from bench.analysis.column import Column, columns
+from bench.analysis.column import Column
 from bench.analysis.statistics import Scale, components, moderated, satterthwaite, spread_of
 from bench.report.section import sections
 
@@ -201,7 +201,7 @@ def test_a_regime_that_diverged_in_one_seed_stays_in_the_comparison(tmp_path: Pa
     found = frame.cells([results]).set_index("regime")
     assert found.loc["full", ["compared", "best", "could_be_best", "failed"]].tolist() == [True, True, True, 1]
     assert not found.loc["lora", ["best", "could_be_best"]].any()
-    (one,) = columns([results], frame.cells([results]))
+    (one,) = frame.columns([results])
     assert one.candidate("full").failed == 1
     assert "Means without the seeds that failed: full at 64 (1 diverged)." in sections([results])[0].scores[0].notes
 
@@ -238,7 +238,7 @@ def test_the_record_says_which_way_a_metric_that_is_not_installed_is_better(tmp_
     found = frame.cells([results]).set_index("regime")
     assert found["lower_is_better"].all()
     assert found["best"].to_dict() == {"lora": True, "full": False}
-    (one,) = columns([results], frame.cells([results]))
+    (one,) = frame.columns([results])
     assert one.range == (0.0, math.inf)
 
 

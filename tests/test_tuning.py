@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from plan_suite import locked, suite
 
 from bench import plugins
-from bench.analysis.results import Results, places
+from bench.analysis.results import Results
 from bench.analysis.tuning import chosen, expected_best, seconds, trials, tuning_curves
 from bench.errors import SuiteError
 from bench.modeling.models.facts import Facts

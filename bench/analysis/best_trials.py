@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from bench.analysis import frame
-from bench.analysis.column import Column, columns
+from bench.analysis.column import Column
 from bench.analysis.results import Results, scored
 from bench.analysis.verdict.decision import decide
 from bench.store.record import Record
@@ -26,10 +26,9 @@ class Choice(NamedTuple):
 
 def choose(results: Results) -> Iterator[Choice]:
     """A choice for each task and model that has scores. Of several environments that with the most records says."""
-    table = frame.cells([results])
     found: dict[tuple[str, str], Column] = {}
     order = {environment: n for n, environment in enumerate(results.environments)}
-    for column in columns([results], table) if len(table) else []:
+    for column in frame.columns([results]):
         key, known = (column.task, column.model), found.get((column.task, column.model))
         if known is None or _rank(column, order) > _rank(known, order):
             found[key] = column

@@ -10,7 +10,6 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from bench.analysis.candidate import Candidate as Candidate
 from bench.analysis.candidate import Difference as Difference
@@ -68,7 +67,7 @@ class Column:
     range: tuple[float, float]
     tolerance: float
     candidates: tuple[Candidate, ...]
-    rows: dict[str, dict[str, Any]]
+    rows: Mapping[str, Mapping[Any, Any]]
 
     def candidate(self, name: str) -> Candidate:
         """The candidate of this name. Raises KeyError."""
@@ -286,27 +285,9 @@ def _root(covariance: Floats) -> Floats:
     return found
 
 
-def columns(results: Sequence[Results], frame: pd.DataFrame) -> list[Column]:
-    """Every column of which the frame has rows with a score, in the frame's order."""
-    found: list[Column] = []
-    for one in results:
-        known = {
-            (*(p.cell[key] for key in ("task", "model", "regime", "size", "noise")), p.environment): p
-            for p in one.places
-        }
-        for _, rows in frame[frame["suite"] == one.name].groupby(KEYS, sort=False, dropna=False):
-            found += built(one, [(row, p) for row in rows.to_dict("records") if (p := _place(row, known)) is not None])
-    return found
-
-
-def _place(row: Mapping[Any, Any], known: Mapping[tuple[Any, ...], Place]) -> Place | None:
-    """A row's place: that of what sees no label is at no size; None where it is of another suite of the same name."""
-    size, noise = (row["size"], row["noise"]) if row["labels"] != 0 else (0, 0.0)
-    return known.get((row["task"], row["model"], row["regime"], size, noise, row["environment"]))
-
-
 def built(results: Results, rows: Sequence[tuple[Mapping[Any, Any], Place]], on: str = "") -> list[Column]:
     """The column of these rows of the frame, which are equal in `KEYS`; one for each metric that they are compared by.
+    It holds the rows themselves, so that it knows what is written into them later.
 
     on: the name of an also_test set; empty: the test split. A baseline's scores are those that the records of all of
     them tell. Raises StoreError where a record has no such score.
@@ -328,7 +309,7 @@ def built(results: Results, rows: Sequence[tuple[Mapping[Any, Any], Place]], on:
                 range=about.range,
                 tolerance=tolerance(metric, said(results.plan), best),
                 candidates=(*candidates, *baselines(ok, metric, on)),
-                rows={row["regime"]: dict(row) for row, _ in rows},
+                rows={row["regime"]: row for row, _ in rows},
             )
         )
     return found

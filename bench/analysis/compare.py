@@ -15,7 +15,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from bench.analysis import frame
-from bench.analysis.column import Candidate, Column, columns
+from bench.analysis.column import Candidate, Column
 from bench.analysis.results import Place, Results, scored
 from bench.analysis.statistics import components, satterthwaite
 from bench.analysis.verdict.decision import decide
@@ -144,10 +144,8 @@ def _paired_suites(a: Sequence[Results], b: Sequence[Results]) -> list[tuple[Res
 
 
 def _sides(results: Results) -> list[_Side]:
-    table = frame.cells([results])
-    known = columns([results], table) if len(table) else []
     by_environment: dict[str, dict[tuple[Any, ...], Column]] = {}
-    for column in known:
+    for column in frame.columns([results]):
         key = tuple(getattr(column, axis) for axis in AXES)
         by_environment.setdefault(column.environment, {})[key] = column
     found = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 
@@ -218,7 +218,24 @@ def _judge(column: Column, group: list[dict[str, Any]]) -> None:
         row["could_be_best_baselines"] = " ".join(name for name in others if name in left)
 
 
+class Tidy(NamedTuple):
+    """The tidy frame, and the columns that its rows were judged in."""
+
+    frame: pd.DataFrame
+    columns: list[Column]
+
+
 def cells(results: Sequence[Results]) -> pd.DataFrame:
+    """The tidy frame alone."""
+    return tidy(results).frame
+
+
+def columns(results: Sequence[Results]) -> list[Column]:
+    """Every column of which some regime has a score, in the order of the plans."""
+    return tidy(results).columns
+
+
+def tidy(results: Sequence[Results]) -> Tidy:
     """The tidy frame, in the order of the plans.
 
     A regime that sees no label stands at every size and noise rate of its task and model, with `labels` 0. `compared`
@@ -232,6 +249,7 @@ def cells(results: Sequence[Results]) -> pd.DataFrame:
     baselines, their scores; `best_baselines` and `could_be_best_baselines` name those of them that are.
     """
     rows: list[dict[str, Any]] = []
+    judged: list[Column] = []
     for one in results:
         entries = _rows(one)
         groups: dict[tuple[Any, ...], list[tuple[dict[str, Any], Place]]] = {}
@@ -241,5 +259,6 @@ def cells(results: Sequence[Results]) -> pd.DataFrame:
             _tried(group)
             for column in built(one, group):
                 _judge(column, [row for row, _ in group])
+                judged.append(column)
         rows += [row for row, _ in entries]
-    return pd.DataFrame(spread(_tuned(rows)))
+    return Tidy(pd.DataFrame(spread(_tuned(rows))), judged)

@@ -13,11 +13,9 @@ from bench.analysis import costs
 from bench.analysis import setup as how
 from bench.analysis.also_test import also_test
 from bench.analysis.audited import audits_of
-from bench.analysis.column import columns
 from bench.analysis.failures import failures, left_out
 from bench.analysis.forgetting import forgetting
-from bench.analysis.frame import Results, size_order
-from bench.analysis.frame import cells as tidy
+from bench.analysis.frame import Results, size_order, tidy
 from bench.analysis.overview import Overview, overview
 from bench.analysis.pivot import Asked, pivot
 from bench.analysis.reported import reported as published
@@ -266,7 +264,7 @@ def _remarks(suite: Overview) -> Iterator[str]:
 
 def sections(results: Sequence[Results], asked: Asked | None = None) -> list[Section]:
     """One section per suite. asked: a table of one's own, which opens the report."""
-    frame, built = tidy(results), []
+    (frame, columns), built = tidy(results), []
     regimes = list(frame[["kind", "regime"]].drop_duplicates().itertuples(index=False, name=None))
     for index, one in enumerate(results, start=1):
         own = frame[frame["suite"] == one.name] if len(results) > 1 else frame
@@ -279,7 +277,7 @@ def sections(results: Sequence[Results], asked: Asked | None = None) -> list[Sec
         states = own["state"].ne("not_applicable").groupby([own["task"], own["model"]])
         possible = own[states.transform("any")]
         own_table = pivot(one, own, asked) if asked else None
-        found = findings(one, columns([one], own))
+        found = findings(one, columns)
         answered = answers.answered(found, possible, lock, audits_of(one))
         apart = {"": ""} | {n: f", environment {letter}" * (len(letters) > 1) for n, letter in letters.items()}
         built.append(

@@ -27,4 +27,6 @@ def within(column: Column, limits: Limits) -> tuple[Column, dict[str, str]]:
         for name, cost in costs(column, prefer).items():  # type: ignore[arg-type]
             if not cost <= most:
                 over.setdefault(name, f"its {what} is over the limit" if cost > most else f"its {what} is not recorded")
+    if not over:
+        return column, over
     return replace(column, candidates=tuple(one for one in column.candidates if one.name not in over)), over
