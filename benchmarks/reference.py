@@ -24,8 +24,9 @@ from torch.nn.functional import cross_entropy
 from transformers import AutoModel, AutoTokenizer, DataCollatorWithPadding, Trainer, TrainingArguments, set_seed
 
 from bench import api, plugins
+from bench.analysis.results import load
 from bench.data.subsets import draw
-from bench.store import atomic, records
+from bench.store import atomic
 from bench.suite.trial import Trial
 from bench.trial import task_data
 
@@ -58,7 +59,7 @@ def examples(trial: Trial) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     limit = trial.task["parameters"]["max_length"]
 
     def encode(split: str, indices: Any) -> list[dict[str, Any]]:
-        texts = found.inputs(split)
+        texts = found.examples(split).inputs
         encoded = [tokenizer(texts[int(i)], truncation=True, max_length=limit) for i in indices]
         return [{**dict(e), "labels": int(found.labels[split][int(i)])} for e, i in zip(encoded, indices, strict=True)]
 
@@ -116,24 +117,24 @@ def main() -> int:
     parser.add_argument("results", type=Path)
     parser.add_argument("--cell", action="append", required=True, help="task:regime:size")
     args = parser.parse_args()
-    latest = records.latest(records.read(args.results).records)
+    (results,) = load(args.results)
     frame = api.cells(args.results)
     rows = []
     for cell in args.cell:
         task, regime, size = cell.split(":")
-        trials = [
-            (Trial.from_json(r["trial"]), r["costs"]["steps"])
-            for r in latest.values()
-            if r["trial"]["names"]["task"] == task and r["trial"]["names"]["regime"] == regime
-            and str(r["trial"]["size"]) == size and r["trial"]["noise"] == 0 and r["trial"]["purpose"] == "reported"
-        ]  # fmt: skip
+        (place,) = (
+            one for one in results.places
+            if (one.cell["task"], one.cell["regime"], str(one.cell["size"])) == (task, regime, size)
+            and one.cell["noise"] == 0
+        )  # fmt: skip
+        trials = [(Trial.from_json(r["trial"]), int(r["costs"]["steps"])) for r in place.attempts]
         ours = frame[
             (frame.task == task) & (frame.regime == regime) & (frame["size"].astype(str) == size) & (frame.noise == 0)
         ].iloc[0]
-        theirs = [reference(trial, steps) for trial, steps in sorted(trials, key=lambda t: t[0].seed)]
+        theirs = [reference(*trial) for trial in trials]
         mean = statistics.mean(theirs)
         rows.append({
-            "cell": cell, "learning_rate": trials[0][0].tuned["learning_rate"], "steps": trials[0][1],
+            "cell": cell, "learning_rates": [one.tuned["learning_rate"] for one, _ in trials], "steps": trials[0][1],
             "ours": float(ours["mean"]), "low": float(ours["low"]), "high": float(ours["high"]),
             "reference": mean, "reference_seeds": theirs, "inside": bool(ours["low"] <= mean <= ours["high"]),
         })  # fmt: skip
