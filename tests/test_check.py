@@ -134,6 +134,21 @@ def test_every_command_names_a_damaged_line(line: bytes, results: Path) -> None:
     assert len(records.read(results).records) == len(lines)
 
 
+def test_a_line_that_a_kill_cut_short_is_a_leftover_once_its_trial_ran_again(results: Path) -> None:
+    (file,) = paths.records(results).iterdir()
+    whole = file.read_bytes()
+    file.write_bytes(whole + whole.splitlines()[0][:200])
+    assert "5 records, 1 problems" in bench("check", "results", code=1)
+    again = paths.records_file(results, "20260102T000000Z", "again")
+    again.write_bytes(whole.splitlines(keepends=True)[0])
+    said = bench("check", "results")
+    assert f"  leftover, may be removed: {file}:6: not whole JSON\n" in said
+    assert "amaged" not in bench("status", "results") + bench("plan", "r.yaml")
+    shown = bench("report", "results")
+    assert "1 record was cut short by a kill; its trial ran again, and nothing is lost." in shown
+    assert "amaged" not in shown
+
+
 def newer(path: Path) -> None:
     """What a version to come may write: another schema, and a checksum by another rule."""
     value = json.loads(path.read_bytes()) if path.exists() else {}

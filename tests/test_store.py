@@ -52,7 +52,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 def test_a_run_with_nothing_to_do_leaves_no_file(tmp_path: Path) -> None:
     records.Writer(tmp_path, "run").close()
     assert list(tmp_path.iterdir()) == []
-    assert records.read(tmp_path) == records.Read([], [])
+    assert records.read(tmp_path) == records.Read([], [], [])
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), object()])
@@ -87,6 +87,34 @@ def test_a_damaged_line_is_skipped_and_named(tmp_path: Path, damage: Any, proble
     (text,) = read.damaged
     assert f"{only_file(tmp_path)}:2: " in text
     assert problem in text
+
+
+@pytest.mark.fault(Row.DAMAGED)
+@pytest.mark.parametrize(
+    ("torn", "ran_again", "end", "known"),
+    [
+        (True, True, b"", True),
+        (False, True, b"\n", True),
+        (False, False, b"", True),
+        (False, True, b"", False),
+    ],
+    ids=["harmless", "with an end", "its trial has not run again", "whose trial is unknown"],
+)
+def test_a_line_cut_short_is_harmless_where_its_trial_ran_again(
+    tmp_path: Path, torn: bool, ran_again: bool, end: bytes, known: bool
+) -> None:
+    for run, trials in (("1", "ab"), ("2", "b" if ran_again else "a")):
+        with records.Writer(tmp_path, run) as writer:
+            for trial in trials:
+                writer.append({**record(trial), "attempt": f"{trial}{run}"})
+                if known:
+                    (tmp_path / "artifacts" / trial / f"{trial}{run}").mkdir(parents=True)
+    first, _ = records.files(tmp_path)
+    first.write_bytes(first.read_bytes()[:-40] + end)
+    read = records.read(tmp_path)
+    assert [len(read.torn), len(read.damaged)] == [torn, not torn]
+    assert [*read.torn, *read.damaged] == [f"{first}:2: not whole JSON"]
+    assert [r["trial"]["id"] for r in read.records] == ["a", "b" if ran_again else "a"]
 
 
 @pytest.mark.fault(Row.DAMAGED)

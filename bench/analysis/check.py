@@ -18,7 +18,8 @@ from bench.suite.trial import Json
 
 @dataclasses.dataclass(frozen=True)
 class Checked:
-    """One suite's folder. problems: a line each; leftovers: paths of what killed processes left, which does no harm."""
+    """One suite's folder. problems: a line each; leftovers: paths, and lines of records files, that
+    killed processes left, which does no harm."""
 
     suite: str
     records: int
@@ -43,7 +44,7 @@ def check(folder: Path) -> Checked:
     for (trial, _), attempts in records.disagreements(read.records).items():
         names = ", ".join(str(record.get("attempt")) for record in attempts)
         problems.append(f"trial {trial}: {len(attempts)} attempts in one environment disagree: {names}")
-    return Checked(folder.resolve().name, len(read.records), problems, list(_leftovers(folder, read.records)))
+    return Checked(folder.resolve().name, len(read.records), problems, [*read.torn, *_leftovers(folder, read.records)])
 
 
 def _documents(folder: Path) -> Iterator[str]:

@@ -40,6 +40,9 @@ def left_out(results: Results) -> Iterator[str]:
     """A sentence for each thing in the folder that the tables do not show."""
     for line in results.damaged:
         yield f"Damaged line, skipped: {line.removeprefix(str(results.folder)).lstrip('/')}."
+    if count := len(results.torn):
+        were, their = ("record was", "its trial") if count == 1 else ("records were", "their trials")
+        yield f"{count} {were} cut short by a kill; {their} ran again, and nothing is lost."
     for problem in results.unusable:
         yield f"Not used for intervals: {problem}."
     trials = results.plan["trials"]

@@ -31,8 +31,8 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class Results:
-    """One suite's folder as read: its plan, the whole records, and what was damaged. unusable: what turned out to be
-    wrong with predictions when they were read."""
+    """One suite's folder as read: its plan, the whole records, and what was damaged or torn, as records.Read has it.
+    unusable: what turned out to be wrong with predictions when they were read."""
 
     name: str
     plan: dict[str, Any]
@@ -44,6 +44,7 @@ class Results:
     """What was read of predictions, for whoever asks again."""
     pools: dict[str, int] = field(default_factory=dict)
     """Of a task how many examples its training split has, as far as the lock says it."""
+    torn: list[str] = field(default_factory=list)
 
     @cached_property
     def environments(self) -> list[str]:
@@ -78,7 +79,7 @@ def _read(folder: Path) -> Results:
         raise StoreError(f"{path}: {problem}; `bench run` writes it anew")
     found = records.read(folder)
     name = str(plan.get("suite") or folder.resolve().name)
-    return Results(name, plan, found.records, found.damaged, folder, pools=_pools(folder))
+    return Results(name, plan, found.records, found.damaged, folder, pools=_pools(folder), torn=found.torn)
 
 
 def _pools(folder: Path) -> dict[str, int]:

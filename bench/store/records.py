@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.errors import StoreError
-from bench.store import atomic, checked_line, disk, paths, safe_reading, validation
+from bench.store import atomic, checked_line, disk, paths, safe_reading, torn, validation
 from bench.store.record import OLDEST, SCHEMA, Record, lift
 from bench.store.results_folder import Home
 from bench.suite.trial import canonical
@@ -20,10 +20,12 @@ MOST_DAMAGED = 1000
 
 
 class Read(NamedTuple):
-    """What a results folder holds: whole records, and one `file:line: problem` per line that is not one."""
+    """What a results folder holds: whole records, and one `file:line: problem` per line that is not one: torn
+    where a kill cut it short and its trial ran again, so that nothing is lost, else damaged."""
 
     records: list[Record]
     damaged: list[str]
+    torn: list[str]
 
 
 class Writer:
@@ -132,24 +134,32 @@ def read(folder: Path) -> Read:
 
     Raises StoreError where a file cannot be read, or holds a record of a newer schema.
     """
-    result = Read([], [])
+    result = Read([], [], [])
+    cut_short: list[tuple[str, str, int]] = []
     for path in files(folder):
-        damaged = 0
+        damaged, last = 0, None
         try:
             for number, line in enumerate(safe_reading.lines(path), start=1):
                 if not line.strip():
                     continue
-                place = f"{path}:{number}"
+                place, last = f"{path}:{number}", None
                 try:
                     result.records.append(_parse(line, place))
                 except ValueError as error:
                     result.damaged.append(f"{place}: {error}")
-                    damaged += 1
+                    damaged, last = damaged + 1, line
                 if damaged == MOST_DAMAGED:
                     result.damaged.append(f"{place}: the rest is not read, after {damaged:,} damaged lines")
                     break
+            else:
+                if last is not None and (trial := torn.trial(folder, path, last)):
+                    cut_short.append((result.damaged[-1], trial, len(result.records)))
         except OSError as error:
             raise StoreError(f"{path}: cannot be read: {error.strerror}") from error
+    for problem, trial, before in cut_short:
+        if any(record["trial"]["id"] == trial for record in result.records[before:]):
+            result.damaged.remove(problem)
+            result.torn.append(problem)
     return result
 
 
