@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from scipy import stats
 from bench.analysis import frame
 from bench.analysis.candidate import Candidate, clustered
 from bench.analysis.column import Column
-from bench.analysis.statistics import Scale, components, moderated, satterthwaite, spread_of
+from bench.analysis.statistics import Scale, SeedVariance, components, moderated, satterthwaite
 from bench.report.section import sections
 
 FINITE = st.floats(0, 1, allow_nan=False)
@@ -53,6 +54,7 @@ def test_components_are_those_of_a_two_way_analysis_of_variance(seeds: int, exam
     assert found.mean == pytest.approx(mean)
     assert found.seed_variance == pytest.approx(y.mean(1).var(ddof=1))
     assert found.example_variance == pytest.approx(max(of_examples - residual, 0) / seeds, abs=1e-12)
+    assert found.own_variance == pytest.approx(residual)
 
 
 @given(st.lists(FINITE, min_size=3, max_size=40).filter(lambda y: np.std(y) > 1e-3))
@@ -176,18 +178,32 @@ def test_clusters_widen_an_interval_as_much_as_whole_copies_do() -> None:
 
 
 def test_seeds_that_share_their_labels_say_less() -> None:
-    assert spread_of(1.0, 4, 0.0) == 0.25
-    assert spread_of(1.0, 4, 0.5) == 1.25
-    assert spread_of(1.0, 4, 1.0) == 0.25  # said to be for this pool
+    of = SeedVariance(1.0, 6.0, 1.0)
+    assert of.of_mean(4, 0.0) == (0.25, 6.0)
+    assert of.of_mean(4, 0.5) == (1.25, 6.0)
+    assert of.of_mean(4, 1.0) == (0.25, 6.0)  # said to be for this pool
+    assert SeedVariance(1.0, 6.0, 0.4).of_mean(4, 0.5) == (0.65, 6.0)
     random, held, naive = np.random.default_rng(5), [], []
     for _ in range(1000):
         pool = random.normal(size=200)
         scores = np.array([random.choice(pool, 100, replace=False).mean() for _ in range(5)])
-        half = stats.t.ppf(0.975, 4) * scores.std(ddof=1)
-        held.append(abs(scores.mean()) <= half * spread_of(1.0, 5, 0.5) ** 0.5)
-        naive.append(abs(scores.mean()) <= half * spread_of(1.0, 5, 0.0) ** 0.5)
+        half, own = stats.t.ppf(0.975, 4), float(scores.var(ddof=1))
+        held.append(abs(scores.mean()) <= half * SeedVariance(own, 4, own).of_mean(5, 0.5)[0] ** 0.5)
+        naive.append(abs(scores.mean()) <= half * SeedVariance(own, 4, own).of_mean(5, 0.0)[0] ** 0.5)
     assert np.mean(held) > 0.93
     assert np.mean(naive) < 0.8
+
+
+def test_where_labels_bring_nothing_that_they_are_shared_widens_little() -> None:
+    """Seeds that differ by their answers to the test examples alone: shared labels take nothing from that."""
+    random, half, wider = np.random.default_rng(6), [], []
+    for _ in range(40):
+        ones = drawn(random, 5, 5, 300, sd=0.0)
+        shared = [replace(one, overlap=0.5) for one in ones]
+        for each, kept in ((ones, half), (shared, wider)):
+            found = column(*each).interval("r0")
+            kept.append(found.high - found.low)
+    assert np.median(wider) < 1.15 * np.median(half)  # 1.45-fold if all that seeds differ by were widened
 
 
 def test_a_regime_that_diverged_in_one_seed_stays_in_the_comparison(tmp_path: Path) -> None:

@@ -23,11 +23,11 @@ from bench.analysis.statistics import (
     Components,
     Interval,
     Scale,
+    SeedVariance,
     components,
     moderated,
     quantile,
     satterthwaite,
-    spread_of,
 )  # fmt: skip
 from bench.analysis.tolerance import said, tolerance
 
@@ -39,7 +39,7 @@ ALPHA = 0.05
 @dataclass(frozen=True)
 class _Pair:
     """A difference before variances are pooled. scale: what the seed variance is a multiple of; trained: those of the
-    two that saw labels."""
+    two that saw labels; luck: what test examples bring into the seed variance."""
 
     mean: float
     seed_variance: float
@@ -49,6 +49,20 @@ class _Pair:
     examples: int
     trained: frozenset[str]
     overlap: float
+    luck: float = 0.0
+
+
+_Spread = tuple[float, float, float, float]
+"""A seed variance, what test examples bring into it, its degrees of freedom, and what it is a multiple of."""
+
+
+def _pooled(own: _Spread, others: Sequence[_Spread]) -> SeedVariance:
+    """A seed variance drawn towards others', each as a multiple of its scale. What labels bring into it is no less
+    than what they bring into the others' on the mean, for with few seeds luck may seem to be all of it."""
+    variance, luck, df, scale = own
+    found, known = moderated(variance / scale, df, [v / s for v, _, _, s in others], [d for _, _, d, _ in others])
+    of_others = float(np.mean([(v - k) / s for v, k, _, s in others])) if others else 0.0
+    return SeedVariance(found * scale, known, max(found * scale - luck, of_others * scale, 0.0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,8 +118,7 @@ class Column:
         parts: list[tuple[float, float]] = []
         shared, units = self._alone(one) if one.units is not None or one.kind == "baseline" else (0.0, 0)
         if one.labelled and len(one.scores) > 1:
-            variance, df = self._seed_variance(name)
-            parts.append((spread_of(variance, len(one.scores), one.overlap), df))
+            parts.append(self._seed_variance(name).of_mean(len(one.scores), one.overlap))
         if shared > 0:
             parts.append((shared / units, units - 1))
         if not parts and one.units is None:
@@ -128,8 +141,9 @@ class Column:
         parts: list[tuple[float, float]] = []
         variance = 0.0
         if pair.trained:
-            variance, df = self._pair_variance(pair)
-            parts.append((spread_of(variance, pair.seeds, pair.overlap), df))
+            found = self._pair_variance(pair)
+            variance = found.variance
+            parts.append(found.of_mean(pair.seeds, pair.overlap))
         if pair.example_variance > 0:
             parts.append((pair.example_variance / pair.examples, pair.examples - 1))
         se, df = math.sqrt(sum(part for part, _ in parts)), satterthwaite(parts)
@@ -150,30 +164,31 @@ class Column:
         simple = {one.name for one in self.candidates if one.kind == "baseline"}
         return [pair for names, pair in self._pairs.items() if not simple.intersection(names)]
 
-    def _pair_variance(self, pair: _Pair) -> tuple[float, float]:
+    def _pair_variance(self, pair: _Pair) -> SeedVariance:
         """The seed variance of a difference, drawn towards those of the other pairs of as many that train, which know
         as much as there are candidates beside these two."""
         others = [p for p in self._regimes if len(p.trained) == len(pair.trained) and p.trained != pair.trained]
         beside = {name for p in others for name in p.trained} - pair.trained
         share = (pair.seeds - 1) * len(beside) / max(len(others), 1)
-        variance, df = moderated(
-            pair.seed_variance / pair.scale, pair.seeds - 1,
-            [p.seed_variance / p.scale for p in others], [share] * len(others),
-        )  # fmt: skip
-        return variance * pair.scale, df
+        return _pooled(
+            (pair.seed_variance, pair.luck, pair.seeds - 1, pair.scale),
+            [(p.seed_variance, p.luck, share, p.scale) for p in others],
+        )
 
-    def _seed_variance(self, name: str) -> tuple[float, float]:
-        """The variance of one seed's score, drawn towards those of the other candidates, and its degrees of freedom; of
-        a single seed theirs alone."""
-        known = {
-            one.name: (float(one.scores.var(ddof=1)) / self.scale.slope(one.mean) ** 2, len(one.scores) - 1)
-            for one in self.candidates
-            if one.labelled and len(one.scores) > 1 and (one.kind != "baseline" or one.name == name)
-        }
-        own, own_df = known.pop(name, (0.0, 0))
-        others = list(known.values())
-        variance, df = moderated(own, own_df, [v for v, _ in others], [float(d) for _, d in others])
-        return variance * self.scale.slope(self.candidate(name).mean) ** 2, df
+    def _seed_variance(self, name: str) -> SeedVariance:
+        """The variance of one seed's score, drawn towards those of the other candidates; of a single seed theirs
+        alone."""
+        own = self.candidate(name)
+        others = [
+            one for one in self.candidates
+            if one.labelled and len(one.scores) > 1 and one.kind != "baseline" and one.name != name
+        ]  # fmt: skip
+        return _pooled(self._spread(own), [self._spread(one) for one in others])
+
+    def _spread(self, one: Candidate) -> _Spread:
+        parts = self._parts.get(one.name)
+        luck, df = parts.own_variance / parts.examples if parts else 0.0, len(one.scores) - 1
+        return float(one.scores.var(ddof=1)) if df else 0.0, luck, df, self.scale.slope(one.mean) ** 2
 
     def _pair(self, a: Candidate, b: Candidate) -> _Pair | None:
         trained = [one for one in (a, b) if one.labelled]
@@ -188,7 +203,8 @@ class Column:
         mean, spread = float(each.mean()), float(each.var(ddof=1)) if trained else 0.0
         if a.units is not None and b.units is not None and np.array_equal(a.examples, b.examples):  # type: ignore[arg-type]
             of = components(a.units[mine] - b.units[theirs])
-            return _Pair(mean, spread, scale, of.example_variance, len(seeds), of.examples, names, overlap)
+            luck = of.own_variance / of.examples
+            return _Pair(mean, spread, scale, of.example_variance, len(seeds), of.examples, names, overlap, luck)
         alone = [self._alone(one) for one in (a, b)]
         examples = max(n for _, n in alone)
         shared = sum(variance for variance, _ in alone) if examples > 1 else 0.0
@@ -247,7 +263,7 @@ class Column:
         seeds, examples = np.zeros((size, size)), np.zeros((size, size))
         for k, one in enumerate(self.candidates):
             if one.labelled:
-                seeds[k, k] = spread_of(self._seed_variance(one.name)[0], len(one.scores), one.overlap)
+                seeds[k, k], _ = self._seed_variance(one.name).of_mean(len(one.scores), one.overlap)
             variance, n = self._alone(one)
             examples[k, k] = variance / n if n else 0.0
         places = {one.name: k for k, one in enumerate(self.candidates)}
@@ -256,7 +272,7 @@ class Column:
             difference = self.difference(a, b)
             if difference is None:
                 continue
-            of_seeds = spread_of(difference.seed_variance, pair.seeds, pair.overlap) if pair.trained else 0.0
+            of_seeds, _ = self._pair_variance(pair).of_mean(pair.seeds, pair.overlap) if pair.trained else (0.0, 0.0)
             seeds[i, j] = seeds[j, i] = (seeds[i, i] + seeds[j, j] - of_seeds) / 2
             examples[i, j] = examples[j, i] = (
                 examples[i, i] + examples[j, j] - pair.example_variance / pair.examples

@@ -32,12 +32,14 @@ class Components(NamedTuple):
     """A mean over seeds × examples, both drawn at random, taken apart.
 
     seed_variance: of one seed's mean, the noise of its own examples' answers in it; NaN with one seed.
-    example_variance: of one example, that part which all seeds share; with one seed all of it.
+    example_variance: of one example, that part which all seeds share; with one seed all of it; own_variance: of one
+    example, the part that is a seed's own, MS_residual; 0 with one seed.
     """
 
     mean: float
     seed_variance: float
     example_variance: float
+    own_variance: float
     seeds: int
     examples: int
 
@@ -50,15 +52,16 @@ def components(values: Array) -> Components:
     mean = float(means.mean())
     if seeds == 1:
         shared = float(values.var(ddof=1)) if examples > 1 else 0.0
-        return Components(mean, math.nan, shared, 1, examples)
+        return Components(mean, math.nan, shared, 0.0, 1, examples)
     seed_variance = float(means.var(ddof=1))
     if examples == 1:
-        return Components(mean, seed_variance, 0.0, seeds, 1)
+        return Components(mean, seed_variance, 0.0, 0.0, seeds, 1)
     by_example = values.mean(axis=0)
     residual = values - means[:, None] - by_example[None, :] + mean
     of_examples = seeds * float(by_example.var(ddof=1))
     of_residual = float(np.square(residual).sum()) / ((seeds - 1) * (examples - 1))
-    return Components(mean, seed_variance, max(of_examples - of_residual, 0.0) / seeds, seeds, examples)
+    shared = max(of_examples - of_residual, 0.0) / seeds
+    return Components(mean, seed_variance, shared, of_residual, seeds, examples)
 
 
 def moderated(variance: float, df: float, others: Sequence[float], others_df: Sequence[float]) -> tuple[float, float]:
@@ -83,11 +86,20 @@ WIDEST_OVERLAP = 0.5
 little of other pools to be made up for."""
 
 
-def spread_of(variance: float, seeds: int, overlap: float) -> float:
-    """The variance of a mean over seeds, s² (1/S + o/(1 − o)), whose training sets overlap by o (Nadeau & Bengio 2003);
-    s²/S where they overlap too much to say anything but of this pool."""
-    shared = overlap / (1 - overlap) if overlap <= WIDEST_OVERLAP else 0.0
-    return variance * (1 / seeds + shared)
+class SeedVariance(NamedTuple):
+    """Of one seed's mean, with its degrees of freedom. labels: what of it the seeds' labels and order bring; the rest
+    is the luck of the test examples, MS_residual/N."""
+
+    variance: float
+    df: float
+    labels: float
+
+    def of_mean(self, seeds: int, overlap: float) -> tuple[float, float]:
+        """The variance of a mean over S seeds whose training sets overlap by o, and its degrees of freedom: s²/S, and
+        labels o/(1 − o) (Nadeau & Bengio 2003), for what the shared labels bring is the same in every seed; s²/S
+        where they overlap too much to say anything but of this pool."""
+        shared = overlap / (1 - overlap) if overlap <= WIDEST_OVERLAP else 0.0
+        return self.variance / seeds + self.labels * shared, self.df
 
 
 def satterthwaite(parts: Sequence[tuple[float, float]]) -> float:
