@@ -239,7 +239,8 @@ def over_all(findings: Findings) -> list[Table]:
 
 
 def summary(group: Group) -> str:
-    """A group's verdicts in a line, at the lowest noise rate: `64 labels: undecided; 512 labels: lora`."""
+    """A group's verdicts in a line, at the lowest noise rate: `64 labels: undecided (full, 60 % likely); 512 labels:
+    lora`."""
     runs: list[tuple[str, list[str]]] = []
     for one in group.clean:
         word, size = _word(one), exactly(one.column.size) if isinstance(one.column.size, int) else "all"
@@ -255,7 +256,10 @@ def _word(verdict: Verdict) -> str:
         return "no verdict"
     if verdict.chosen in GUESSING:
         return "nothing works"
-    return named(verdict.column, verdict.chosen) if verdict.chosen else "undecided"
+    if verdict.chosen or verdict.guess is None:
+        return named(verdict.column, verdict.chosen) if verdict.chosen else "undecided"
+    sure = f", {probability(verdict.right)} likely" if verdict.right == verdict.right else ""
+    return f"undecided ({named(verdict.column, verdict.guess)}{sure})"
 
 
 def reasons(found: Recommendation) -> Iterator[str]:
