@@ -37,7 +37,7 @@ class Candidate:
     overlap: float = 0.0
     complete: bool = True
 
-    @property
+    @cached_property
     def mean(self) -> float:
         """The mean over seeds, in the metric's unit."""
         return float(self.scores.mean())

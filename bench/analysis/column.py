@@ -128,14 +128,12 @@ class Column:
     def difference(self, a: str, b: str) -> Difference | None:
         """How much better `a` is than `b`. None where no claim is possible: one seed of what trains, or nothing in
         common."""
-        if (found := self._differences.get((a, b))) is not None:
-            return found
-        turned = self._differences.get((b, a))
-        return turned.reversed if turned is not None else None
+        return self._differences.get((a, b))
 
     @cached_property
     def _differences(self) -> dict[tuple[str, str], Difference]:
-        return {names: self._difference(pair) for names, pair in self._pairs.items()}
+        found = {names: self._difference(pair) for names, pair in self._pairs.items()}
+        return found | {(b, a): difference.reversed for (a, b), difference in found.items()}
 
     def _difference(self, pair: _Pair) -> Difference:
         parts: list[tuple[float, float]] = []

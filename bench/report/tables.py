@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -51,19 +51,17 @@ def _mean(row: Mapping[Hashable, Any], seeds: bool) -> str:
     return text
 
 
-def _baseline(rows: pd.DataFrame, column: str) -> Cell:
+def _baseline(rows: Sequence[Mapping[Hashable, Any]], column: str) -> Cell:
     """Every regime saw the same labels, so the row with the most seeds tells it best."""
-    known = rows[rows[column].notna()]
-    known = known.sort_values("seeds", ascending=False, kind="stable")
-    if known.empty:
+    told = max((row for row in rows if row[column] == row[column]), key=lambda row: row["seeds"], default=None)
+    if told is None:
         return Cell(numbers.NONE)
-    best, could = (_names(rows, kind, column) for kind in ("best_baselines", "could_be_best_baselines"))
-    return Cell(numbers.score(known[column].iloc[0]), best, COULD_BE_BEST * (could and not best))
-
-
-def _names(rows: pd.DataFrame, kind: str, column: str) -> bool:
-    """Whether a column of names has that of a baseline's column."""
-    return kind in rows and any(column.removeprefix(BASELINE) in str(names).split() for names in rows[kind])
+    name = column.removeprefix(BASELINE)
+    best, could = (
+        any(name in str(row.get(kind, "")).split() for row in rows)
+        for kind in ("best_baselines", "could_be_best_baselines")
+    )
+    return Cell(numbers.score(told[column]), best, COULD_BE_BEST * (could and not best))
 
 
 _BASES = {
@@ -74,21 +72,22 @@ _BASES = {
 }
 
 
-def _on(group: pd.DataFrame, basis: str) -> Iterator[str]:
+def _on(intervals: pd.DataFrame, basis: str) -> Iterator[str]:
     """The regimes whose intervals have this basis, with their sizes where it is not that of all their intervals."""
-    for regime, of in group[group["interval"] != ""].groupby("regime", sort=False):
-        sizes = of.loc[of["interval"] == basis, "size"]
-        if len(sizes):
-            yield str(regime) if len(sizes) == len(of) else f"{regime} at {' and '.join(map(str, sizes.unique()))}"
+    found: dict[str, list[tuple[str, Any]]] = {}
+    for regime, own, size in intervals.itertuples(index=False, name=None):
+        found.setdefault(str(regime), []).append((own, size))
+    for regime, of in found.items():
+        sizes = [size for own, size in of if own == basis]
+        if sizes:
+            yield regime if len(sizes) == len(of) else f"{regime} at {' and '.join(map(str, dict.fromkeys(sizes)))}"
 
 
 def _intervals(group: pd.DataFrame) -> list[str]:
     """What the intervals cover."""
-    bases = [
-        f"{words}: {', '.join(_on(group, basis))}"
-        for basis, words in _BASES.items()
-        if (group["interval"] == basis).any()
-    ]
+    known = group.loc[group["interval"] != "", ["regime", "interval", "size"]]
+    found = set(known["interval"])
+    bases = [f"{words}: {', '.join(_on(known, basis))}" for basis, words in _BASES.items() if basis in found]
     return [f"95 % intervals {'; '.join(bases)}."] if bases else []
 
 
@@ -147,13 +146,14 @@ def _failed(statuses: str) -> str:
 def scores(group: pd.DataFrame, title: str) -> Table:
     """Regimes × sizes of one task, model, noise rate and environment."""
     sizes = sorted(group["size"].unique(), key=size_order)
-    at = {(row["regime"], row["size"]): row for row in reversed(group.to_dict("records"))}
+    records = group.to_dict("records")
+    at = {(row["regime"], row["size"]): row for row in reversed(records)}
     rows = [
         [Cell(_regime(of)), *(_score(at[name, n]) if (name, n) in at else Cell("not planned") for n in sizes)]
         for name, of in group.groupby("regime", sort=False)
     ]
     foot = [
-        [Cell(name), *(_baseline(group[group["size"] == size], column) for size in sizes)]
+        [Cell(name), *(_baseline([r for r in records if r["size"] == size], column) for size in sizes)]
         for column, name in baselines(group)
     ]
     counts = sorted(group["test_examples"].dropna().unique())
@@ -265,7 +265,7 @@ def _change(row: pd.Series | None, before: str = "before", after: str = "after")
 
 def also_test(group: pd.DataFrame, title: str) -> Table:
     """Regimes and sizes × test sets, the task's own first, of one task, model, noise rate and environment."""
-    sets = list(group["on"].unique())
+    sets, records = list(group["on"].unique()), group.to_dict("records")
     rows = []
     for (regime, size), of in group.groupby(["regime", "size"], sort=False):
         found = {row["on"]: row for row in of.to_dict("records")}
@@ -280,7 +280,7 @@ def also_test(group: pd.DataFrame, title: str) -> Table:
         align="ll" + "r" * len(sets),
         rows=rows,
         foot=[
-            [Cell(name), Cell(numbers.NONE), *(_baseline(group[group["on"] == on], column) for on in sets)]
+            [Cell(name), Cell(numbers.NONE), *(_baseline([r for r in records if r["on"] == on], column) for on in sets)]
             for column, name in baselines(group)
         ],
         notes=_intervals(group),

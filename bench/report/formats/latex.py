@@ -154,17 +154,19 @@ def _environment(table: Table) -> str:
     return "table" if narrow else "table*"
 
 
-def _float(table: Table, label: str, number: int, first: int, last: int) -> Iterator[str]:
-    environment = _environment(table)
+def _float(
+    table: Table, environment: str, parts: Sequence[tuple[Table, list[bool]]], label: str, number: int, rows: slice
+) -> Iterator[str]:
+    """Some rows of a table. parts: of its columns, each with those that are aligned at the decimal point."""
     yield rf"\begin{{{environment}}}"
     yield r"\centering\footnotesize\setlength{\tabcolsep}{5pt}"
     yield rf"\caption{{{escape(table.caption)}{f' Part {number}.' * (number > 1)}}}"
     yield rf"\label{{tab:{label}{f'-part-{number}' * (number > 1)}}}"
-    for number, part in enumerate(column_widths.parts(table, WIDTH)):
-        if number:
+    for part, split in parts:
+        if part is not parts[0][0]:
             yield r"\par\medskip"
-        foot = part.foot if last >= len(part.rows) else []
-        yield from _tabular(replace(part, rows=part.rows[first:last], foot=foot), _decimal(part))
+        foot = part.foot if rows.stop >= len(part.rows) else []
+        yield from _tabular(replace(part, rows=part.rows[rows], foot=foot), split)
     if table.notes:
         yield rf"\par\smallskip\parbox{{0.95\linewidth}}{{\footnotesize {' '.join(map(escape, table.notes))}}}"
     yield rf"\end{{{environment}}}"
@@ -172,15 +174,16 @@ def _float(table: Table, label: str, number: int, first: int, last: int) -> Iter
 
 def _table(table: Table, label: str) -> str:
     room = WIDTH * _text(table)
-    borders, used, parts = [0], 0, len(column_widths.parts(table, WIDTH))
+    parts = [(part, _decimal(part)) for part in column_widths.parts(table, WIDTH)]
+    borders, used = [0], 0
     for number, row in enumerate(table.rows):
-        lines = parts * _lines(table, row, room)
+        lines = len(parts) * _lines(table, row, room)
         if used + lines > ROWS and number > borders[-1]:
             borders.append(number)
             used = 0
         used += lines
-    ends = itertools.pairwise([*borders, len(table.rows)])
-    floats = (_float(table, label, number, *ends) for number, ends in enumerate(ends, start=1))
+    ends, environment = itertools.pairwise([*borders, len(table.rows)]), _environment(table)
+    floats = (_float(table, environment, parts, label, n, slice(*rows)) for n, rows in enumerate(ends, start=1))
     return "\n".join(line for lines in floats for line in lines) + "\n"
 
 
