@@ -14,7 +14,7 @@ from scipy import stats
 from scipy.optimize import nnls
 from sklearn.metrics import log_loss
 
-from bench.analysis.column import Candidate, Difference
+from bench.analysis.column import Candidate, Column, Difference
 from bench.analysis.verdict import across, complexity, left_out, quality, settle
 from bench.analysis.verdict.adequate import adequate, quantile
 from bench.analysis.verdict.between import between, labels
@@ -224,6 +224,33 @@ def test_the_probability_of_being_right_and_the_regret() -> None:
     assert math.isnan(clear["full"].regret)
     assert clear["lora"].right == 0
     assert clear["lora"].regret == pytest.approx(0.2, abs=0.02)
+
+
+@pytest.mark.parametrize(("mean", "sd"), [(0.0, 0.01), (0.009, 0.02), (0.02, 0.004), (-0.05, 0.03), (0.3, 0.2)])
+def test_the_probability_of_being_right_is_that_of_bayes_under_its_prior(
+    monkeypatch: pytest.MonkeyPatch, mean: float, sd: float
+) -> None:
+    """Of a lead that the scores alone put at a normal: integrated, with Cauchy's prior about the tolerance."""
+    random = np.random.default_rng(1)
+    drawn = np.stack([np.zeros(200_000), random.normal(mean, sd, 200_000)], axis=1)
+    monkeypatch.setattr(Column, "draws", lambda *_: drawn)
+    found = confidences(column({"lora": 0.7, "full": 0.7}, random, examples=10))["lora"]
+    leads = np.linspace(mean - 9 * sd, mean + 9 * sd, 20_001)
+    density = stats.norm.pdf(leads, mean, sd) * stats.cauchy.pdf(leads, 0.01, 0.01)
+    beyond = leads > 0.01
+    assert found.right == pytest.approx(density[~beyond].sum() / density.sum(), abs=5e-3)
+    assert found.regret == pytest.approx((leads * density)[beyond].sum() / density[beyond].sum(), rel=0.03)
+
+
+def test_what_is_cheap_and_looks_enough_is_not_said_to_be_right_too_often() -> None:
+    """Where the cheaper is mostly the worse, draws alone say so five points too often."""
+    random, said, right = np.random.default_rng(11), [], []
+    for _ in range(150):
+        truth = {"linear-probe": 0.8 - random.uniform(0, 0.06), "lora": 0.8 - random.uniform(0, 0.03), "full": 0.8}
+        verdict = decide(column(truth, random, seeds=3, seed_sd=0.015, examples=1_000))
+        said.append(verdict.right)
+        right.append(0.8 - truth[str(verdict.guess)] <= 0.01)
+    assert np.mean(said) <= np.mean(right) + 0.03
 
 
 def test_between_two_sizes_lies_the_mean_and_what_is_shared_stays_shared(ladder: Ladder) -> None:

@@ -207,7 +207,8 @@ def in_numbers(findings: Findings, apart: Mapping[str, str]) -> list[Table]:
     ]
     notes = [
         "P(right): that the verdict, or in parentheses what is best as things stand, is within the tolerance of the "
-        "best; lost if not: the mean shortfall where it is not; both from 10,000 joint draws of the true means."
+        "best; lost if not: the mean shortfall where it is not; both from 10,000 joint draws of the true means, with a "
+        "prior by which the best of the others leads by about the tolerance."
     ]
     return [Table("Verdicts in numbers.", head, "wwrrww", rows, notes=notes, name="verdict-numbers")]
 
