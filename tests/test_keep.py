@@ -16,7 +16,7 @@ import transformers
 from click.testing import CliRunner
 from factory import Factory
 from tiny_models import tiny_bert, tiny_image, tiny_roberta, tiny_seq2seq
-from tiny_tasks import image_task, order, text_task, trial, write_images
+from tiny_tasks import adapt, image_task, order, text_task, trial, write_images
 
 from bench import plugins
 from bench.analysis import frame
@@ -57,7 +57,8 @@ def bert(folder: Path) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("make", "regime", "own"), [(bert, "full", {}), (bert, "lora", {"r": 2}), (tiny_roberta, "retrain", {})]
+    ("make", "regime", "own"),
+    [(bert, "full", {}), (bert, "lora", {"r": 2}), (tiny_roberta, "retrain", {}), (bert, "linear-probe", {})],
 )
 def test_a_classifier_reproduces_its_score(make: Any, regime: str, own: Json, tmp_path: Path) -> None:
     make(tmp_path / "model")
@@ -152,11 +153,25 @@ def _other(value: Any) -> Any:
     return [*value, "end"] if isinstance(value, list) else f"{value} end"
 
 
-@pytest.mark.parametrize("regime", ["linear-probe"])
-def test_what_trains_no_model_says_so_and_leaves_nothing(regime: str, tmp_path: Path) -> None:
+def test_a_probe_that_is_kept_answers_as_the_probe(tmp_path: Path) -> None:
     tiny_bert("BertForMaskedLM", tmp_path / "model")
-    one = trial(tmp_path / "model", text_task(tmp_path), regime)
-    with pytest.raises(NotApplicable, match="linear-probe: it trains no model, so there is none to keep"):
+    one = trial(tmp_path / "model", text_task(tmp_path), "linear-probe")
+    found, _, adapted = adapt(one, tmp_path / "other")
+    part = found.parts["test"]
+    folder, told = kept(one, tmp_path)
+    said = [found.labels[n] for n in adapted.predict(part).answers[0].argmax(-1)]
+    assert set(said) == {"good", "bad"}
+    texts, labels = rows(Path(one.locations["data"]["files"]["test"]))
+    assert answered(folder, transformers.AutoModelForSequenceClassification, texts) == said
+    assert told["score"] == pytest.approx(np.mean([a == b for a, b in zip(said, labels, strict=True)]))
+    assert not (folder / "adapter").exists()
+
+
+def test_what_trains_no_model_says_so_and_leaves_nothing(tmp_path: Path) -> None:
+    tiny_bert("BertForMaskedLM", tmp_path / "model")
+    one = trial(tmp_path / "model", text_task(tmp_path), "zero-shot")
+    one.regime.update({"way": "cloze", "way_version": 1})
+    with pytest.raises(NotApplicable, match="zero-shot: it trains no model, so there is none to keep"):
         kept(one, tmp_path)
     assert not (tmp_path / "r/models").exists()
 

@@ -160,16 +160,38 @@ def test_probes_are_scikit_learns() -> None:
     wanted[:, 2] = 1
     here: Any = SimpleNamespace(examples=lambda split: SimpleNamespace(targets=list(wanted)), labels=list("abc"))
     part: Any = SimpleNamespace(split="train", labels=np.arange(40))
-    answers, remarks = label_sets.solve(here, part, features, 0.5, 1000)
+    answers, remarks, linear = label_sets.solve(here, part, features, 0.5, 1000)
     expected = LogisticRegression(C=0.5, max_iter=1000).fit(features, wanted[:, 0]).predict_proba(features)[:, 1]
     np.testing.assert_allclose(answers(features)[0, :, 0], expected, rtol=1e-6)
     assert (answers(features)[0, :, 2] == 1).all()
     assert remarks == ["1 of 3 labels are alike in all training examples: the probe answers so"]
-    here = SimpleNamespace(examples=lambda split: SimpleNamespace(targets=features[:, 0].tolist()))
-    answers, _ = values.solve(here, part, features[:, 1:], 1e9, 1000)
+    np.testing.assert_allclose(1 / (1 + np.exp(-logits(features, linear))), answers(features)[0], atol=1e-6)
+    here = SimpleNamespace(
+        examples=lambda split: SimpleNamespace(targets=(5 + 3 * features[:, 0]).tolist()), parts={"train": part}
+    )
+    answers, _, linear = values.solve(here, part, features[:, 1:], 1e9, 1000)
     design = np.column_stack([features[:, 1:], np.ones(40)])
-    least = design @ np.linalg.lstsq(design, features[:, 0], rcond=None)[0]
+    least = design @ np.linalg.lstsq(design, 5 + 3 * features[:, 0], rcond=None)[0]
     np.testing.assert_allclose(answers(features[:, 1:])[0], least, atol=1e-6)
+    wanted = 5 + 3 * features[:, 0]
+    np.testing.assert_allclose(logits(features[:, 1:], linear)[:, 0] * wanted.std() + wanted.mean(), least, atol=1e-6)
+
+
+def logits(features: Any, linear: Any) -> Any:
+    weights, biases = linear
+    return features @ weights.T + biases
+
+
+@pytest.mark.parametrize("known", [[2], [0, 3], [1, 2, 3]])
+def test_a_head_of_classes_answers_as_the_solver_does(known: list[int]) -> None:
+    random = np.random.default_rng(4)
+    features, labels = random.normal(size=(60, 5)), np.array(known)[np.arange(60) % len(known)]
+    here: Any = SimpleNamespace(labels=list("abcd"))
+    part: Any = SimpleNamespace(split="train", labels=labels)
+    answers, _, linear = plugins.load("objectives", "classes").solve(here, part, features, 0.5, 1000)
+    found = logits(features, linear)
+    found -= np.log(np.exp(found).sum(axis=1, keepdims=True))
+    np.testing.assert_allclose(np.exp(found), np.exp(answers(features)[0]), atol=1e-6)
 
 
 def test_tf_idf_learns_from_what_the_trial_saw(tmp_path: Path) -> None:

@@ -43,10 +43,12 @@ Prepared = dict[Any, Any]
 
 
 class Solved(NamedTuple):
-    """A linear model fitted to features. answers: features [n, width] → answers [1][n]; notes: remarks on the fit."""
+    """A linear model fitted to features. answers: features [n, width] → answers [1][n]; notes: remarks on the fit;
+    linear: the same as the head that the objective builds, weights [outputs, width] and biases [outputs], or None."""
 
     answers: Callable[[Any], Any]
     notes: list[str]
+    linear: tuple[np.ndarray, np.ndarray] | None = None
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,8 @@ class Adapted:
 
     trainable, total: numbers of parameters; stored_bytes: what must be kept beside the pretrained model; None where
     nobody here can know. backbone: what training changed; None where it changed nothing but a head. model: the whole
-    of it, head and all, where it was trained by gradient. fit: what training measured. choice: what it chose by
+    of it, head and all, where it was trained by gradient. head: of a frozen backbone whose head was solved, its weights
+    [outputs, width] and biases [outputs]. fit: what training measured. choice: what it chose by
     cross-validation, having then learnt from the held-out labels too. notes: remarks; facts: for the record.
     """
 
@@ -116,6 +119,7 @@ class Adapted:
     stored_bytes: int | None
     backbone: nn.Module | None = None
     model: nn.Module | None = None
+    head: tuple[np.ndarray, np.ndarray] | None = None
     fit: TrainingFit | None = None
     choice: Choice | None = None
     notes: tuple[str, ...] = ()

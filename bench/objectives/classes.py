@@ -67,7 +67,18 @@ class Classes(Objective):
                 found[:, part.labels[0]] = 0.0
             return found[None]
 
-        return Solved(answers, notes)
+        return Solved(answers, notes, self._linear(context, part, features.shape[1], solver))
+
+    def _linear(self, context: Context, part: Part, width: int, solver: Any) -> tuple[np.ndarray, np.ndarray]:
+        """A head whose log-softmax is what the solver says; None answers the one class there is."""
+        weights, biases = np.zeros((len(context.labels), width)), np.full(len(context.labels), self.FLOOR)
+        if solver is None:
+            biases[part.labels[0]] = 0.0
+        else:  # of two classes it has the second one's row alone, the first one's logit being 0
+            weights[solver.classes_[-len(solver.coef_) :]] = solver.coef_
+            biases[solver.classes_] = 0.0
+            biases[solver.classes_[-len(solver.coef_) :]] = solver.intercept_
+        return weights, biases
 
     def targets(self, context: Context, part: Part) -> np.ndarray:
         """Class numbers, int64 [n]."""

@@ -68,14 +68,19 @@ class LabelSets(Objective):
         if alike := solvers.count(None):
             notes.append(f"{alike} of {len(solvers)} labels are alike in all training examples: the probe answers so")
 
+        known = [label for label, solver in enumerate(solvers) if solver is not None]
+        weights = np.zeros((len(solvers), features.shape[1]))
+        biases = np.where(wanted[0] == 1, -1.0, 1.0) * np.log(LEAST)
+        for label in known:
+            weights[label], biases[label] = solvers[label].coef_[0], solvers[label].intercept_[0]
+
         def answers(rows: Any) -> np.ndarray:
             found = np.tile(wanted[0].astype(np.float32), (rows.shape[0], 1))
-            for label, solver in enumerate(solvers):
-                if solver is not None:
-                    found[:, label] = solver.predict_proba(rows)[:, 1]
+            for label in known:
+                found[:, label] = solvers[label].predict_proba(rows)[:, 1]
             return found[None]
 
-        return Solved(answers, notes)
+        return Solved(answers, notes, (weights, biases))
 
     def targets(self, context: Context, part: Part) -> np.ndarray:
         """0 or 1 for each label, int8 [n, labels]."""

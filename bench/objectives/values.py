@@ -59,7 +59,9 @@ class Values(Objective):
         from sklearn.linear_model import Ridge
 
         solver = Ridge(alpha=1 / C).fit(features, self.targets(context, part))
-        return Solved(lambda rows: solver.predict(rows).astype(np.float64)[None], [])
+        mean, deviation = self._scale(context)
+        linear = solver.coef_[None] / deviation, np.array([(solver.intercept_ - mean) / deviation])
+        return Solved(lambda rows: solver.predict(rows).astype(np.float64)[None], [], linear)
 
     def targets(self, context: Context, part: Part) -> np.ndarray:
         """float64 [n]."""

@@ -12,6 +12,7 @@ from bench.suite.parameters import Range, RegimeParameters, Tuned
 
 if TYPE_CHECKING:
     import numpy as np
+    from sklearn.preprocessing import StandardScaler
 
     from bench.contracts import Context, Part, Prepared
     from bench.probes.ledger import Ledger
@@ -61,15 +62,22 @@ class LinearProbe(Regime[LinearProbeParameters]):
         def predict(part: Part, prepared: Prepared | None = None) -> Predictions:
             return Predictions(solved.answers(scaler.transform(_features(context, part))))
 
-        head = (width + 1) * max(len(context.labels), 1)
+        count = (width + 1) * max(len(context.labels), 1)
         return Adapted(
             predict,
-            trainable=head,
-            total=features.backbone_parameters + head,
-            stored_bytes=4 * (head + 2 * width),
+            trainable=count,
+            total=features.backbone_parameters + count,
+            stored_bytes=4 * (count + 2 * width),
+            head=None if solved.linear is None else _unscaled(scaler, *solved.linear),
             choice=choice,
             notes=tuple(solved.notes),
         )
+
+
+def _unscaled(scaler: StandardScaler, weights: np.ndarray, biases: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A head on standardised features as one on the features themselves."""
+    own = weights / scaler.scale_
+    return own, biases - own @ scaler.mean_
 
 
 def _features(context: Context, part: Part) -> np.ndarray:
