@@ -119,7 +119,9 @@ def test_too_few_seeds_are_undecided_and_the_number_that_settles_it_does() -> No
 
 def lead(mean: float, seed_variance: float, example_variance: float, seeds: int = 3, examples: int = 500) -> Difference:
     se = math.sqrt(seed_variance / seeds + example_variance / examples)
-    return Difference(mean, se, 5.0, mean - 2 * se, mean + 2 * se, seed_variance, example_variance, seeds, examples)
+    return Difference(
+        mean, se, 5.0, mean - 2 * se, mean + 2 * se, seed_variance, seeds + 2.0, example_variance, seeds, examples
+    )
 
 
 @given(

@@ -68,8 +68,9 @@ class Difference:
     """How much better one candidate is than another, in the metric's unit: positive where the first is better.
 
     low, high: the 95 % interval; seed_variance: of one seed's difference, drawn towards those of the column's other
-    pairs; example_variance: of one example's difference, as far as all seeds share it, 0 where examples are unknown;
-    seeds, examples: S and N (clusters, where there are any).
+    pairs, with its degrees of freedom seed_df, of which S − 1 are its own; example_variance: of one example's
+    difference, as far as all seeds share it, 0 where examples are unknown; seeds, examples: S and N (clusters, where
+    there are any).
     """
 
     mean: float
@@ -78,6 +79,7 @@ class Difference:
     low: float
     high: float
     seed_variance: float
+    seed_df: float
     example_variance: float
     seeds: int
     examples: int

@@ -137,18 +137,16 @@ class Column:
 
     def _difference(self, pair: _Pair) -> Difference:
         parts: list[tuple[float, float]] = []
-        variance = 0.0
+        of = self._pair_variance(pair) if pair.trained else SeedVariance(0.0, 0.0, 0.0)
         if pair.trained:
-            found = self._pair_variance(pair)
-            variance = found.variance
-            parts.append(found.of_mean(pair.seeds, pair.overlap))
+            parts.append(of.of_mean(pair.seeds, pair.overlap))
         if pair.example_variance > 0:
             parts.append((pair.example_variance / pair.examples, pair.examples - 1))
         se, df = math.sqrt(sum(part for part, _ in parts)), satterthwaite(parts)
         half = quantile(0.5 + LEVEL / 2, df) * se
         return Difference(
             pair.mean, se, df, pair.mean - half, pair.mean + half,
-            variance, pair.example_variance, pair.seeds, pair.examples,
+            of.variance, of.df, pair.example_variance, pair.seeds, pair.examples,
         )  # fmt: skip
 
     @cached_property

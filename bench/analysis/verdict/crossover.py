@@ -12,7 +12,6 @@ import numpy as np
 from scipy.special import stdtrit
 
 from bench.analysis.column import Column, Difference, Floats
-from bench.analysis.statistics import PRIOR_DF
 from bench.analysis.verdict.between import between, labels
 
 STEPS = 48
@@ -126,7 +125,10 @@ def crossover(ladder: Ladder, early: str, late: str, margin: float = 0.0) -> Cro
         )
     last = at[used[-1]]
     of_seeds, of_examples = np.concatenate([*variances, [[last.seeds], [last.examples]]], axis=1)
-    freedom = (PRIOR_DF + (seeds - 1) * (len(used) + 1) / 2, max(examples - 1, 1))
+    borrowed = min(one.seed_df - (one.seeds - 1) for place in used if (one := known[place]) is not None)
+    # half its own size's variance, half the mean over L sizes: of S − 1 at each they make 4 L/(L + 3) times as many;
+    # what a column lends, it lends at every size alike, so that it counts once
+    freedom = (borrowed + (seeds - 1) * 4 * len(used) / (len(used) + 3), max(examples - 1, 1))
     return _inverted(
         early, late, margin, np.append(np.concatenate(sizes), ladder.sizes[used[-1]]),
         np.append(np.concatenate(means), last.mean) - margin, _half(of_seeds, of_examples, freedom),
