@@ -36,6 +36,7 @@ def drawn(kind: str) -> tuple[Any, Any]:
     """Targets and answers of a kind, [n] and [templates][n]."""
     random = np.random.default_rng(3)
     words = [[f"w{i}", "der Hund"] for i in range(N)]
+    confusion = np.tile(random.integers(0, 9, (N, CLASSES, CLASSES + 1), dtype=np.int32), (TEMPLATES, 1, 1, 1))
     tags = [["O", "B-PER"][: 1 + i % 2] for i in range(N)]
     return {
         "classes": lambda: (
@@ -49,6 +50,7 @@ def drawn(kind: str) -> tuple[Any, Any]:
         "values": lambda: (random.random(N), random.random((TEMPLATES, N))),
         "tags": lambda: (tags, [tags, [list(reversed(one)) for one in tags]]),
         "texts": lambda: (words, [["w1"] * N, [one[0] for one in words]]),
+        "masks": lambda: (confusion[0].sum(axis=2), confusion),
         "likelihoods": lambda: (None, 1 + random.random((TEMPLATES, N, 3))),
     }[kind]()
 
@@ -78,6 +80,9 @@ def test_what_an_objective_keeps_gives_the_same_scores(objective: str, tmp_path:
         ({"tags": [["O"]] * N, "answer": [["O", "O"]] * N}, "more or fewer tags than words"),
         ({"value": np.full(N, np.inf), "answer": np.zeros(N)}, "no finite numbers"),
         ({"references": [["a"]] * N, "answer": list(range(N))}, "are no texts"),
+        ({"confusion": [[1] * 11] * N}, "no table of classes by classes"),
+        ({"confusion": [[1] * (6 + 6 * (i % 2)) for i in range(N)]}, "no table of classes by classes"),
+        ({"confusion": [[1, 2, 3, 4, 5, -1]] * N}, "no table of classes by classes"),
         ({"guess": np.zeros(N)}, "no answers of a kind that is known"),
     ],
 )

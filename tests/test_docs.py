@@ -109,6 +109,7 @@ def tables() -> dict[str, Fields]:
         "Every kind": fields([TaskKeys]) | {"metrics": [()]},
         **{key: fields(inner(TaskKeys, key)) for key in ("splits", "also_test")},
         "Classes": fields([tasks[kind] for kind in labelled], common),
+        "Masks": fields([tasks["semantic-segmentation"]], common),
         "Generation": fields(generated, common),
         "decoding": fields(inner(generated[0], "decoding")),
         "Question answering": fields([tasks["question-answering"]], common),
@@ -127,7 +128,7 @@ def tables() -> dict[str, Fields]:
         "price": fields(inner(models["endpoint"], "price")),
     }
     assert {*tasks} == {*labelled, "translation", "summarization", "text-generation", "question-answering",
-                        "language-modeling"}  # fmt: skip
+                        "language-modeling", "semantic-segmentation"}  # fmt: skip
     return found
 
 

@@ -94,6 +94,22 @@ def test_partial_with_as_many_blocks_as_there_are_is_not_applicable(models: Any,
 
 
 @pytest.mark.parametrize("model", ["bert", "resnet"])
+def test_head_trains_the_new_layer_alone(model: str, models: Any, tasks: Any, untrained: Any, tmp_path: Path) -> None:
+    found = adapt(trial(models[model], tasks[model], "head"), tmp_path)[2]
+    assert names(untrained[0], True) == {"head.weight", "head.bias"}
+    assert found.backbone is None  # nothing that another task could start from, or forgets
+    assert found.stored_bytes == 4 * found.trainable < 4 * found.total
+
+
+def test_head_needs_something_new(models: Any, tmp_path: Path) -> None:
+    task, location = text_task(tmp_path)
+    own = {"metrics": [], "max_length": 16, "stride": 8}
+    task |= {"kind": "language-modeling", "parameters": own, "columns": {"text": "text"}}
+    with pytest.raises(NotApplicable, match="no new head to train"):
+        adapt(trial(models["gpt2"], (task, location), "head"), tmp_path)
+
+
+@pytest.mark.parametrize("model", ["bert", "resnet"])
 def test_full_and_retrain_train_everything(model: str, models: Any, tasks: Any, untrained: Any, tmp_path: Path) -> None:
     full = adapt(trial(models[model], tasks[model], "full"), tmp_path)[2]
     again = adapt(trial(models[model], tasks[model], "retrain"), tmp_path)[2]

@@ -184,7 +184,7 @@ tasks:
   second: {kind: text-classification, data: {hub: org/b}, labels: [bad, good], sizes: [20]}
   first: {kind: text-classification, data: {hub: org/a}, labels: [bad, good], label_noise: [0.2]}
   pictures: {kind: image-classification, data: {hub: org/c}, labels: [bad, good]}
-regimes: {zero-shot: , linear-probe: , full: , retrain: , fixed: {regime: lora, learning_rate: 1e-4}}
+regimes: {zero-shot: , linear-probe: , head: , full: , retrain: , fixed: {regime: lora, learning_rate: 1e-4}}
 sizes: [30, 40]
 seeds: 2
 tuning: {trials: 3}
@@ -259,6 +259,7 @@ def test_what_cannot_follow_says_why(tmp_path: Path) -> None:
     plan = planned(tmp_path, AFTER)
     assert "trains no weights" in str(cell(plan, "second", "zero-shot").reason)
     assert "trains no weights" in str(cell(plan, "second", "linear-probe").reason)
+    assert "trains no weights" in str(cell(plan, "second", "head").reason)
     assert "random weights" in str(cell(plan, "second", "retrain").reason)
     written = {
         **AFTER,

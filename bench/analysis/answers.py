@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ COLUMNS = {
     "texts": ("references", "answer"),
     "values": ("value", "answer"),
     "likelihoods": ("nats", "tokens", "bytes"),
+    "masks": ("confusion",),
 }
 """By what `Metric.TAKES` calls it, the columns that a kind of answers is kept in (`Objective.columns`)."""
 
@@ -113,6 +115,17 @@ def _likelihoods(columns: dict[str, pa.ChunkedArray], order: NDArray[np.intp]) -
     return None, np.stack([columns[name].to_numpy()[order] for name in COLUMNS["likelihoods"]], axis=1).astype(float)
 
 
+def _masks(columns: dict[str, pa.ChunkedArray], order: NDArray[np.intp]) -> tuple[Any, Any]:
+    kept = columns["confusion"].combine_chunks()
+    cells = len(kept.flatten()) // len(kept)
+    classes = math.isqrt(cells)
+    counts = kept.flatten().to_numpy().astype(np.int64)
+    if set(np.diff(kept.offsets.to_numpy())) != {classes * (classes + 1)} or counts.min() < 0:
+        raise ValueError("has counts that are no table of classes by classes and none")
+    answers = counts.reshape(len(kept), classes, classes + 1)[order]
+    return answers.sum(axis=2), answers
+
+
 _READ = {
     "classes": _classes,
     "label-sets": _label_sets,
@@ -120,4 +133,5 @@ _READ = {
     "texts": _lists("references"),
     "values": _values,
     "likelihoods": _likelihoods,
+    "masks": _masks,
 }

@@ -22,6 +22,8 @@ class Metric(Plugin):
     | "label-sets" | 0 or 1, int8 [n, labels] | probabilities, float [n, labels]: a label is given from 0.5 on |
     | "values" | float64 [n] | float64 [n] |
     | "likelihoods" | None | float64 [n, 3]: negative log-likelihood in nats, tokens it is the sum of, UTF-8 bytes |
+    | "masks" | labelled pixels of each class, int64 [n, classes] | confusion counts, int [n, classes, classes + 1]: \
+pixels of a class (row) by the class they are given, the last column for none of the task's |
 
     Bytes are NaN where a masked model scored hidden tokens, which are no text. n is at least 1.
     """

@@ -9,6 +9,7 @@ from bench.contracts.plugin import Plugin
 
 if TYPE_CHECKING:
     import numpy as np
+    from torch import nn
 
     from bench.contracts.context import Baseline, Context, Part, Predictions, Solved
     from bench.modeling.models.facts import Facts
@@ -40,6 +41,10 @@ class Objective(Plugin):
     @abc.abstractmethod
     def blocks(self, model: Any) -> Any:
         """The stack of blocks that `partial` freezes from below, or None."""
+
+    def new(self, model: Any) -> list[nn.Module]:
+        """The parts of the model that have no pretrained weights: all beside its backbone."""
+        return [part for name, part in model.named_children() if name != "backbone"]
 
     @abc.abstractmethod
     def goal(self, context: Context, part: Part) -> Goal:

@@ -29,6 +29,8 @@ class Regime(Plugin, Generic[P]):
     """Whether it needs one feature vector an example."""
     PRETRAINED: ClassVar[bool] = True
     """Whether it starts from pretrained weights."""
+    NEW_ALONE: ClassVar[bool] = False
+    """Whether it trains nothing but what has no pretrained weights."""
     PROMPTS: ClassVar[bool] = False
     """Whether it fills the task's templates although it learns from labels."""
     CHECKS: ClassVar[bool] = False

@@ -35,16 +35,7 @@ class Pictures(Sequence[Any]):
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
-        where = f"{self._place}, row {index}"
-        kept = self._rows[int(index)]
-        if kept is None:
-            raise DataError(f"{where}: the image is missing; leave the row out")
-        content = kept["bytes"] if kept["bytes"] is not None else _read(kept["path"], where)
-        check_image(io.BytesIO(content), where)
-        try:
-            image = self._feature.decode_example({"bytes": content, "path": None})
-        except (OSError, SyntaxError, ValueError) as error:
-            raise DataError(f"{where}: is no readable image ({error}); repair or remove it") from error
+        image, where = self.decoded(int(index)), f"{self._place}, row {index}"
         if image.mode in PLAIN:
             return image
         if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM")):
@@ -54,6 +45,19 @@ class Pictures(Sequence[Any]):
             f"{where}: the image is of Pillow's mode {image.mode}, and nobody knows which of its numbers are black and "
             "white; save it with 8 or 16 bits a channel"
         )
+
+    def decoded(self, index: int) -> Any:
+        """An image in whatever mode it was saved. Raises DataError naming the row."""
+        where = f"{self._place}, row {index}"
+        kept = self._rows[index]
+        if kept is None:
+            raise DataError(f"{where}: the image is missing; leave the row out")
+        content = kept["bytes"] if kept["bytes"] is not None else _read(kept["path"], where)
+        check_image(io.BytesIO(content), where)
+        try:
+            return self._feature.decode_example({"bytes": content, "path": None})
+        except (OSError, SyntaxError, ValueError) as error:
+            raise DataError(f"{where}: is no readable image ({error}); repair or remove it") from error
 
 
 def _eight_bits(image: Any) -> Any:

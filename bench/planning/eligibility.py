@@ -77,7 +77,8 @@ def regime_applies(combination: Combination) -> str | None:
 
 def sequence_trains(combination: Combination) -> str | None:
     """After another task comes only what trains weights."""
-    if combination.task.after is None or combination.regime_kind.TRAINS:
+    kind = combination.regime_kind
+    if combination.task.after is None or (kind.TRAINS and not kind.NEW_ALONE):
         return None
     return f"it trains no weights that {combination.task.after} could change for this task"
 

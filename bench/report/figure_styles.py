@@ -11,6 +11,7 @@ KINDS = {
     "zero-shot": ("#000000", "o"),
     "few-shot": ("#7F7F7F", "p"),
     "linear-probe": ("#56B4E9", "^"),
+    "head": ("#117733", "h"),
     "partial": ("#009E73", "D"),
     "lora": ("#D55E00", "v"),
     "full": ("#0072B2", "s"),

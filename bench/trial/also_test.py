@@ -68,6 +68,11 @@ def examples(kind: TaskKind[Any], dataset: Any, columns: Json, parameters: Any, 
     if kind.OBJECTIVE == "label-sets":
         among = np.eye(len(words), dtype=np.int8)[numbers]  # [own labels, the task's]
         return Examples(found.inputs, found.labels, [(target @ among > 0).astype(np.int8) for target in found.targets])  # type: ignore[union-attr]
+    if kind.OBJECTIVE == "masks":
+        try:
+            return Examples(found.inputs, found.labels, found.targets.renumbered(numbers))  # type: ignore[union-attr]
+        except DataError as error:
+            raise DataError(f"{place}: {error}") from None
     targets = [numbers[target] for target in found.targets or ()]
     for row, target in enumerate(targets):
         if (target < 0).any():

@@ -25,8 +25,9 @@ def processor_for(folder: Path) -> Any:
         raise ModelError(f"{folder}: transformers cannot load its image processor: {error}") from error
 
 
-def resize(folder: Path, images: Sequence[Any], target: Path) -> None:
+def resize(folder: Path, images: Sequence[Any], target: Path, **settings: Any) -> None:
     """Write every image as the processor resizes and crops it, uint8, to `target` as one array, to be read by `load`.
+    settings: of the processor, in the place of its own.
 
     Scaling and normalising are left to the device: kept as bytes, images take a quarter of the room.
     """
@@ -34,7 +35,7 @@ def resize(folder: Path, images: Sequence[Any], target: Path) -> None:
     array: np.memmap[Any, Any] | None = None
     row = 0
     for chunk in _chunks(images):
-        found = processor(chunk, do_rescale=False, do_normalize=False, return_tensors="np")["pixel_values"]
+        found = processor(chunk, do_rescale=False, do_normalize=False, return_tensors="np", **settings)["pixel_values"]
         pixels = np.clip(np.rint(found), 0, 255).astype(np.uint8)
         if array is None:
             shape = (len(images), *pixels.shape[1:])

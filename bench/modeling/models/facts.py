@@ -14,7 +14,7 @@ Reads = Modality | Literal["image-text"]
 """What a model takes: inputs of one modality, or both images and texts, each through a tower of its own."""
 Head = Literal[
     "masked-lm", "causal-lm", "sequence-classification", "image-classification", "seq2seq-lm", "image-text",
-    "token-classification", "question-answering", "endpoint",
+    "token-classification", "question-answering", "semantic-segmentation", "endpoint",
 ]  # fmt: skip
 Pooling = Literal["mean", "cls", "last", "pooler"]
 
@@ -27,6 +27,7 @@ _HEADS: tuple[tuple[str, Head], ...] = (
     ("ForImageClassification", "image-classification"),
     ("ForImageClassificationWithTeacher", "image-classification"),
     ("ForTokenClassification", "token-classification"),
+    ("ForSemanticSegmentation", "semantic-segmentation"),
     ("ForQuestionAnswering", "question-answering"),
     ("ForQuestionAnsweringSimple", "question-answering"),
     ("CLIPModel", "image-text"),
@@ -35,7 +36,7 @@ _HEADS: tuple[tuple[str, Head], ...] = (
     ("Siglip2Model", "image-text"),
     ("Endpoint", "endpoint"),  # what the source `endpoint` says of its models, whose files nobody has
 )
-_LABELLED = ("sequence-classification", "image-classification", "token-classification")
+_LABELLED = ("sequence-classification", "image-classification", "token-classification", "semantic-segmentation")
 _SEQ2SEQ = ("ForConditionalGeneration", "MTModel", "BartModel", "T5Model")
 """A bare BART or T5 counts: the head that its files lack is its embedding."""
 _DECODERS = (
@@ -158,7 +159,7 @@ def _head(architectures: tuple[str, ...], config: dict[str, Any]) -> Head | None
 
 
 def _modality(head: Head | None, config: dict[str, Any], processors: dict[str, Any]) -> Reads | None:
-    if head == "image-classification":
+    if head in ("image-classification", "semantic-segmentation"):
         return "image"
     if head in ("sequence-classification", "masked-lm", "endpoint"):
         return "text"

@@ -30,6 +30,7 @@ _HEADS = {
     "image-text": (_BARE, ("classes",)),
     "token-classification": ("AutoModelForTokenClassification", ("tags",)),
     "question-answering": ("AutoModelForQuestionAnswering", ("spans",)),
+    "semantic-segmentation": ("AutoModelForSemanticSegmentation", ("masks",)),
 }
 """Heads that a way of zero-shot asks, and what they answer with."""
 
@@ -77,7 +78,9 @@ def _parts(facts: Facts, use: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
             yield "AutoModelForMultipleChoice", False
         elif gives in answers and not facts.sentence_encoder:
             yield head, False
-    if use["trained"] or facts.sentence_encoder:
+    if use["trained"] and facts.model_type == "upernet":  # a decode head that has no bare model
+        yield _HEADS["semantic-segmentation"][0], False
+    elif use["trained"] or facts.sentence_encoder:
         yield _BARE, True
 
 
