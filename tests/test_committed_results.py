@@ -1,4 +1,4 @@
-"""The reports under results/ are what this version makes of their records: whoever changes a report writes them anew."""
+"""The reports under results/ are what this version makes of their records: who changes a report writes them anew."""
 
 from pathlib import Path
 
