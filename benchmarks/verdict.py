@@ -165,7 +165,7 @@ def main() -> None:
     for order in (True, False):
         calibration(draws, order)
     crossovers(2 * draws)
-    settled(max(draws // 2, 10))
+    settled(draws)
     print(f"\n{time.perf_counter() - started:.0f} s", file=sys.stderr)
 
 

@@ -182,8 +182,13 @@ def test_what_is_not_looked_at_is_said(tmp_path: Path) -> None:
         Path(path[split]).write_text(text + "\n" + text)
     found = look({"files": path}, "token-classification", labels=["O", "B-X"])
     assert found.suspects is None
-    assert found.unlooked == ["labels: nothing here judges tags, only classes and sets of labels"]
-    assert "not looked at: labels" in "\n".join(shown.lines(found))
+    told = "\n".join(shown.lines(found))
+    assert (
+        "not looked at: whether answers are right, balanced or contradict each other: they are tags, and none but "
+        "classes and sets of labels are judged" in told
+    )
+    assert "exact duplicates: 1 in train\n" in told
+    assert "with different labels" not in told
 
 
 def test_a_part_is_looked_at_and_said_so(tmp_path: Path) -> None:

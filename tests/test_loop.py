@@ -293,7 +293,6 @@ class Normed(nn.Module):
         super().__init__()
         self.frozen = nn.BatchNorm2d(3).requires_grad_(False)
         self.free = nn.BatchNorm2d(3)
-        self.config = transformers.PretrainedConfig(hidden_size=3)
 
     def forward(self, pixel_values: Tensor) -> Any:
         states = self.free(self.frozen(pixel_values))
@@ -303,7 +302,7 @@ class Normed(nn.Module):
 def test_frozen_batch_normalisation_keeps_its_statistics() -> None:
     random = np.random.default_rng(0)
     pixels = Pixels(random.integers(0, 256, (60, 3, 4, 4), dtype=np.uint8), 1 / 255, [0.2] * 3, [0.3] * 3)
-    model = Classifier(Normed(), "mean", 3, 0.0)
+    model = Classifier(Normed(), "mean", 3, 0.0, width=3)
     fit(model, pixels, Budget(steps=5))
     normed = model.backbone
     assert isinstance(normed, Normed)

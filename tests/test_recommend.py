@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -204,18 +205,31 @@ def test_two_environments_have_a_verdict_each(tmp_path: Path) -> None:
     assert second == "sst2 with minilm, environment B. 64 labels: lora."
 
 
-def test_what_works_no_better_than_guessing_is_said_to_be_so() -> None:
+@pytest.mark.parametrize(
+    ("baseline", "said"),
+    [
+        (
+            "majority",
+            "Nothing tried works: the best, (lora|full), has accuracy .5.., no more than .010 better than a guess that "
+            "looks at no example [(]majority class, .5..[)][.]",
+        ),
+        (
+            "copy",
+            "The model does not help: copy of the source, without it, has accuracy .5.., and nothing tried with it is "
+            "better by more than .010[.]",
+        ),
+    ],
+)
+def test_a_baseline_that_nothing_beats_is_said_in_plain_words(baseline: str, said: str) -> None:
     from bench.analysis.column import Candidate
     from bench.analysis.verdict.decision import decide
     from bench.report.verdicts import sentence
 
     several = column({"lora": 0.5, "full": 0.5}, np.random.default_rng(3), examples=20_000, seed_sd=0.001, agree=0.95)
     lora = several.candidate("lora")
-    guess = Candidate("majority", "baseline", False, (0,), lora.scores[:1], lora.values[:1], lora.examples)  # type: ignore[index]
-    verdict = decide(replace(several, candidates=(*several.candidates, guess)))
-    assert sentence(verdict).startswith(
-        "task with model, 512 labels: Nothing works: no way of using the model beats majority class (accuracy .5"
-    )
+    simple = Candidate(baseline, "baseline", False, (0,), lora.scores[:1], lora.values[:1], lora.examples)  # type: ignore[index]
+    verdict = decide(replace(several, candidates=(*several.candidates, simple)))
+    assert re.fullmatch(f"task with model, 512 labels: {said}", sentence(verdict))
 
 
 def test_what_an_audit_found_stands_in_the_fourth_answer(tmp_path: Path) -> None:

@@ -123,6 +123,20 @@ def test_intervals_and_differences_cover_95_percent(seeds: int) -> None:
     assert 0.92 <= np.mean(pairs) <= 0.98
 
 
+def test_two_regimes_of_two_seeds_are_covered_with_nobody_to_learn_from() -> None:
+    """With Student's t on what two seeds show of themselves both were below .92."""
+    random, held, pairs = np.random.default_rng(8), [], []
+    for _ in range(600):
+        one = column(*drawn(random, 2, 2, 300, sd=0.03))
+        difference = one.difference("r0", "r1")
+        assert difference is not None
+        pairs.append(difference.low <= 0 <= difference.high)
+        alone = column(one.candidates[0]).interval("r0")
+        held.append(alone.low <= 0.8 <= alone.high)
+    assert np.mean(pairs) >= 0.93
+    assert np.mean(held) >= 0.93
+
+
 def test_seven_equal_regimes_all_could_be_best() -> None:
     random = np.random.default_rng(0)
     lost = [len(column(*drawn(random, 7, 3, 300)).could_be_best()) < 7 for _ in range(120)]

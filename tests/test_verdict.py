@@ -136,7 +136,8 @@ def test_the_number_of_seeds_is_the_smallest_that_meets_its_formula(
     def meets(count: int) -> bool:
         se = math.sqrt(seed_variance / count + example_variance / 500)
         sd = math.sqrt(seed_variance / 3 - seed_variance / count)
-        t = stats.t.isf(level, 3 + count - 1)
+        df = se**4 / ((seed_variance / count) ** 2 / (3 + count - 1) + (example_variance / 500) ** 2 / 499)
+        t = stats.t.isf(level, df)
         below = stats.norm.cdf(0.01 - t * se, loc=mean, scale=sd)
         above = stats.norm.sf(0.01 + t * se, loc=mean, scale=sd)
         return bool(below + above >= settle.POWER)

@@ -161,26 +161,51 @@ def tiny_image_text(family: str, folder: Path) -> Any:
     return model, tokenizer, processor
 
 
+TINY_IMAGES: dict[str, tuple[str, dict[str, Any]]] = {
+    "vit": (
+        "ViTConfig",
+        {
+            "hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 32,
+            "image_size": 16, "patch_size": 8, "initializer_range": 0.5,
+        },
+    ),
+    "resnet": (
+        "ResNetConfig", {"embedding_size": 8, "hidden_sizes": [8, 8, 12], "depths": [1, 1, 1], "layer_type": "basic"},
+    ),
+    "mobilenet_v1": ("MobileNetV1Config", {"depth_multiplier": 0.25, "min_depth": 8, "image_size": 16}),
+    "mobilenet_v2": ("MobileNetV2Config", {"depth_multiplier": 0.25, "finegrained_output": False, "image_size": 16}),
+    "mobilevit": (
+        "MobileViTConfig",
+        {
+            "image_size": 64, "hidden_sizes": [16, 16, 16], "neck_hidden_sizes": [8, 8, 16, 16, 16, 16, 40],
+            "num_attention_heads": 2,
+        },
+    ),
+    "efficientnet": (
+        "EfficientNetConfig",
+        {
+            "image_size": 32, "width_coefficient": 0.25, "depth_coefficient": 0.2, "hidden_dim": 320,
+            "num_block_repeats": [1] * 7,
+        },
+    ),
+    "convnext": ("ConvNextConfig", {"hidden_sizes": [8, 8, 12, 12], "depths": [1, 1, 1, 1], "image_size": 32}),
+    "swin": (
+        "SwinConfig",
+        {"image_size": 32, "embed_dim": 8, "depths": [1, 1], "num_heads": [1, 2], "window_size": 4, "patch_size": 4},
+    ),
+}  # fmt: skip
+"""Image models: (transformers' configuration, what makes it tiny)."""
+
+
 def tiny_image(family: str, folder: Path) -> Any:
-    """A ViT or a ResNet, 16 × 16 pixels, with random weights, and its image processor."""
+    """One of `TINY_IMAGES` with random weights, and its image processor."""
     torch.manual_seed(0)
-    config: Any
-    if family == "vit":
-        config = transformers.ViTConfig(
-            hidden_size=16,
-            num_hidden_layers=3,
-            num_attention_heads=2,
-            intermediate_size=32,
-            image_size=16,
-            patch_size=8,
-            initializer_range=0.5,
-        )
-    else:
-        config = transformers.ResNetConfig(embedding_size=8, hidden_sizes=[8, 8, 12], depths=[1, 1, 1])
-        config.layer_type = "basic"
+    kind, options = TINY_IMAGES[family]
+    config = getattr(transformers, kind)(**options)
     model = transformers.AutoModel.from_config(config).eval()
     model.save_pretrained(folder)
-    processor = transformers.ViTImageProcessor(size={"height": 16, "width": 16})
+    size = options.get("image_size", 16)
+    processor = transformers.ViTImageProcessor(size={"height": size, "width": size})
     processor.save_pretrained(folder)
     return model, processor
 

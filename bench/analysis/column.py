@@ -39,7 +39,8 @@ ALPHA = 0.05
 @dataclass(frozen=True)
 class _Pair:
     """A difference before variances are pooled. scale: what the seed variance is a multiple of; trained: those of the
-    two that saw labels; luck: what test examples bring into the seed variance."""
+    two that saw labels; sums: the seed variance of the sum, where both did; luck: what test examples bring into the
+    seed variance."""
 
     mean: float
     seed_variance: float
@@ -49,6 +50,7 @@ class _Pair:
     examples: int
     trained: frozenset[str]
     overlap: float
+    sums: float
     luck: float = 0.0
 
 
@@ -57,12 +59,15 @@ _Spread = tuple[float, float, float, float]
 
 
 def _pooled(own: _Spread, others: Sequence[_Spread]) -> SeedVariance:
-    """A seed variance drawn towards others', each as a multiple of its scale. What labels bring into it is no less
-    than what they bring into the others' on the mean, for with few seeds luck may seem to be all of it."""
+    """A seed variance drawn towards others', each as a multiple of its scale; where hardly anything is known of it, no
+    less than what test examples bring into it. What labels bring into it is no less than what they bring into the
+    others' on the mean, for with few seeds luck may seem to be all of it."""
     variance, luck, df, scale = own
     found, known = moderated(variance / scale, df, [v / s for v, _, _, s in others], [d for _, _, d, _ in others])
     of_others = float(np.mean([(v - k) / s for v, k, _, s in others])) if others else 0.0
-    return SeedVariance(found * scale, known, max(found * scale - luck, of_others * scale, 0.0))
+    least = luck if known < PRIOR_DF else 0.0
+    whole = max(found * scale, least)
+    return SeedVariance(whole, known, max(whole - luck, of_others * scale, 0.0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,14 +167,16 @@ class Column:
 
     def _pair_variance(self, pair: _Pair) -> SeedVariance:
         """The seed variance of a difference, drawn towards those of the other pairs of as many that train, which know
-        as much as there are candidates beside these two."""
+        as much as there are candidates beside these two. Where that makes fewer than d₀ degrees of freedom with its
+        own, towards that of the two's sum as well: it is as large where their seeds are independent, and larger, on the
+        safe side, where they rise and fall together."""
         others = [p for p in self._regimes if len(p.trained) == len(pair.trained) and p.trained != pair.trained]
         beside = {name for p in others for name in p.trained} - pair.trained
         share = (pair.seeds - 1) * len(beside) / max(len(others), 1)
-        return _pooled(
-            (pair.seed_variance, pair.luck, pair.seeds - 1, pair.scale),
-            [(p.seed_variance, p.luck, share, p.scale) for p in others],
-        )
+        lent = [(p.seed_variance, p.luck, share, p.scale) for p in others]
+        if len(pair.trained) == 2 and pair.seeds - 1 + share * len(others) < PRIOR_DF:
+            lent.append((pair.sums, pair.luck, pair.seeds - 1, pair.scale))
+        return _pooled((pair.seed_variance, pair.luck, pair.seeds - 1, pair.scale), lent)
 
     def _seed_variance(self, name: str) -> SeedVariance:
         """The variance of one seed's score, drawn towards those of the other candidates; of a single seed theirs
@@ -197,16 +204,17 @@ class Column:
         scale = sum(self.scale.slope(one.mean) ** 2 for one in trained)
         each = self.sign * (a.scores[mine] - b.scores[theirs])
         mean, spread = float(each.mean()), float(each.var(ddof=1)) if trained else 0.0
+        sums = float((a.scores[mine] + b.scores[theirs]).var(ddof=1)) if len(trained) == 2 else 0.0
         if a.units is not None and b.units is not None and np.array_equal(a.examples, b.examples):  # type: ignore[arg-type]
             of = components(a.units[mine] - b.units[theirs])
             luck = of.own_variance / of.examples
-            return _Pair(mean, spread, scale, of.example_variance, len(seeds), of.examples, names, overlap, luck)
+            return _Pair(mean, spread, scale, of.example_variance, len(seeds), of.examples, names, overlap, sums, luck)
         alone = [self._alone(one) for one in (a, b)]
         examples = max(n for _, n in alone)
         shared = sum(variance for variance, _ in alone) if examples > 1 else 0.0
         if not trained and not shared:
             return None
-        return _Pair(mean, spread, scale, shared, len(seeds), max(examples, 1), names, overlap)
+        return _Pair(mean, spread, scale, shared, len(seeds), max(examples, 1), names, overlap, sums)
 
     def _alone(self, one: Candidate) -> tuple[float, int]:
         """The variance of one example's value and the number of examples; of a candidate without predictions what those

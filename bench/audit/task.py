@@ -19,6 +19,8 @@ from bench.trial.task_data import TaskData, task_of
 NEAR = {"text": 0.9, "image": 0.99}
 """From which cosine on two inputs are near duplicates: of TF-IDF of words, or of 16 × 16 grey pixels."""
 SHOWN_TEXT = 200
+LABELLED = ("classes", "label-sets")
+"""The objectives whose answers are judged."""
 MOST_PAIRS = 1000
 """Near duplicates that are kept; the count is of all."""
 
@@ -49,10 +51,10 @@ class Near:
 @dataclass
 class Audit:
     """One task. rows: how many examples a split has; looked_at: of train and test, how many near duplicates and labels
-    were looked for among (the first by a hash where that is fewer); classes: {label: {split: how many}}; summary: what
-    the lock tells (exact duplicates, leaks, lengths, remarks); suspects: suspicious labels among `looked_at` training
-    examples, None where not looked for; longer: by split, how many texts are surely cut, None where nobody can tell;
-    unlooked: what was not looked at, and why."""
+    were looked for among (the first by a hash where that is fewer); classes: {label: {split: how many}}, empty where
+    the answers are neither classes nor sets of labels; summary: what the lock tells (exact duplicates, leaks, lengths,
+    remarks); suspects: suspicious labels among `looked_at` training examples, None where not looked for; longer: by
+    split, how many texts are surely cut, None where nobody can tell; unlooked: what was not looked at, and why."""
 
     task: str
     kind: str
@@ -130,7 +132,7 @@ def _near(said: Audit, kind: Any, data: TaskData, chosen: Mapping[str, np.ndarra
     split = np.repeat(np.array(["train", "test"]), [len(chosen["train"]), len(chosen["test"])])
     place = np.concatenate([chosen["train"], chosen["test"]])
     pairs = features.alike(own, NEAR[kind.MODALITY])
-    labelled = kind.OBJECTIVE in ("classes", "label-sets")
+    labelled = kind.OBJECTIVE in LABELLED
     said.near, counts = [], {"train": 0, "test": 0, "overlap": 0, "contradicting": 0}
     for i, j, cosine in pairs:
         sides = [(str(split[k]), int(place[k])) for k in (i, j)]
@@ -165,8 +167,11 @@ def _unit(values: np.ndarray) -> np.ndarray:
 
 
 def _labels(said: Audit, objective: str, words: list[str], data: TaskData, chosen: np.ndarray, judged: Any) -> None:
-    if objective not in ("classes", "label-sets"):
-        said.unlooked.append(f"labels: nothing here judges {objective}, only classes and sets of labels")
+    if objective not in LABELLED:
+        said.unlooked.append(
+            f"whether answers are right, balanced or contradict each other: they are {objective}, and none but classes "
+            "and sets of labels are judged"
+        )
         return
     if judged is None:
         return

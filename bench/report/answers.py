@@ -264,7 +264,7 @@ def _quality(group: Group, summary: Mapping[str, Any], audit: Json) -> Iterator[
         yield "What wrong labels cost was not tried (label_noise in the suite)."
     else:
         yield "Not known: wrong labels were not tried."
-        yield "label_noise in the suite shows what they cost, and bench audit looks for them."
+        yield "label_noise in the suite shows what they cost; bench audit looks for wrong classes and sets of labels."
     yield from _found(summary)
     yield from _resolution(column)
 
@@ -287,6 +287,8 @@ def _found(summary: Mapping[str, Any]) -> Iterator[str]:
         "contradicting": "contradicting each other",
         "leaks": "also in the test split, dropped",
     }
+    if not summary.get("classes"):  # other answers are not compared
+        del words["contradicting"]
     known = [f"{counted[key]:,} {said}" for key, said in words.items() if isinstance(counted.get(key), int)]
     if known:
         yield f"Training examples: {listed(known)}."

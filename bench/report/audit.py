@@ -22,15 +22,16 @@ def lines(found: Audit) -> list[str]:
     if found.majority is not None:
         said.append(f"balance: {_balance(found)}")
     duplicates = found.summary.get("duplicates", {})
-    repeated, several = duplicates.get("train", 0), duplicates.get("contradicting", 0)
-    said.append(f"exact duplicates: {repeated:,} in train, {several:,} inputs with several labels")
+    several = f", {duplicates.get('contradicting', 0):,} inputs with several labels" if found.classes else ""
+    said.append(f"exact duplicates: {duplicates.get('train', 0):,} in train{several}")
     leaks = f"{duplicates.get('leaks', 0):,} training examples also stand in a test set"
     said.append(f"overlap: {leaks}, and are left out of training")
     if found.near is not None:
         count = found.near_count
+        differ = f"; {count['contradicting']:,} with different labels" if found.classes else ""
         said.append(
             f"near duplicates: {count['train']:,} pairs in train, {count['test']:,} in test, {count['overlap']:,} "
-            f"between them; {count['contradicting']:,} with different labels{_among(found, 'train', 'test')}"
+            f"between them{differ}{_among(found, 'train', 'test')}"
         )
     if found.suspects is not None:
         said.append(

@@ -9,7 +9,7 @@ from bench.analysis.column import Column
 from bench.analysis.verdict.costs import Prefer
 from bench.analysis.verdict.crossover import Crossover
 from bench.analysis.verdict.decision import Verdict
-from bench.analysis.verdict.findings import Findings, Group
+from bench.analysis.verdict.findings import Findings, Group, best_of, regimes_of
 from bench.analysis.verdict.recommend import Recommendation
 from bench.analysis.verdict.settle import MOST_SEEDS
 from bench.report import numbers
@@ -79,11 +79,11 @@ def _decided(verdict: Verdict, chosen: str) -> Iterator[str]:
         yield f"{named(column, chosen)}: {own}; nothing else is within the limits."
         return
     if chosen in GUESSING and kind == "baseline":
-        yield f"Nothing works: no way of using the model beats {named(column, chosen)} ({own}) by more than {edge}."
+        yield _nothing(column, chosen, within)
         return
     yield {
-        "baseline": f"The model is not needed: {named(column, chosen)} is enough ({own}); no way of using the model is "
-        f"better by more than {edge}.",
+        "baseline": f"The model does not help: {named(column, chosen)}, without it, has {own}, and nothing tried with "
+        f"it{within} is better by more than {edge}.",
         "blind": f"No training: {chosen} is enough ({own}); nothing trained{within} is better by more than {edge}.",
         "trained": f"{chosen} is enough ({own}); nothing else{within} is better by more than {edge}.",
     }[kind]
@@ -93,6 +93,16 @@ def _decided(verdict: Verdict, chosen: str) -> Iterator[str]:
         yield f"It {words.format(form(cost))}."
     if cheaper := [name for name in verdict.open if verdict.cost[name] < cost]:
         yield f"{candidates(verdict, cheaper)}, cheaper, may be enough too."
+
+
+def _nothing(column: Column, chosen: str, within: str) -> str:
+    """Where a guess is enough. within: the limits, in words."""
+    best = best_of(column, regimes_of(column))
+    tried = "" if best is None else f"the best, {best.name}, has {column.metric} {numbers.score(best.mean)}, "
+    return (
+        f"Nothing tried{within} works: {tried}no more than {tolerance(column)} better than a guess that looks at no "
+        f"example ({named(column, chosen)}, {score(column, chosen)})."
+    )
 
 
 def _undecided(verdict: Verdict, column: Column) -> Iterator[str]:
@@ -256,7 +266,7 @@ def _word(verdict: Verdict) -> str:
     if verdict.why:
         return "no verdict"
     if verdict.chosen in GUESSING:
-        return "nothing works"
+        return "nothing tried works"
     if verdict.chosen or verdict.guess is None:
         return named(verdict.column, verdict.chosen) if verdict.chosen else "undecided"
     sure = f", {probability(verdict.right)} likely" if verdict.right == verdict.right else ""

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import ndtr, stdtrit
 
 from bench.analysis.column import Column, Difference, Floats
-from bench.analysis.statistics import PRIOR_DF
+from bench.analysis.statistics import ENDLESS
 from bench.analysis.verdict.adequate import Adequacy, upper
 
 MOST_SEEDS = 100
@@ -36,12 +36,16 @@ def chance(lead: Difference, tolerance: float, level: float, seeds: Floats, exam
 
     The test needs |tol − δ| > t·SE with SE² = s̃²/S + σ_b²/N, which is S ≥ t² s̃² / ((tol − δ)² − t² σ_b²/N). δ is not
     known: what is run later moves it from δ̂, by a normal draw whose variance is what SE² falls by (Spiegelhalter et al.
-    1986, predictive power). Taking δ̂ for δ instead asks for too few. seeds, examples: arrays of one length.
+    1986, predictive power). Taking δ̂ for δ instead asks for too few. t has the test's own degrees of freedom, with as
+    many borrowed of the column as now. seeds, examples: arrays of one length.
     """
     of_seeds, of_examples = lead.seed_variance / seeds, lead.example_variance / examples
     now = lead.seed_variance / max(lead.seeds, 1) + lead.example_variance / max(lead.examples, 1)
     moves = np.sqrt(np.maximum(now - of_seeds - of_examples, 1e-300))
-    needs = -stdtrit(PRIOR_DF + seeds - 1, level) * np.sqrt(of_seeds + of_examples)
+    of_df = seeds + (lead.seed_df - lead.seeds)
+    spread = of_seeds**2 / np.maximum(of_df, 1) + of_examples**2 / np.maximum(examples - 1, 1)
+    df = np.minimum((of_seeds + of_examples) ** 2 / np.maximum(spread, 1e-300), ENDLESS)
+    needs = -stdtrit(np.maximum(df, 1), level) * np.sqrt(of_seeds + of_examples)
     gap = tolerance - lead.mean
     found: Floats = ndtr((gap - needs) / moves) + ndtr((-gap - needs) / moves)
     return found

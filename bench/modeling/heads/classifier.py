@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import torch
 from torch import Tensor, nn
+
+from bench.modeling.heads.pool import pool
 
 
 class Classifier(nn.Module):
     """backbone → pooled features [n, width] → dropout → linear head → logits [n, classes]."""
 
-    def __init__(self, backbone: nn.Module, pooling: str, classes: int, dropout: float) -> None:
+    def __init__(self, backbone: nn.Module, pooling: str, classes: int, dropout: float, width: int) -> None:
         super().__init__()
         self.backbone = backbone
         self.pooling = pooling
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(width(backbone.config), classes)
+        self.head = nn.Linear(width, classes)
         nn.init.normal_(self.head.weight, std=0.02)
         nn.init.zeros_(self.head.bias)
 
@@ -40,28 +39,6 @@ class Classifier(nn.Module):
         return self
 
 
-def pool(output: Any, mask: Tensor | None, pooling: str) -> Tensor:
-    """One vector an example, [n, width], from a transformers output.
-
-    mean: over unmasked tokens (or over the positions of a feature map); cls: the first token; last: the last unmasked
-    token; pooler: the model's own.
-    """
-    if pooling == "pooler":
-        pooled: Tensor = output.pooler_output
-        return pooled.flatten(1)
-    states: Tensor = output.last_hidden_state
-    if states.ndim == 4:
-        return states.mean(dim=(2, 3))
-    if pooling == "cls":
-        return states[:, 0]
-    if mask is None:
-        return states.mean(dim=1) if pooling == "mean" else states[:, -1]
-    if pooling == "mean":
-        weights = mask.to(states.dtype).unsqueeze(-1)
-        return (states * weights).sum(dim=1) / weights.sum(dim=1)
-    return states[torch.arange(len(states), device=states.device), mask.sum(dim=1) - 1]
-
-
 def blocks(backbone: nn.Module) -> nn.ModuleList | None:
     """The backbone's outermost stack of blocks, or None where it has none."""
     level: list[nn.Module] = [backbone]
@@ -71,9 +48,3 @@ def blocks(backbone: nn.Module) -> nn.ModuleList | None:
                 return module
         level = [child for module in level for child in module.children()]
     return None
-
-
-def width(config: Any) -> int:
-    """The size of a backbone's states."""
-    sizes = getattr(config, "hidden_sizes", None)
-    return int(sizes[-1] if sizes else config.hidden_size)

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from bench.modeling.heads.classifier import width
+from bench.modeling.heads.width import width
 
 
 class Tagger(nn.Module):
@@ -16,7 +16,7 @@ class Tagger(nn.Module):
         super().__init__()
         self.backbone = backbone
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(width(backbone.config), tags)
+        self.head = nn.Linear(width(backbone, "last", "text"), tags)
         nn.init.normal_(self.head.weight, std=0.02)
         nn.init.zeros_(self.head.bias)
 

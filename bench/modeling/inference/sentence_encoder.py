@@ -47,7 +47,7 @@ def embeddings(loaded: Loaded, texts: Sequence[str], how: Settings) -> np.ndarra
     """Pooled states of length 1, float32 [n, width]. Raises NotApplicable for a pooling that is none of ours."""
     import torch
 
-    from bench.modeling.heads.classifier import pool
+    from bench.modeling.heads.pool import pool
     from bench.modeling.inference import zero_shot
 
     pooling = _pooling(loaded.folder)

@@ -16,6 +16,7 @@ from bench.contracts import Context
 from bench.data.seeding import stream
 from bench.errors import BenchError, ModelError
 from bench.modeling.heads.classifier import Classifier
+from bench.modeling.heads.width import width
 from bench.private_api import leave_masks_unread
 from bench.suite.trial import Json
 
@@ -63,9 +64,11 @@ def classifier(
     backbone = backbone_of(model, config, pooling, modality)
     if pretrained:
         require(folder, model, gaps, backbone, allow_missing)
+    with building(folder):
+        size = width(backbone, pooling, modality)
     torch.manual_seed(seed)  # the head must not depend on how much randomness building the backbone took
     rate = dropout if dropout is not None else getattr(backbone.config, "hidden_dropout_prob", 0.0)
-    return Classifier(backbone, pooling, classes, rate)
+    return Classifier(backbone, pooling, classes, rate, size)
 
 
 def from_files(auto: Any, folder: Path, *, dtype: str, **options: Any) -> tuple[Any, dict[str, str]]:

@@ -20,17 +20,17 @@ from transformers.modeling_outputs import (
 
 class AdaptedConfig(PretrainedConfig):  # type: ignore[misc,unused-ignore]
     """backbone: the config of the pretrained model. answers: `pooled`: one row of logits an example, of features pooled
-    as `pooling` says (mean, cls, last, pooler); `tokens`: one a token; `spans`: a start's and an end's a token. A
-    number is scale · logit + offset."""
+    as `pooling` says (mean, cls, last, pooler); `tokens`: one a token; `spans`: a start's and an end's a token. width:
+    of what the head is given. A number is scale · logit + offset."""
 
     model_type = "retrain-bench-adapted"
 
     def __init__(
         self, backbone: dict[str, Any] | None = None, answers: str = "pooled", pooling: str = "mean",
-        scale: float = 1.0, offset: float = 0.0, **more: Any,
+        width: int = 0, scale: float = 1.0, offset: float = 0.0, **more: Any,
     ) -> None:  # fmt: skip
         self.backbone = backbone or {}
-        self.answers, self.pooling, self.scale, self.offset = answers, pooling, scale, offset
+        self.answers, self.pooling, self.width, self.scale, self.offset = answers, pooling, width, scale, offset
         super().__init__(**more)
 
 
@@ -46,9 +46,7 @@ class AdaptedModel(PreTrainedModel):  # type: ignore[misc,unused-ignore]
         pooler = getattr(self.backbone, "pooler", None)
         if config.pooling != "pooler" and isinstance(pooler, nn.Module) and next(pooler.parameters(), None) is not None:
             self.backbone.pooler = None
-        sizes = getattr(self.backbone.config, "hidden_sizes", None)
-        width = int(sizes[-1] if sizes else self.backbone.config.hidden_size)
-        self.head = nn.Linear(width, 2 if config.answers == "spans" else config.num_labels)
+        self.head = nn.Linear(config.width, 2 if config.answers == "spans" else config.num_labels)
         self.post_init()
 
     def forward(

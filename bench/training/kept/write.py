@@ -102,7 +102,8 @@ def _with_head(folder: Path, context: Context, model: Classifier | Tagger) -> st
     own: Any = model.backbone.config
     config = adapted.AdaptedConfig(
         backbone=own.to_diff_dict() | {"model_type": own.model_type},
-        answers=answers, pooling=context.pooling, scale=scale, offset=offset, problem_type=problem,
+        answers=answers, pooling=context.pooling, width=model.head.in_features, scale=scale, offset=offset,
+        problem_type=problem,
         id2label=dict(enumerate(names)), label2id={name: n for n, name in enumerate(names)},
         auto_map={"AutoConfig": "adapted.AdaptedConfig", **dict.fromkeys(("AutoModel", auto), "adapted.AdaptedModel")},
     )  # fmt: skip

@@ -1,0 +1,95 @@
+"""Image models of every kind under one face: what trains in them, how wide their features are, what is kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tiny_models import TINY_IMAGES, tiny_image
+from tiny_tasks import adapt, context, image_task, trial
+
+from bench.errors import ModelError
+from bench.modeling.heads.width import width
+from bench.suite.trial import Json
+from bench.training.build import build
+
+pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folders = {name: tmp_path_factory.mktemp(name) for name in TINY_IMAGES}
+    for name, folder in folders.items():
+        tiny_image(name, folder)
+    return folders
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> tuple[Json, Json]:
+    return image_task(tmp_path_factory.mktemp("images"))
+
+
+@pytest.mark.parametrize("family", TINY_IMAGES)
+def test_the_head_is_as_wide_as_the_features_are(family: str, models: Any, images: Any, tmp_path: Path) -> None:
+    of, _ = context(trial(models[family], images, "full"), tmp_path)
+    model = build(of, pretrained=True).eval()
+    with torch.no_grad():
+        found = model.features(of.features.encoded("train").batch([0, 1, 2], of.device))
+    assert found.shape == (3, model.head.in_features)
+
+
+@pytest.mark.parametrize("regime", ["linear-probe", "full", "retrain"])
+@pytest.mark.parametrize("family", TINY_IMAGES)
+def test_every_image_model_learns(family: str, regime: str, models: Any, images: Any, tmp_path: Path) -> None:
+    budget: Json = {} if regime == "linear-probe" else {"budget": {"steps": 2}}
+    of, _, adapted = adapt(trial(models[family], images, regime, **budget), tmp_path)
+    answers = adapted.predict(of.parts["test"]).answers
+    assert answers.shape == (1, len(of.parts["test"].indices), 2)
+    assert (answers <= 0).all()
+
+
+class Counted(torch.nn.Module):
+    """Answers with features of three numbers, after batch normalisation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = torch.nn.BatchNorm2d(3)
+        self.config = Config()
+
+    def forward(self, pixel_values: torch.Tensor) -> Any:
+        output = Config()
+        output.last_hidden_state = self.norm(pixel_values)
+        output.pooler_output = pixel_values
+        return output
+
+
+class Config:
+    image_size = (4, 6)
+    last_hidden_state: torch.Tensor
+    pooler_output: torch.Tensor
+
+
+def test_measuring_the_width_leaves_the_network_as_it_was() -> None:
+    net = Counted().train()
+    before = torch.get_rng_state()
+    assert width(net, "mean", "image") == 3
+    assert net.training
+    assert int(net.norm.num_batches_tracked) == 0
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_the_pooled_map_may_have_any_size() -> None:
+    assert width(Counted(), "pooler", "image") == 3 * 4 * 6
+
+
+def test_features_that_are_no_vector_are_refused() -> None:
+    class Flat(Counted):
+        def forward(self, pixel_values: torch.Tensor) -> Any:
+            output = super().forward(pixel_values)
+            output.last_hidden_state = output.last_hidden_state[:, 0, 0]
+            return output
+
+    with pytest.raises(ModelError, match="no vector"):
+        width(Flat(), "cls", "image")
