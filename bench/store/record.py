@@ -185,6 +185,7 @@ class Facts(TypedDict, total=False):
     """What else is known of a trial. What a zero-shot way asked with (templates, labels, …) has that way's own form."""
 
     pooling: str | None
+    preprocessing: Json
     train_examples: int
     validation_examples: int
     test_examples: int

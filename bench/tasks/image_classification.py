@@ -19,7 +19,7 @@ class ImageClassification(TaskKind[Labelled]):
     """One class an image."""
 
     Parameters = Labelled
-    VERSION = 1
+    VERSION = 2
     MODALITY = "image"
     OBJECTIVE = "classes"
     METRIC = "accuracy"

@@ -125,6 +125,4 @@ class TrialFeatures:
         key: Json = {
             "model": context.trial.model, "task": context.trial.task, "split": split, "limits": context.trial.limits,
         }  # fmt: skip
-        if context.task.MODALITY == "image":
-            key["depth"] = 8  # until images of 16 bits were scaled, they were kept cut to white
         return key | ({"shots": context.few_shot} if context.few_shot else {})

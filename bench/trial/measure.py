@@ -98,7 +98,9 @@ def _test(context: Context, ledger: Ledger, adapted: Adapted, record: Json) -> J
     scores, facts, known = record["scores"], record["facts"], record["costs"]
     metrics, part = context.metrics, context.parts["test"]
     if encoded := _reads_encoded(context):
-        context.features.encoded(part.split)  # tokenising is a stage of its own
+        test = context.features.encoded(part.split)  # tokenising is a stage of its own
+        if done := getattr(test, "preprocessing", None):
+            facts["preprocessing"] = done
     found, targets, scores["test"] = _judge(context, ledger, adapted, part, "test", "test example")
     scores |= ledger.guard("the metrics' signatures", lambda: evaluation.signatures(metrics), {})
     scores |= evaluation.facts(metrics)
@@ -140,7 +142,8 @@ def _reads_encoded(context: Context) -> bool:
     """Whether the model is given the test split as it is encoded, in tokens or pixels."""
     regime = plugins.load("regimes", context.trial.regime["kind"])
     own_way = "way" in context.trial.regime and context.objective.POOLED
-    return regime.LABELS and is_local(context.trial) and not own_way
+    tokens = regime.LABELS and not own_way
+    return is_local(context.trial) and (tokens or context.task.MODALITY == "image")
 
 
 def _remark_constant(context: Context, ledger: Ledger, found: Predictions, examples: str) -> None:

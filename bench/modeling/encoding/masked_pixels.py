@@ -15,6 +15,7 @@ from bench.data.masks import UNLABELLED
 from bench.errors import ModelError
 from bench.modeling.encoding import pixels as images
 from bench.modeling.encoding.arrays import Pixels, offsets_of, send
+from bench.suite.trial import Json
 
 
 @dataclass
@@ -32,6 +33,11 @@ class MaskedPixels:
     def lengths(self) -> np.ndarray:
         """One per example."""
         return self.pixels.lengths
+
+    @property
+    def preprocessing(self) -> Json:
+        """What was done to the images, for the record."""
+        return self.pixels.preprocessing
 
     def batch(self, indices: np.ndarray, device: torch.device) -> dict[str, Tensor]:
         """pixel_values, float32 [n, channels, height, width]."""

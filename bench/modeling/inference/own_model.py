@@ -48,13 +48,22 @@ class Asked(OwnModel):
                 self.answers(
                     context,
                     model.remembering(prepared),
-                    context.inputs(part),
+                    inputs(context, part),
                     templates if prepared is None else templates[:1],
                     zero_shot.settings(context, context.parameters, prepared),
                 )
             )
 
         return predict
+
+
+def inputs(context: Context, part: Part) -> Any:
+    """What a way is asked about: images as they are encoded, once for every regime, else the part's inputs."""
+    if context.task.MODALITY != "image":
+        return context.inputs(part)
+    from bench.modeling.encoding.arrays import PixelRows
+
+    return PixelRows(context.features.encoded(part.split), part.indices)
 
 
 class ReadByObjective(OwnModel):

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from bench.contracts import Context, Prepared
-from bench.modeling.encoding.arrays import Tokens
+from bench.modeling.encoding.arrays import PixelRows, Tokens
 from bench.modeling.encoding.pixels import processor_for
 from bench.modeling.encoding.text import positions, tokenizer_for
 from bench.modeling.inference.batched import batched
@@ -182,20 +182,25 @@ def run(
 
 def run_images(
     loaded: Loaded,
-    images: Sequence[Any],
+    images: PixelRows | Sequence[Any],
     forward: Callable[[dict[str, Tensor]], Tensor],
     how: Settings,
 ) -> np.ndarray:
-    """Apply `forward` (the image processor's tensors → [n, width]) to all images; float32 [images, width]."""
+    """Apply `forward` (the image processor's tensors → [n, width]) to all images; float32 [images, width]. images: as
+    they are encoded already, or Pillow's."""
 
-    def prepared(indices: np.ndarray) -> Tensor:
-        def pixels() -> dict[str, Tensor]:
-            batch = [images[i].convert("RGB") for i in indices]
-            return dict(loaded.image_processor(batch, return_tensors="pt").to(how.device, loaded.model.dtype))
+    def pixels(indices: np.ndarray) -> Mapping[str, Tensor]:
+        if isinstance(images, PixelRows):
+            return images.batch(indices, how.device)
+        found: Mapping[str, Tensor] = loaded.image_processor(
+            [images[i].convert("RGB") for i in indices], return_tensors="pt"
+        ).to(how.device)
+        return found
 
-        return forward(how.known(("pixels", *indices.tolist()), pixels))
+    def run_batch(indices: np.ndarray) -> Tensor:
+        return forward({name: tensor.to(loaded.model.dtype) for name, tensor in pixels(indices).items()})
 
-    return batched(prepared, np.ones(len(images), np.int64), how.batch_size, how.autocast, progress(how.tick, (0, 1)))
+    return batched(run_batch, np.ones(len(images), np.int64), how.batch_size, how.autocast, progress(how.tick, (0, 1)))
 
 
 def progress(tick: Tick, part: tuple[int, int]) -> Tick:
