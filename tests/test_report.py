@@ -95,6 +95,30 @@ def test_golden_files(written: Path) -> None:
     pd.testing.assert_frame_equal(pd.read_csv(written / "cells.csv"), pd.read_csv(GOLDEN / "cells.csv"), rtol=1e-9)
 
 
+def test_a_caption_does_not_say_its_heading_again(written: Path) -> None:
+    heading = ""
+    for line in (written / "report.md").read_text().splitlines():
+        heading = line[3:] if line.startswith("## ") else heading
+        assert not (heading and line.startswith((f"{heading}:", f"{heading}."))), line
+    html = (written / "report.html").read_text()
+    assert "<caption>Mean scores.</caption>" in html
+    assert "<caption>Overview: " not in html
+    assert r"\caption{Overview: mean scores.}" in (written / "tables/overview.tex").read_text()
+
+
+@pytest.mark.parametrize(
+    ("caption", "left"),
+    [
+        ("Answers.", ""),
+        ("Answers: two of them.", "Two of them."),
+        ("Answered.", "Answered."),
+        ("Answers of all.", "Answers of all."),
+    ],
+)
+def test_what_a_heading_leaves_of_a_caption(caption: str, left: str) -> None:
+    assert Table(caption, [], "", []).under("Answers") == left
+
+
 def test_identical_records_give_identical_bytes(results: list[frame.Results], written: Path, tmp_path: Path) -> None:
     report.write(sections(frame.load(results[0].folder)), tmp_path)
     for path in (p for p in written.rglob("*") if p.is_file()):

@@ -32,6 +32,14 @@ class Table:
     notes: list[str] = field(default_factory=list)
     name: str = ""
 
+    def under(self, title: str) -> str:
+        """The caption below a heading, which it does not say again; empty where it says nothing else."""
+        rest = self.caption.removeprefix(title)
+        if rest == self.caption or rest[0] not in ".:":
+            return self.caption
+        rest = rest[1:].strip()
+        return rest[:1].upper() + rest[1:]
+
 
 def cells(*texts: object) -> list[Cell]:
     """One row of plain cells."""

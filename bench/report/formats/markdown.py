@@ -30,8 +30,9 @@ def _line(texts: Sequence[str]) -> str:
     return f"| {' | '.join(texts)} |"
 
 
-def _table(table: Table) -> Iterator[str]:
-    yield f"\n{escape(table.caption)}\n"
+def _table(table: Table, title: str) -> Iterator[str]:
+    caption = table.under(title)
+    yield f"\n{escape(caption)}\n" if caption else ""
     yield _line([escape(head) for head in table.head])
     yield _line([_RULES[align] for align in table.align])
     for row in [*table.rows, *table.foot]:
@@ -46,7 +47,7 @@ def _section(section: Section) -> Iterator[str]:
     for part in section.parts:
         yield f"\n## {escape(part.title)}"
         for table in part.tables:
-            yield from _table(table)
+            yield from _table(table, part.title)
         for figure in part.figures:
             yield f"\n![{escape(figure.caption)}]({figure.stem}.png)"
     if section.notes:

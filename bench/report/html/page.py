@@ -152,7 +152,9 @@ class _Suite:
         return Part(self._id(title), title, kept, total, left_out, about)
 
     def _tables(self, title: str, tables: Sequence[Any], kind: str) -> Part:
-        return self._part(title, kind, (self._macros.table(table) for table in tables), len(tables), "tables")
+        return self._part(
+            title, kind, (self._macros.table(table, title=title) for table in tables), len(tables), "tables"
+        )
 
     def _gallery(self, one: charts.Gallery) -> Part:
         """Charts that do not fit are not even made, so nobody knows how many they are."""
