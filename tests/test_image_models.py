@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 import torch
+import transformers
+from hub_mirror import MIRROR
 from tiny_models import TINY_IMAGES, tiny_image
 from tiny_tasks import adapt, context, image_task, trial
 
@@ -93,3 +95,21 @@ def test_features_that_are_no_vector_are_refused() -> None:
 
     with pytest.raises(ModelError, match="no vector"):
         width(Flat(), "cls", "image")
+
+
+@pytest.mark.hub
+def test_a_network_that_hardly_trains_answers_as_it_did(tmp_path: Path) -> None:
+    """The real MobileNetV1 with its own head, before and after ten steps of a learning rate that changes nothing."""
+    folder = MIRROR / "models" / "mirror" / "mobilenet-v1-0.25-128"
+    if not folder.is_dir():
+        pytest.skip("there is no Hub mirror here")
+    whole = transformers.AutoModelForImageClassification.from_pretrained(folder).eval()
+    task = image_task(tmp_path)
+    tuned, budget = {"learning_rate": 1e-12}, {"steps": 10}
+    of, _, adapted = adapt(trial(folder, task, "full", tuned=tuned, budget=budget), tmp_path)
+    batch = of.features.encoded("test").batch(of.parts["test"].indices, of.device)
+    with torch.no_grad():
+        before = whole(**batch).logits.argmax(1)
+        whole.mobilenet_v1 = adapted.backbone
+        after = whole(**batch).logits.argmax(1)
+    assert (before == after).float().mean() >= 0.95

@@ -28,6 +28,7 @@ from bench.modeling.models.files import configs
 from bench.objectives.masks import SEGMENT
 from bench.tasks.semantic_segmentation import SemanticSegmentationParameters
 from bench.training import mean_mask
+from bench.training.normalising import BatchNorm
 
 kind, objective = plugins.load("tasks", "semantic-segmentation"), plugins.load("objectives", "masks")
 mean_iou, pixel_accuracy = plugins.load("metrics", "mean-iou"), plugins.load("metrics", "pixel-accuracy")
@@ -241,12 +242,15 @@ def test_a_head_of_which_a_part_is_lacking_is_refused(home: Path, tmp_path: Path
 
 def test_pretrained_statistics_stay_and_new_ones_are_learnt(home: Path) -> None:
     for name, learning in (("deeplab", False), ("deeplab-bare", True)):
-        model = segmenter(home / name, classes=3, pretrained=True, seed=1).train()
+        model = segmenter(home / name, classes=3, pretrained=True, seed=1)
+        BatchNorm.of(model, "auto", model.new).train(model)
         norms = {n: m for n, m in model.named_modules() if isinstance(m, torch.nn.BatchNorm2d)}
         assert {m.training for n, m in norms.items() if model.part in n} == {False}
         assert {m.training for n, m in norms.items() if model.part not in n} == {learning}
         assert not learning or {m.momentum for n, m in norms.items() if model.part not in n} == {0.1}
-    assert all(m.training for m in segmenter(home / "deeplab", classes=3, pretrained=False, seed=1).train().modules())
+    random = segmenter(home / "deeplab", classes=3, pretrained=False, seed=1)
+    BatchNorm.of(random, "auto", random.new).train(random)
+    assert all(m.training for m in random.modules())
 
 
 def test_logits_come_to_the_masks_own_size_and_the_image_is_whole(home: Path, task: Any, tmp_path: Path) -> None:

@@ -89,7 +89,11 @@ def _training(combination: Combination, own: Json) -> Json:
     if not combination.regime_kind.TRAINS:
         return {name: training[name] for name in ("precision", "evaluation_batch_size")}
     training |= {name: own[name] for name in ("batch_size", "weight_decay") if own.get(name) is not None}
-    return Training.model_validate(training).model_dump(mode="json")
+    training = Training.model_validate(training).model_dump(mode="json")
+    policy = training.pop("batch_norm", "auto")
+    if combination.facts.convolutional or (policy != "auto" and combination.facts.modality == "image"):
+        training["batch_norm"] = policy  # trials of other models have nothing that it could change
+    return training
 
 
 def _budget(combination: Combination, own: Json) -> Json:

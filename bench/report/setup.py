@@ -26,6 +26,7 @@ NAMES = {
     "batch_size": "batch size", "schedule": "schedule", "warmup": "warm-up, fraction of the budget",
     "weight_decay": "weight decay", "clip": "gradient norm clipped to", "dropout": "dropout",
     "precision": "precision", "evaluation_batch_size": "batch size where nothing trains",
+    "batch_norm": "batch normalisation",
 }  # fmt: skip
 """The settings of training in words."""
 

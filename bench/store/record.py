@@ -202,6 +202,7 @@ class Facts(TypedDict, total=False):
     label_map: Json
     shots: int
     decoding: Json
+    batch_norm: Json
     notes: list[str]
     resumed: list[int]
     endpoint: EndpointFacts

@@ -93,6 +93,10 @@ class Budget(Strict):
         return next(u for u in ("epochs", "steps", "seconds", "flops", "until") if getattr(self, u) is not None)
 
 
+BatchNormPolicy = Literal["auto", "frozen", "batch"]
+"""How batch normalisation with pretrained statistics trains (`bench.training.normalising`)."""
+
+
 class Training(Strict):
     """How every trained regime trains, unless the regime says otherwise."""
 
@@ -108,6 +112,14 @@ class Training(Strict):
         default=None, description="null: as the model's config says"
     )
     evaluation_batch_size: Annotated[int, Field(ge=1)] = 64
+    batch_norm: BatchNormPolicy = Field(
+        default="auto", description="pretrained statistics of batch normalisation: kept, or those of each batch"
+    )
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        """The default is not said: ids of trials are those of before there was a choice."""
+        return {name: value for name, value in handler(self).items() if (name, value) != ("batch_norm", "auto")}
 
 
 class RegimeParameters(Strict):

@@ -134,6 +134,7 @@ class TrainingSpec(TypedDict, total=False):
     precision: str
     dropout: float | None
     evaluation_batch_size: int
+    batch_norm: str
 
 
 class Limits(TypedDict, total=False):

@@ -28,6 +28,7 @@ def trained(context: Context, ledger: Ledger, model: Any) -> Adapted:
         backbone=model.backbone,
         model=model,
         fit=found,
+        facts=found.facts,
     )
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+import numpy as np
 import torch
 from torch import nn
 
+from bench import plugins
 from bench.contracts import Context
 from bench.data.seeding import stream
 from bench.errors import TrialError
@@ -14,6 +18,7 @@ from bench.probes.ledger import Ledger
 from bench.suite.parameters import Budget
 from bench.training.loop import train
 from bench.training.loss import Goal
+from bench.training.normalising import BatchNorm, some, without_single
 from bench.training.sampler import endless
 from bench.training.state import Fit
 
@@ -24,12 +29,18 @@ def fit(context: Context, ledger: Ledger, model: nn.Module) -> Fit:
     if budget.until and not len(context.parts["validation"].indices):
         raise TrialError("`until: converged` is judged on held-out labels, and there are none; take more labels")
     goal, held_out = (context.objective.goal(context, context.parts[name]) for name in ("train", "validation"))
+    batch_norm = _batch_norm(context, ledger, model)
+    batches: Iterable[np.ndarray] = endless(
+        goal.lengths, context.training.batch_size, stream(context.trial.seed, "order")
+    )
+    if batch_norm.learning and min(len(goal.lengths), context.training.batch_size) > 1:
+        batches = without_single(batches)
     torch.manual_seed(stream(context.trial.seed, "dropout"))
     with ledger.stage("train"):
         found = train(
             model,
             goal,
-            endless(goal.lengths, context.training.batch_size, stream(context.trial.seed, "order")),
+            iter(batches),
             budget=budget,
             training=context.training,
             learning_rate=context.trial.tuned["learning_rate"],
@@ -39,8 +50,28 @@ def fit(context: Context, ledger: Ledger, model: nn.Module) -> Fit:
             checkpoint=context.checkpoint,
             tick=context.progress("train"),
             guard=ledger.guard,
+            batch_norm=batch_norm,
         )
+        with context.autocast():
+            estimated = batch_norm.re_estimate(
+                model,
+                lambda rows: goal.loss(model, rows),
+                some(len(goal.lengths), stream(context.trial.seed, "statistics")),
+                context.evaluation_batch,
+            )
+    found.facts = batch_norm.facts(estimated)
     _pure(ledger.stages, found)
+    return found
+
+
+def _batch_norm(context: Context, ledger: Ledger, model: nn.Module) -> BatchNorm:
+    """The trial's policy on the model; random weights have no statistics to keep."""
+    regime = plugins.load("regimes", context.trial.regime["kind"])
+    random = not regime.PRETRAINED or (context.facts.random and context.start is None)
+    new = [model] if random else context.objective.new(model)
+    found = BatchNorm.of(model, context.training.batch_norm, new)
+    if found.learning and context.micro_batch < context.training.batch_size:
+        ledger.note([f"batch normalisation saw {context.micro_batch} examples at a time, for the batch did not fit"])
     return found
 
 

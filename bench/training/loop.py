@@ -18,6 +18,7 @@ from bench.suite.parameters import Budget, Training
 from bench.training.budget import Spent
 from bench.training.checkpoint import Checkpoint
 from bench.training.loss import Goal
+from bench.training.normalising import BatchNorm
 from bench.training.schedule import scale
 from bench.training.state import Best, Fit, Run, random_states, set_random_states
 
@@ -109,16 +110,18 @@ def train(
     checkpoint: Checkpoint | None = None,
     tick: Callable[[int, int | None], None] = lambda done, total: None,
     guard: Guard | None = None,
+    batch_norm: BatchNorm | None = None,
 ) -> Fit:
     """Train `model` in place until the budget is spent.
 
     batches: endless arrays of positions of the goal's examples.
     validate: the validation loss, asked for once an epoch when the budget is `until: converged`; the weights of the
     best one are kept. checkpoint: where the run is saved now and then, and goes on from. guard: holds what cannot be
-    measured. Nothing inside a step waits for the device. Raises Diverged, and TrialError where the budget is over
-    before a step has changed anything, or is in FLOPs, which cannot be counted.
+    measured. batch_norm: which of it learns statistics; where none is given, all that has trainable weights. Nothing
+    inside a step waits for the device. Raises Diverged, and TrialError where the budget is over before a step has
+    changed anything, or is in FLOPs, which cannot be counted.
     """
-    guard = guard or Guard()
+    guard, batch_norm = guard or Guard(), batch_norm or BatchNorm.of(model)
     step = Step(model, goal, training, micro_batch, device)
     optimizer = optimizer_for(model, learning_rate, training.weight_decay)
     spent = Spent(budget, len(goal.weights), training.batch_size, training.warmup)
@@ -126,7 +129,7 @@ def train(
     run = Run(model, optimizer, batches, spent, best, fit, device)
     if checkpoint is not None:
         checkpoint.restore(run)
-    model.train()
+    batch_norm.train(model)
     uncounted, moved = spent.counted is None, spent.step > 0
     while not spent.over():
         fit.times.begin()
@@ -146,8 +149,10 @@ def train(
         tick(spent.step, spent.total_steps)
         if spent.step % CHECK == 0 and not torch.isfinite(run.losses[-1]):
             break
-        if validate is not None and spent.at_validation() and _converged(run, validate()):
-            break
+        if validate is not None and spent.at_validation():
+            if _converged(run, validate()):
+                break
+            batch_norm.train(model)
         if checkpoint is not None and checkpoint.due():
             with spent.paused():
                 checkpoint.save(run)
@@ -170,7 +175,6 @@ def _counted_step(step: Step, batch: np.ndarray, padded: int, spent: Spent, budg
 def _converged(run: Run, loss: float) -> bool:
     """Take note of a validation loss; whether training ends with it."""
     run.fit.validations.append((run.spent.step, loss))
-    run.model.train()
     return not np.isfinite(loss) or run.best.seen(loss)
 
 

@@ -11,13 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from bench.probes.steps import StepTimes
+from bench.suite.trial import Json
 from bench.training.budget import Spent
 
 
 @dataclass
 class Fit:
     """What a run did. losses: one float per optimiser step; validations: (step, loss) until convergence; flops: None
-    where they could not be counted."""
+    where they could not be counted; facts: for the record."""
 
     times: StepTimes
     losses: list[float] = field(default_factory=list)
@@ -26,6 +27,7 @@ class Fit:
     examples: int = 0
     tokens: int = 0
     flops: float | None = None
+    facts: Json = field(default_factory=dict)
 
 
 class Best:

@@ -28,16 +28,6 @@ class Classifier(nn.Module):
         logits: Tensor = self.head(self.dropout(self.features(batch)))
         return logits
 
-    def train(self, mode: bool = True) -> Classifier:
-        """As nn.Module's, but batch normalisation whose weights are frozen keeps its pretrained statistics."""
-        super().train(mode)
-        for module in self.modules():
-            if isinstance(module, nn.modules.batchnorm._BatchNorm) and not any(
-                p.requires_grad for p in module.parameters()
-            ):
-                module.eval()
-        return self
-
 
 def blocks(backbone: nn.Module) -> nn.ModuleList | None:
     """The backbone's outermost stack of blocks, or None where it has none."""

@@ -14,15 +14,13 @@ from bench.errors import ModelError
 from bench.modeling.models.loading import COMPUTED, building, from_files, require, set_dropout
 
 AUTO = "AutoModelForSemanticSegmentation"
-MOMENTUM = 0.1
-"""Of new batch normalisation; transformers' MobileNets say 0.997, which means 0.003 in torch's own counting."""
 
 
 class Segmenter(nn.Module):
     """Images → the whole model's logits [n, classes, height, width], of fewer pixels than the image has.
 
     whole: transformers' model; part: the name of what is before its decode head, the `backbone` that regimes freeze or
-    wrap; new: its parts without pretrained weights. Batch normalisation with pretrained statistics keeps them.
+    wrap; new: its parts without pretrained weights.
     """
 
     def __init__(self, whole: Any, part: str, new: Sequence[nn.Module]) -> None:
@@ -30,11 +28,6 @@ class Segmenter(nn.Module):
         self.whole = whole
         self.part = part
         self.new = tuple(new)
-        fresh = {id(module) for one in new for module in one.modules()}
-        for module in whole.modules():
-            if isinstance(module, nn.modules.batchnorm._BatchNorm) and id(module) in fresh:
-                module.momentum = min(module.momentum or MOMENTUM, MOMENTUM)
-        self._learning = fresh
 
     @property
     def backbone(self) -> Any:
@@ -51,16 +44,6 @@ class Segmenter(nn.Module):
         """Logits, [n, classes, height, width]."""
         logits: Tensor = self.whole(**batch).logits
         return logits
-
-    def train(self, mode: bool = True) -> Segmenter:
-        """As nn.Module's, but batch normalisation keeps pretrained statistics, and those of frozen weights."""
-        super().train(mode)
-        for module in self.modules():
-            if isinstance(module, nn.modules.batchnorm._BatchNorm) and not (
-                id(module) in self._learning and any(p.requires_grad for p in module.parameters())
-            ):
-                module.eval()
-        return self
 
 
 def segmenter(
