@@ -15,8 +15,10 @@ import torch
 import transformers
 from click.testing import CliRunner
 from factory import Factory
+from tiny_masks import LABELS, mask_task, scenes, tiny_segmenter
 from tiny_models import tiny_bert, tiny_image, tiny_roberta, tiny_seq2seq
 from tiny_tasks import adapt, image_task, order, text_task, trial, write_images
+from torchmetrics import JaccardIndex
 
 from bench import plugins
 from bench.analysis import frame
@@ -86,6 +88,25 @@ def test_an_image_classifier_reproduces_its_score(family: str, tmp_path: Path) -
     task = image_task(tmp_path)
     folder, told = kept(trial(tmp_path / "model", task, "full", budget=STEPS), tmp_path)
     assert image_score(folder, Path(task[1]["folder"])) == pytest.approx(told["score"])
+
+
+@pytest.mark.parametrize(("family", "regime"), [("segformer", "lora"), ("deeplab", "head")])
+def test_a_segmenter_reproduces_its_score(family: str, regime: str, tmp_path: Path) -> None:
+    tiny_segmenter(family, tmp_path / "model", LABELS)
+    own = {"r": 2} if regime == "lora" else {}
+    task = mask_task(tmp_path, size=[24, 32])
+    folder, told = kept(trial(tmp_path / "model", task, regime, own, budget=STEPS), tmp_path)
+    model = transformers.AutoModelForSemanticSegmentation.from_pretrained(folder)
+    assert [model.config.id2label[n] for n in range(3)] == LABELS
+    processor = transformers.AutoImageProcessor.from_pretrained(folder)
+    score = JaccardIndex(task="multiclass", num_classes=3, ignore_index=255, average="macro")
+    for row in scenes(8, 1):
+        with torch.inference_mode():
+            output = model(**processor(row["image"], return_tensors="pt"))
+        shape = row["image"].size[::-1]
+        answer = processor.post_process_semantic_segmentation(output, target_sizes=[shape])[0]
+        score.update(answer[None], torch.from_numpy(np.array(row["mask"])).long()[None])
+    assert float(score.compute()) == pytest.approx(told["score"], abs=2e-3)
 
 
 def image_score(folder: Path, images: Path) -> float:

@@ -59,7 +59,7 @@ def encode(folder: Path, examples: Examples, classes: int, size: tuple[int, int]
 
     Raises ModelError where the image processor gives no one size.
     """
-    images.resize(folder, examples.inputs, target, **_whole(folder, size))
+    images.resize(folder, examples.inputs, target, **whole(folder, size))
     masks = examples.targets or ()
     shapes, counts = np.zeros((len(masks), 2), dtype=np.int64), np.zeros((len(masks), classes), dtype=np.int64)
     with (target / "masks.bin").open("wb") as file:
@@ -80,8 +80,9 @@ def load(folder: Path) -> MaskedPixels:
     return MaskedPixels(images.load(folder), flat, offsets_of(shapes.prod(axis=1)), shapes, counts)
 
 
-def _whole(folder: Path, size: tuple[int, int] | None) -> dict[str, Any]:
-    """Settings of the folder's image processor by which the whole of every image is resized to one size."""
+def whole(folder: Path, size: tuple[int, int] | None) -> dict[str, Any]:
+    """Settings of the folder's image processor by which the whole of every image is resized to one size: this one, or
+    where it is None the processor's own. Raises ModelError where that is none."""
     processor = images.processor_for(folder)
     if size is None:
         own = dict(processor.size or {}) if processor.do_resize else {}

@@ -13,8 +13,12 @@ from torch import nn
 
 from bench.contracts import Context
 from bench.errors import NotApplicable
+from bench.modeling.encoding import masked_pixels
+from bench.modeling.encoding.pixels import processor_for
 from bench.modeling.encoding.text import longest
+from bench.modeling.heads import segmenter
 from bench.modeling.heads.classifier import Classifier
+from bench.modeling.heads.segmenter import Segmenter
 from bench.modeling.heads.tagger import Tagger
 from bench.modeling.models.generator import Backbone
 from bench.training.kept import adapted
@@ -38,11 +42,10 @@ def write(folder: Path, context: Context, model: Any) -> str:
     _adapter(folder, context, model.backbone)
     model.backbone = merged(model.backbone)
     model = model.float().cpu().eval()
-    auto = _native(folder, model.backbone) if isinstance(model, Backbone) else _with_head(folder, context, model)
+    auto = _written(folder, context, model)
     if context.task.MODALITY == "image":
-        from bench.modeling.encoding.pixels import processor_for
-
-        processor_for(context.folder).save_pretrained(folder)
+        whole = masked_pixels.whole(context.folder, context.parameters.size) if isinstance(model, Segmenter) else {}
+        processor_for(context.folder, **whole).save_pretrained(folder)
     else:
         tokenizer = context.features.tokenizer
         most = getattr(context.parameters, "max_length", getattr(context.parameters, "max_source", None))
@@ -52,6 +55,18 @@ def write(folder: Path, context: Context, model: Any) -> str:
     if before is not None:
         _same(folder, context, before)
     return auto
+
+
+def _written(folder: Path, context: Context, model: Any) -> str:
+    """Weights and config; returns the auto class that loads them."""
+    if isinstance(model, Backbone):
+        return _native(folder, model.backbone)
+    if isinstance(model, Segmenter):
+        names = dict(enumerate(context.labels))
+        model.whole.config.update({"id2label": names, "label2id": {name: number for number, name in names.items()}})
+        model.whole.save_pretrained(folder)
+        return segmenter.AUTO
+    return _with_head(folder, context, model)
 
 
 def _adapter(folder: Path, context: Context, backbone: Any) -> None:
@@ -145,10 +160,14 @@ def _logits(context: Context, model: nn.Module) -> torch.Tensor:
 
 def _same(folder: Path, context: Context, before: torch.Tensor) -> None:
     """Raise NotApplicable where the model that is read back answers otherwise."""
-    read = adapted.AdaptedModel.from_pretrained(folder).eval()
+    from transformers import AutoModelForSemanticSegmentation
+
+    own = (folder / "adapted.py").is_file()
+    read = (adapted.AdaptedModel if own else AutoModelForSemanticSegmentation).from_pretrained(folder).eval()
     with torch.inference_mode():
         found = read(**_batch(context))
     after = found.logits if "logits" in found else torch.stack([found.start_logits, found.end_logits], dim=-1)
-    after = (after - read.config.offset) / read.config.scale
+    if own:
+        after = (after - read.config.offset) / read.config.scale
     if not torch.allclose(after, before, atol=CLOSE, rtol=CLOSE):
         raise NotApplicable(f"read back, it answers otherwise (by up to {(after - before).abs().max():.2g})")
