@@ -11,6 +11,7 @@ import pandas as pd
 from bench.analysis.forgetting import forgetting
 from bench.analysis.frame import baselines, lower_is_better, size_order
 from bench.analysis.trials import tried
+from bench.analysis.verdict.costs import of_row
 from bench.report import numbers
 from bench.report.html.chart import Chart, Point, Series, number
 from bench.report.html.looks import Look
@@ -45,7 +46,7 @@ def galleries(section: Section, looks: dict[str, Look], links: Links) -> Iterato
             "Score against training time",
             "At the largest label budget. Time is that of training with all of its tuning, on a logarithmic axis; what "
             "does not train stands at its left end. The line joins the regimes that no other beats in both.",
-            _fronts(section.frame, looks, links),
+            _fronts(section.frame, COSTS[0], looks, links),
         ),
         Gallery(
             "Score by the share of wrong labels",
@@ -62,6 +63,12 @@ def galleries(section: Section, looks: dict[str, Look], links: Links) -> Iterato
             "Validation score by the tuned value",
             "Each point is the mean of the tuning trials with one value, at the largest label budget.",
             _tuning(section, looks),
+        ),
+        Gallery(
+            "Score against memory, parameters and energy",
+            "As against time: the highest peak of memory, on the device where there is one; the parameters that are "
+            "trained; the energy of training where it was measured.",
+            (chart for cost in COSTS[1:] for chart in _fronts(section.frame, cost, looks, links)),
         ),
     )
 
@@ -145,27 +152,50 @@ def seconds(row: pd.Series) -> float:
     return math.fsum(part for part in parts if part == part)
 
 
-def _fronts(frame: pd.DataFrame, looks: dict[str, Look], links: Links) -> Iterator[Chart]:
+@dataclass(frozen=True)
+class Cost:
+    """What a score is set against. axis: its name; of: a row's, 0 where there is none to pay, NaN where it is not
+    known; words, free: of an amount, and of none."""
+
+    axis: str
+    of: Callable[[pd.Series], float]
+    form: Callable[[float], str]
+    words: str
+    free: str
+
+
+def _memory(row: pd.Series) -> float:
+    return of_row({str(key): value for key, value in row.items()}, "memory")
+
+
+COSTS = (
+    Cost("training and tuning", seconds, numbers.duration, "of training and tuning", "no training"),
+    Cost("peak memory", _memory, lambda v: numbers.quantity(v, "B"), "at its peak", "none"),
+    Cost("trained parameters", lambda row: row["trainable_parameters"], numbers.quantity, "trained", "none trained"),
+    Cost("energy of training", lambda row: row["train_joules"], lambda v: numbers.quantity(v, "J"), "of training", ""),
+)
+
+
+def _fronts(frame: pd.DataFrame, cost: Cost, looks: dict[str, Look], links: Links) -> Iterator[Chart]:
     for title, of in _places(frame[frame["compared"]]):
-        rows = _largest(of)
-        costs = {index: seconds(row) for index, row in rows.iterrows()}
-        paid = [cost for cost in costs.values() if cost > 0]
+        known = {index: cost.of(row) for index, row in _largest(of).iterrows()}
+        costs = {index: found for index, found in known.items() if not math.isnan(found)}
+        rows = of.loc[list(costs)]
+        paid = [found for found in costs.values() if found > 0]
         if len(rows) < 2 or not paid:
             continue
         free = min(paid) / 10 ** (0.12 * max(1.0, math.log10(max(paid) / min(paid))) + 0.15)
         points, drawn = [], []
         for index, row in rows.iterrows():
-            look, cost = looks[row["regime"]], costs[index]
-            said = f"; {numbers.duration(cost)} of training and tuning" if cost else "; no training"
-            point = _point(row, cost or free, links, said)
+            look, spent = looks[row["regime"]], costs[index]
+            said = f"; {cost.form(spent)} {cost.words}" if spent else f"; {cost.free}"
+            point = _point(row, spent or free, links, said)
             points.append(point)
             drawn.append(Series(look.css, [point], look.marker, look.hollow))
         front = Series("f", _front(points, bool(rows["lower_is_better"].any())), "")
         ticks = [(free, "none")] if len(paid) < len(costs) else []
-        ticks += [(value, numbers.duration(value)) for value in _decades(min(paid), max(paid))]
-        yield Chart(
-            f"{title}, {rows['size'].iloc[0]} labels", "training and tuning", _y(rows), ticks, [front, *drawn], log=True
-        )
+        ticks += [(value, cost.form(value)) for value in _decades(min(paid), max(paid))]
+        yield Chart(f"{title}, {rows['size'].iloc[0]} labels", cost.axis, _y(rows), ticks, [front, *drawn], log=True)
 
 
 def _decades(low: float, high: float) -> list[float]:
