@@ -10,6 +10,7 @@ from typing import Any
 import PIL.Image
 import pytest
 import yaml
+from tiny_masks import scenes, write_scenes
 from tiny_models import TEXTS, tiny_bert
 
 from bench import api, plugins
@@ -117,7 +118,13 @@ def loaded(folder: Path, text: str) -> Suite:
 
 def test_every_kind_that_can_be_recognised_is_tried() -> None:
     known = set(plugins.names("tasks"))
-    assert known == {*ROWS, "image-classification"} == set(plugins.names("tasks"))
+    assert known == {*ROWS, "image-classification", "semantic-segmentation"}
+
+
+def test_masks_are_told_from_images(tmp_path: Path) -> None:
+    source = write_scenes(tmp_path / "scenes.parquet", scenes(20, 0))
+    (task,) = loaded(tmp_path, suite_for(str(source))).tasks.values()
+    assert (task.kind, task.columns) == ("semantic-segmentation", {"image": "image", "mask": "mask"})
 
 
 @pytest.mark.parametrize(("kind", "found"), [*ROWS.items(), *SEVERAL.items()])

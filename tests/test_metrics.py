@@ -111,6 +111,11 @@ JUDGED: dict[str, tuple[Any, Any, Any]] = {
     ),
     "values": (np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 3.0]), np.array([3.0, 2.0, 1.0])),
     "label-sets": (np.eye(3, dtype=np.int8)[[0, 1, 1, 2]], np.eye(3)[[0, 1, 1, 2]], 1 - np.eye(3)[[0, 1, 1, 2]]),
+    "masks": (
+        np.array([[3, 5], [7, 0]]),
+        np.array([[[3, 0, 0], [0, 5, 0]], [[7, 0, 0], [0, 0, 0]]]),
+        np.array([[[0, 3, 0], [4, 0, 1]], [[0, 5, 2], [0, 0, 0]]]),
+    ),
     "likelihoods": (None, np.array([[0.0, 5, 20]]), np.array([[7.5, 5, 20], [2.5, 1, 8]])),
 }
 """targets, answers all right, answers all wrong"""

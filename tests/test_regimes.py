@@ -21,8 +21,11 @@ from bench.modeling.heads.classifier import Classifier
 from bench.modeling.models import loading
 from bench.modeling.models.facts import Facts
 from bench.modeling.models.files import configs
+from bench.probes.guard import Guard
+from bench.probes.steps import StepTimes
 from bench.suite.trial import Json
 from bench.training import adapted_model
+from bench.training.state import Fit
 
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")  # PEFT asks transformers so
 
@@ -52,7 +55,12 @@ def tasks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Json, Jso
 def untrained(monkeypatch: pytest.MonkeyPatch) -> list[Classifier]:
     """Stops regimes just before they train; what they would have trained is in the list."""
     found: list[Classifier] = []
-    monkeypatch.setattr(adapted_model, "fit", lambda context, ledger, model: found.append(model))
+
+    def fit(context: Any, ledger: Any, model: Classifier) -> Fit:
+        found.append(model)
+        return Fit(times=StepTimes(False, Guard()))
+
+    monkeypatch.setattr(adapted_model, "fit", fit)
     return found
 
 

@@ -117,9 +117,9 @@ def train(
     batches: endless arrays of positions of the goal's examples.
     validate: the validation loss, asked for once an epoch when the budget is `until: converged`; the weights of the
     best one are kept. checkpoint: where the run is saved now and then, and goes on from. guard: holds what cannot be
-    measured. batch_norm: which of it learns statistics; where none is given, all that has trainable weights. Nothing
-    inside a step waits for the device. Raises Diverged, and TrialError where the budget is over before a step has
-    changed anything, or is in FLOPs, which cannot be counted.
+    measured. batch_norm: which of it learns statistics; by default what has trainable weights. Nothing inside a step
+    waits for the device. Raises Diverged, and TrialError where the budget is over before a step has changed anything,
+    or is in FLOPs, which cannot be counted.
     """
     guard, batch_norm = guard or Guard(), batch_norm or BatchNorm.of(model)
     step = Step(model, goal, training, micro_batch, device)
@@ -135,11 +135,9 @@ def train(
         fit.times.begin()
         batch = next(batches)
         padded = int(goal.lengths[batch].max()) * len(batch)
-        if uncounted:
-            run.losses.append(_counted_step(step, batch, padded, spent, budget, guard))
-            uncounted = False
-        else:
-            run.losses.append(step.backward(batch))
+        loss = _counted_step(step, batch, padded, spent, budget, guard) if uncounted else step.backward(batch)
+        run.losses.append(loss)
+        uncounted = False
         moved |= (factor := scale(spent.progress(), spent.warmup, training.schedule)) > 0
         step.update(optimizer, learning_rate * factor)
         fit.times.end()
@@ -149,10 +147,8 @@ def train(
         tick(spent.step, spent.total_steps)
         if spent.step % CHECK == 0 and not torch.isfinite(run.losses[-1]):
             break
-        if validate is not None and spent.at_validation():
-            if _converged(run, validate()):
-                break
-            batch_norm.train(model)
+        if validate is not None and spent.at_validation() and _converged(run, validate(), batch_norm):
+            break
         if checkpoint is not None and checkpoint.due():
             with spent.paused():
                 checkpoint.save(run)
@@ -172,9 +168,10 @@ def _counted_step(step: Step, batch: np.ndarray, padded: int, spent: Spent, budg
     return loss
 
 
-def _converged(run: Run, loss: float) -> bool:
-    """Take note of a validation loss; whether training ends with it."""
+def _converged(run: Run, loss: float, batch_norm: BatchNorm) -> bool:
+    """Take note of a validation loss, after which the model trains on; whether training ends with it."""
     run.fit.validations.append((run.spent.step, loss))
+    batch_norm.train(run.model)
     return not np.isfinite(loss) or run.best.seen(loss)
 
 
