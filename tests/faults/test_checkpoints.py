@@ -40,6 +40,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:Futur
 attempt = functools.partial(attempts.attempt, every=0.0)
 STEPS = 12
 DROPOUT = Training(batch_size=8, dropout=0.3, schedule="cosine").model_dump(mode="json")
+RUNNING = Training(batch_size=8, batch_norm="batch").model_dump(mode="json")
+"""Validation in the middle reads statistics that run along; at the end they are taken anew."""
 CONVERGED = {"until": "converged", "patience": 4, "max_epochs": 4, "min_steps": 3}
 
 
@@ -70,7 +72,7 @@ def kinds(bert: Callable[..., Trial], resnet: Callable[..., Trial]) -> dict[str,
         "dropout": bert(),
         "converged": bert(budget=CONVERGED, tuned={"learning_rate": 0.5}),
         "accumulation": bert(seed=1),
-        "batch-norm": resnet(),
+        "batch-norm": resnet(budget=CONVERGED, training=RUNNING),
         "lora": bert("lora", {"r": 2, "lora_dropout": 0.2}),
         "flops": bert(budget={"flops": 1e8}),
     }
