@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from pydantic import ValidationError
 
 from bench import plugins
 from bench.errors import DataError, ModelError
@@ -32,7 +31,7 @@ def text_recipe(**changes: Any) -> MaskedLM:
 
 
 def images(architecture: str = "resnet", **changes: Any) -> PretrainParameters:
-    config = RESNET if architecture == "resnet" else {**SMALL, "patch_size": 4}
+    config = {"resnet": RESNET, "vit": {**SMALL, "patch_size": 4}}.get(architecture, {})
     spec = {"objective": "classification", "architecture": architecture, "data": DIGITS, "config": config}
     return PretrainParameters.model_validate({"pretrain": {**spec, "image_size": 16, "epochs": 2, **changes}})
 
@@ -110,7 +109,7 @@ def test_weights_do_not_depend_on_the_number_of_threads(tmp_path: Path) -> None:
     assert weights(tmp_path / "1") == weights(tmp_path / "2")
 
 
-@pytest.mark.parametrize("architecture", ["resnet", "vit"])
+@pytest.mark.parametrize("architecture", ["resnet", "vit", "mobilenet_v1"])
 def test_an_image_model_is_kept_whole(architecture: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     parameters = images(architecture)
     found = pretrain.lock(parameters)
@@ -178,5 +177,6 @@ def test_what_does_not_go_together() -> None:
         pretrain.lock(images(config={"hiden_sizes": [4]}))
     with pytest.raises(ModelError, match="resnet refuses its `config`"):
         pretrain.lock(images(config={"layer_type": "round"}))
-    with pytest.raises(ValidationError):
-        images("bert")
+    for other in ("bert", "rezznet"):
+        with pytest.raises(ModelError, match=f"transformers knows no image architecture '{other}'"):
+            pretrain.lock(images(other))

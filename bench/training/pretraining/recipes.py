@@ -40,5 +40,5 @@ class Classification(Recipe):
     """Tell the classes of a corpus apart."""
 
     objective: Literal["classification"]
-    architecture: Literal["resnet", "vit"]
+    architecture: str = Field(description="transformers' model type: resnet, vit, mobilenet_v2, timm_wrapper, …")
     image_size: Annotated[int, Field(ge=8)] = Field(32, description="pixels a side, to which images are resized")

@@ -58,10 +58,17 @@ def classification(
     size = {"height": recipe.image_size, "width": recipe.image_size}
     transformers.ViTImageProcessor(size=size).save_pretrained(folder)
     words = {"id2label": dict(enumerate(names)), "label2id": {name: i for i, name in enumerate(names)}}
-    own = {"image_size": recipe.image_size} if recipe.architecture == "vit" else {}
+    kinds = sorted(transformers.models.auto.modeling_auto.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES)
+    if recipe.architecture not in kinds:
+        near = did_you_mean(recipe.architecture, kinds)
+        raise ModelError(f"pretrain: transformers knows no image architecture '{recipe.architecture}'{near}")
+    own = {"image_size": recipe.image_size} if "image_size" in _keys(recipe.architecture) else {}
     config = _config(recipe.architecture, {**own, **words, **recipe.config})
     torch.manual_seed(stream(recipe.seed, "initialisation"))
-    model = transformers.AutoModelForImageClassification.from_config(config)
+    try:
+        model = transformers.AutoModelForImageClassification.from_config(config)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise ModelError(f"pretrain: transformers cannot build this {recipe.architecture}: {error}") from error
     with tempfile.TemporaryDirectory() as scratch:
         images.resize(folder, pictures, Path(scratch))
         pixels = images.load(Path(scratch))
@@ -103,12 +110,19 @@ def _fit(
         torch.set_num_threads(threads)
 
 
+def _keys(architecture: str) -> set[str]:
+    """What an architecture's configuration takes."""
+    from transformers import AutoConfig
+
+    return {field.name for field in dataclasses.fields(AutoConfig.for_model(architecture))}
+
+
 def _config(architecture: str, values: dict[str, Any]) -> Any:
     """Transformers' configuration of an architecture, which itself ignores keys that it does not know."""
     from huggingface_hub.errors import StrictDataclassError
     from transformers import AutoConfig
 
-    known = {field.name for field in dataclasses.fields(AutoConfig.for_model(architecture))}
+    known = _keys(architecture)
     for key in values:
         if key not in known:
             raise ModelError(f"pretrain: {architecture} has no `config` key '{key}'{did_you_mean(key, known)}")
