@@ -325,7 +325,11 @@ def test_why_no_way_applies() -> None:
     assert "LABEL_0, LABEL_1 do not fit the task's; give the task a label_map" in reason(CLASSIFIER, "text", LABELS)
     half = {**CLASSIFIER, "id2label": {"0": "bad", "1": "other"}}
     assert "do not fit" in reason(half, "text", ["bad", "good"])
-    assert "do not fit" in reason(half, "text", ["bad", "good"], other="fine")
+    wrong = reason(half, "text", ["bad", "good"], other="godo")
+    assert "label_map names 'godo', which is no label of the task; did you mean 'good'?" in wrong
+    assert "'otter', which is no label of its head; did you mean 'other'?" in reason(
+        half, "text", ["bad", "good"], otter="good"
+    )
     assert "no image-classification head" in reason(CLASSIFIER, "image", ["LABEL_0", "LABEL_1"])
     dense = [{"type": f"sentence_transformers.models.{kind}"} for kind in ("Transformer", "Pooling", "Dense")]
     files = {"config.json": json.dumps(BARE), "modules.json": json.dumps(dense)}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bench.contracts import Predictions
 from bench.modeling.inference import classification_head
-from bench.modeling.inference.classification_head import few, meant
+from bench.modeling.inference.classification_head import few, meant, misfit
 from bench.modeling.inference.own_model import OwnModel
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class OwnMasks(OwnModel):
         if facts.head != "semantic-segmentation" or facts.labels is None:
             return "it has no head for semantic segmentation"
         if max(meant(facts.labels, question.labels, question.label_map), default=-1) < 0:
-            return f"its head's labels {few(facts.labels)} do not fit the task's; give the task a label_map"
+            return misfit(facts.labels, question)
         return None
 
     def load(self, context: Context) -> Loaded:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from bench.errors import did_you_mean
 from bench.modeling.inference.own_model import OwnModel
 
 if TYPE_CHECKING:
@@ -39,8 +40,20 @@ def refusal(facts: Facts, question: Question) -> str | None:
     if facts.head != wanted or facts.labels is None:
         return f"it has no {question.modality}-classification head"
     if not set(range(len(question.labels))) <= set(meant(facts.labels, question.labels, question.label_map)):
-        return f"its head's labels {few(facts.labels)} do not fit the task's; give the task a label_map"
+        return misfit(facts.labels, question)
     return None
+
+
+def misfit(own: Sequence[str], question: Question) -> str:
+    """How a head's labels do not fit the task's: the first name in its label_map that is wrong, if one is."""
+    for side, known, names in (
+        ("the task", question.labels, question.label_map.values()), ("its head", own, question.label_map)
+    ):  # fmt: skip
+        folded = {name.casefold() for name in known}
+        for name in names:
+            if name.casefold() not in folded:
+                return f"label_map names '{name}', which is no label of {side}{did_you_mean(name, known)}"
+    return f"its head's labels {few(own)} do not fit the task's; give the task a label_map"
 
 
 def few(labels: Sequence[str]) -> str:
