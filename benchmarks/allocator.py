@@ -1,8 +1,8 @@
-"""How much faster a convolutional network trains on a CPU where freed memory is kept: one step of MobileNetV2, batch 16.
+"""How much faster a convolutional network trains on a CPU where freed memory is kept: steps of MobileNetV2, batch 16.
 
     python benchmarks/allocator.py
 
-Three pairs, each of one process with glibc's defaults and one with what a trial's process has (`bench/execution/local/server.py`).
+Three pairs of processes: one has glibc's defaults, the other what a trial has (`bench/execution/local/server.py`).
 """
 
 from __future__ import annotations
