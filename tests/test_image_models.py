@@ -9,13 +9,17 @@ import pytest
 import torch
 import transformers
 from hub_mirror import MIRROR
+from peft.tuners.lora import LoraLayer
 from tiny_models import TINY_IMAGES, tiny_image
 from tiny_tasks import adapt, context, image_task, trial
+from torch import nn
 
 from bench.errors import ModelError
+from bench.modeling.heads.classifier import blocks
 from bench.modeling.heads.width import width
 from bench.suite.trial import Json
 from bench.training.build import build
+from bench.training.starting_weights import merged
 
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")
 
@@ -42,14 +46,41 @@ def test_the_head_is_as_wide_as_the_features_are(family: str, models: Any, image
     assert found.shape == (3, model.head.in_features)
 
 
-@pytest.mark.parametrize("regime", ["linear-probe", "full", "retrain"])
+@pytest.mark.parametrize("regime", ["linear-probe", "head", "partial", "full", "retrain"])
 @pytest.mark.parametrize("family", TINY_IMAGES)
 def test_every_image_model_learns(family: str, regime: str, models: Any, images: Any, tmp_path: Path) -> None:
     budget: Json = {} if regime == "linear-probe" else {"budget": {"steps": 2}}
-    of, _, adapted = adapt(trial(models[family], images, regime, **budget), tmp_path)
+    parameters = {"blocks": 1} if regime == "partial" else {}
+    of, _, adapted = adapt(trial(models[family], images, regime, parameters, **budget), tmp_path)
+    if regime == "partial":
+        (last, *_) = adapted.facts["trained_modules"]
+        assert last in dict(adapted.backbone.named_modules())
+        assert adapted.trainable < adapted.total
     answers = adapted.predict(of.parts["test"]).answers
     assert answers.shape == (1, len(of.parts["test"].indices), 2)
     assert (answers <= 0).all()
+
+
+@pytest.mark.parametrize("variant", [{}, {"use_dora": True}])
+@pytest.mark.parametrize("family", TINY_IMAGES)
+def test_an_adapter_trains_and_merges_on_every_architecture(
+    family: str, variant: Json, models: Any, images: Any, tmp_path: Path
+) -> None:
+    parameters = {"learning_rate": 1e-2, "r": 2, **variant}
+    of, ledger, adapted = adapt(trial(models[family], images, "lora", parameters, budget={"steps": 3}), tmp_path)
+    model = adapted.model.eval()
+    covered = [m.get_base_layer() for m in model.backbone.modules() if isinstance(m, LoraLayer)]
+    grouped = sum(isinstance(m, nn.Conv2d) and m.groups > 1 for m in model.backbone.modules())
+    if of.facts.convolutional:
+        assert {type(layer) for layer in covered} >= {nn.Conv2d}
+        assert all(not isinstance(layer, nn.Conv2d) or layer.groups == 1 for layer in covered)
+    said = [f"{grouped} grouped convolutions have no adapter and stay as they are"] if grouped else []
+    assert [note for note in ledger.notes if "convolutions" in note] == (said if of.facts.convolutional else [])
+    batch = of.features.encoded("test").batch([0, 1, 2], of.device)
+    with torch.no_grad():
+        before = model(batch)
+        model.backbone = merged(model.backbone)
+        assert torch.allclose(model(batch), before, atol=1e-5)
 
 
 class Counted(torch.nn.Module):
@@ -113,3 +144,28 @@ def test_a_network_that_hardly_trains_answers_as_it_did(tmp_path: Path) -> None:
         whole.mobilenet_v1 = adapted.backbone
         after = whole(**batch).logits.argmax(1)
     assert (before == after).float().mean() >= 0.95
+
+
+class Plain(torch.nn.Module):
+    """A network without a ModuleList: four stages after a stem, or all of it in one Sequential."""
+
+    def __init__(self, flat: bool) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
+        stages = [nn.Sequential(nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4)) for _ in range(4)]
+        if flat:
+            self.features = nn.Sequential(*stages)
+        else:
+            for number, stage in enumerate(stages):
+                self.add_module(f"layer{number}", stage)
+        self.head = nn.Identity()
+
+
+@pytest.mark.parametrize(("flat", "last"), [(False, "layer3"), (True, "features.3")])
+def test_a_network_without_a_list_of_blocks_has_its_parts(flat: bool, last: str) -> None:
+    network = Plain(flat)
+    found = blocks(network)
+    assert found is not None
+    assert found[-1] is network.get_submodule(last)
+    assert len(found) == 5
+    assert blocks(nn.Sequential(nn.Linear(2, 2))) is None

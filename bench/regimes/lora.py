@@ -16,9 +16,13 @@ from bench.suite.messages import show
 from bench.suite.parameters import TrainedParameters, Tuned
 
 if TYPE_CHECKING:
-    from bench.contracts import Adapted, Context
+    from bench.contracts import Adapted, Context, Question
+    from bench.modeling.models.facts import Facts
     from bench.probes.ledger import Ledger
+    from bench.suite.trial import Json
 
+ALL = "all-linear"
+CONVOLUTIONS = "linear layers and ungrouped convolutions"
 MEANT = {
     "rank": "r", "alpha": "lora_alpha", "dropout": "lora_dropout", "lr": "learning_rate", "modules": "target_modules",
     "dora": "use_dora", "rslora": "use_rslora",
@@ -37,7 +41,7 @@ class LoraParameters(TrainedParameters):
 
     config: str = Field("LoraConfig", description="a configuration class of PEFT, such as IA3Config")
     target_modules: Any = Field(
-        "all-linear", description="as PEFT takes it; a convolutional network without linear layers: its convolutions"
+        ALL, description="as PEFT takes it; of a convolutional network its ungrouped convolutions too"
     )
 
     @classmethod
@@ -72,6 +76,10 @@ class Lora(Regime[LoraParameters]):
     TRAINS = True
     CHECKS = True
 
+    def resolve(self, facts: Facts, question: Question, parameters: LoraParameters) -> Json:
+        """What an adapter covers of a convolutional network."""
+        return {"layers": CONVOLUTIONS} if facts.convolutional and parameters.target_modules == ALL else {}
+
     def check(self, parameters: LoraParameters) -> None:
         """Build the configuration. Raises UsageError naming the key that PEFT does not know."""
         import peft
@@ -92,8 +100,8 @@ class Lora(Regime[LoraParameters]):
     def adapt(self, context: Context, ledger: Ledger, parameters: LoraParameters) -> Adapted:
         """Wrap the backbone by PEFT, which freezes it; the head outside it trains in full."""
         import peft
-        from torch import nn
 
+        from bench.modeling.models import adapter
         from bench.private_api import linear_kinds
         from bench.training.adapted_model import trained
         from bench.training.build import build
@@ -101,17 +109,18 @@ class Lora(Regime[LoraParameters]):
         with ledger.stage("load"):
             model = build(context, pretrained=True, frozen=True)
         own = _own(parameters)
-        if own["target_modules"] == "all-linear":
-            modules = dict(model.backbone.named_modules())
-            if not any(isinstance(module, linear_kinds()) for module in modules.values()):
-                own["target_modules"] = [n for n, m in modules.items() if isinstance(m, nn.Conv2d) and m.groups == 1]
-                ledger.note(["the model has no linear layers: the adapter covers its ungrouped convolutions"])
+        linear = any(isinstance(module, linear_kinds()) for module in model.backbone.modules())
+        if own["target_modules"] == ALL and (context.facts.convolutional or not linear):
+            own["target_modules"] = adapter.layers(model.backbone)
+            if left := adapter.grouped(model.backbone):
+                ledger.note([f"{left} grouped convolutions have no adapter and stay as they are"])
         try:
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "fan_in_fan_out is set to False")  # PEFT sets it right by itself
                 model.backbone = peft.get_peft_model(model.backbone, getattr(peft, parameters.config)(**own))
         except ValueError as error:
             raise NotApplicable(f"PEFT cannot adapt this model: {error}") from error
+        adapter.complete(model.backbone)
         return trained(context, ledger, model.to(context.device))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
@@ -11,8 +13,20 @@ from bench.errors import NotApplicable
 from bench.suite.parameters import TrainedParameters, Tuned
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from bench.contracts import Adapted, Context
     from bench.probes.ledger import Ledger
+
+
+def wholly_trained(module: nn.Module, name: str = "") -> Iterator[str]:
+    """The names of its largest parts of which every weight trains."""
+    weights = [parameter.requires_grad for parameter in module.parameters()]
+    if weights and all(weights) and name:
+        yield name
+    elif any(weights):
+        for child, part in module.named_children():
+            yield from wholly_trained(part, f"{name}.{child}" if name else child)
 
 
 class PartialParameters(TrainedParameters):
@@ -48,4 +62,5 @@ class Partial(Regime[PartialParameters]):
         for parameter in model.backbone.parameters():
             frozen = frozen and parameter is not first
             parameter.requires_grad_(not frozen)
-        return trained(context, ledger, model)
+        found = trained(context, ledger, model)
+        return replace(found, facts={**found.facts, "trained_modules": list(wholly_trained(model.backbone))})

@@ -203,6 +203,7 @@ class Facts(TypedDict, total=False):
     shots: int
     decoding: Json
     batch_norm: Json
+    trained_modules: list[str]
     notes: list[str]
     resumed: list[int]
     endpoint: EndpointFacts
