@@ -36,6 +36,4 @@ def complete(adapted: Any) -> None:
     for module in adapted.modules():
         base = module.get_base_layer() if isinstance(module, BaseTunerLayer) else None
         if isinstance(base, nn.Conv2d):
-            for name in GEOMETRY:
-                if not hasattr(module, name):
-                    setattr(module, name, getattr(base, name))
+            vars(module).update({name: vars(base)[name] for name in GEOMETRY} | vars(module))
