@@ -261,6 +261,25 @@ def test_biases_and_normalisation_are_not_decayed(bert: Path) -> None:
     assert len(decayed["params"]) + len(free["params"]) == len(names)
 
 
+def test_sgd_steps_as_torch_does(bert: Path, tokens: Tokens) -> None:
+    ours, theirs = (build(bert, "full") for _ in range(2))
+    one, other = optimizer_for(ours, 1e-2, 0.0, "sgd"), torch.optim.SGD(theirs.parameters(), 1e-2, momentum=0.9)
+    for model, optimizer in ((ours, one), (theirs, other)):
+        for _ in range(3):
+            torch.manual_seed(0)
+            model(tokens.batch(np.arange(4), torch.device("cpu"))).square().sum().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+    for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
+        assert torch.allclose(a, b, atol=1e-6)
+
+
+def test_sgd_trains_what_adamw_does(bert: Path, tokens: Tokens) -> None:
+    training = TRAINING.model_copy(update={"optimizer": "sgd"})
+    losses = fit(build(bert, "full"), tokens, Budget(steps=30), learning_rate=3e-2, training=training).losses
+    assert np.mean(losses[-5:]) < np.mean(losses[:5])
+
+
 class Syncs(TorchDispatchMode):
     """Counts what makes the host wait for a device: reading a tensor's value."""
 

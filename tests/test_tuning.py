@@ -188,10 +188,23 @@ def test_no_default_is_an_end_and_kinds_of_models_have_their_own(kind: str) -> N
     if plugin.TUNED is None:
         return
     regime = Regime(kind, plugin.Parameters())
-    for config in ('{"model_type": "bert"}', '{"model_type": "gpt2"}', '{"model_type": "vit"}'):
-        found = searched(regime, Facts.from_files({"config.json": config}))
+    resnet = '{"model_type": "resnet", "architectures": ["ResNetForImageClassification"]}'
+    for config in ('{"model_type": "bert"}', '{"model_type": "gpt2"}', '{"model_type": "vit"}', resnet):
+        for optimizer in ("adamw", "sgd"):
+            found = searched(regime, Facts.from_files({"config.json": config}), optimizer)
+            assert found is not None
+            assert found.low * 3 < found.start < found.high / 3
+
+
+def test_sgd_is_tuned_decades_higher_and_convolutional_networks_higher_than_transformers() -> None:
+    def start(model: str, optimizer: str) -> float:
+        plugin = plugins.load("regimes", "full")
+        config = f'{{"model_type": "{model}", "architectures": ["XForImageClassification"]}}'
+        found = searched(Regime("full", plugin.Parameters()), Facts.from_files({"config.json": config}), optimizer)
         assert found is not None
-        assert found.low * 3 < found.start < found.high / 3
+        return found.start
+
+    assert start("vit", "adamw") < start("resnet", "adamw") < start("resnet", "sgd") / 10
 
 
 @given(

@@ -82,7 +82,7 @@ class Combination:
     @property
     def search(self) -> tuning.Search | None:
         """What tuning searches; None where nothing is tuned."""
-        return tuning.searched(self.regime, self.facts if self.locked else None)
+        return tuning.searched(self.regime, self.facts if self.locked else None, self.suite.training.optimizer)
 
     @property
     def count(self) -> int:

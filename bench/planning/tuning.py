@@ -76,24 +76,25 @@ class Tried:
         return {"seeds": [*self.seeds], "values": [*self.values], "chosen": self.chosen, "on_edge": self.on_edge}
 
 
-def searched(regime: Regime, facts: Facts | None) -> Search | None:
+def searched(regime: Regime, facts: Facts | None, optimizer: str = "adamw") -> Search | None:
     """What tuning searches: the suite's range, or its one value as both ends, or the regime's own range around its
-    default for this kind of model; None where nothing is tuned. facts: of the model, where they are known."""
+    default for this kind of model and optimizer; None where nothing is tuned. facts: of the model, where known."""
     tuned: Tuned | None = plugins.load("regimes", regime.kind).TUNED
     if tuned is None:
         return None
     asked = getattr(regime.parameters, tuned.parameter)
     if asked is None:
-        return Search(tuned.parameter, tuned.low, tuned.high, tuned.default(_kind(facts)), True, tuned.within)
+        return Search(tuned.parameter, *tuned.bounds((optimizer, *_kinds(facts))), True, tuned.within)
     low, high = (float(asked), float(asked)) if isinstance(asked, (int, float)) else asked
     return Search(tuned.parameter, low, high, math.sqrt(low * high), False, tuned.within)
 
 
-def _kind(facts: Facts | None) -> str:
-    """A word for what kind of model it is, by which defaults differ."""
+def _kinds(facts: Facts | None) -> tuple[str, ...]:
+    """Words for what kind of model it is, by which defaults differ, the narrowest first."""
     if facts is None:
-        return ""
-    return "decoder" if facts.decoder else "image" if facts.modality == "image" else ""
+        return ()
+    named = {"decoder": facts.decoder, "convolutional": facts.convolutional, "image": facts.modality == "image"}
+    return tuple(kind for kind, is_one in named.items() if is_one)
 
 
 def first_values(search: Search, count: int) -> tuple[float, ...]:

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from bench.contracts import Regime
 from bench.errors import NotApplicable
-from bench.suite.parameters import Positive, TrainedParameters, Tuned
+from bench.suite.parameters import Bounds, Positive, TrainedParameters, Tuned
 
 if TYPE_CHECKING:
     from bench.contracts import Adapted, Context, Question
@@ -34,7 +34,7 @@ class ContinuedPretraining(Regime[ContinuedPretrainingParameters]):
 
     VERSION = 1
     Parameters = ContinuedPretrainingParameters
-    TUNED = Tuned("learning_rate", 5e-6, 2e-3, start=5e-5, kinds={"decoder": 2e-5})
+    TUNED = Tuned("learning_rate", 5e-6, 2e-3, start=5e-5, kinds={"sgd": Bounds(1e-4, 1.0, 1e-2), "decoder": 2e-5})
     TRAINS = True
 
     def resolve(self, facts: Facts, question: Question, parameters: ContinuedPretrainingParameters) -> Json:

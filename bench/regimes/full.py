@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.contracts import Regime
-from bench.suite.parameters import TrainedParameters, Tuned
+from bench.suite.parameters import Bounds, TrainedParameters, Tuned
 
 if TYPE_CHECKING:
     from bench.contracts import Adapted, Context
@@ -21,7 +21,11 @@ class Full(Regime[FullParameters]):
 
     VERSION = 1
     Parameters = FullParameters
-    TUNED = Tuned("learning_rate", 5e-6, 2e-3, start=5e-5, kinds={"decoder": 2e-5, "image": 1e-4})
+    TUNED = Tuned(
+        "learning_rate", 5e-6, 2e-3, start=5e-5,
+        kinds={"sgd": Bounds(1e-4, 1.0, 1e-2), "decoder": 2e-5, "convolutional": Bounds(1e-5, 1e-2, 3e-4),
+               "image": 1e-4},
+    )  # fmt: skip
     TRAINS = True
 
     def adapt(self, context: Context, ledger: Ledger, parameters: FullParameters) -> Adapted:

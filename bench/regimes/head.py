@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bench.contracts import Regime
 from bench.errors import NotApplicable
-from bench.suite.parameters import TrainedParameters, Tuned
+from bench.suite.parameters import Bounds, TrainedParameters, Tuned
 
 if TYPE_CHECKING:
     from bench.contracts import Adapted, Context
@@ -23,7 +23,7 @@ class Head(Regime[HeadParameters]):
 
     VERSION = 1
     Parameters = HeadParameters
-    TUNED = Tuned("learning_rate", 1e-4, 1e-1, start=3e-3)
+    TUNED = Tuned("learning_rate", 1e-4, 1e-1, start=3e-3, kinds={"sgd": Bounds(1e-3, 10.0, 1e-1)})
     TRAINS = True
     NEW_ALONE = True
 

@@ -13,7 +13,7 @@ from bench.contracts import Regime
 from bench.errors import NotApplicable, UsageError, did_you_mean
 from bench.modeling.models import peft_parameters
 from bench.suite.messages import show
-from bench.suite.parameters import TrainedParameters, Tuned
+from bench.suite.parameters import Bounds, TrainedParameters, Tuned
 
 if TYPE_CHECKING:
     from bench.contracts import Adapted, Context, Question
@@ -72,7 +72,10 @@ class Lora(Regime[LoraParameters]):
 
     VERSION = 1
     Parameters = LoraParameters
-    TUNED = Tuned("learning_rate", 1e-4, 3e-2, start=1e-3, kinds={"decoder": 5e-4})
+    TUNED = Tuned(
+        "learning_rate", 1e-4, 3e-2, start=1e-3,
+        kinds={"sgd": Bounds(1e-3, 1.0, 1e-1), "decoder": 5e-4, "convolutional": Bounds(1e-4, 1e-1, 3e-3)},
+    )  # fmt: skip
     TRAINS = True
     CHECKS = True
 

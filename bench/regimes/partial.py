@@ -10,7 +10,7 @@ from pydantic import Field
 
 from bench.contracts import Regime
 from bench.errors import NotApplicable
-from bench.suite.parameters import TrainedParameters, Tuned
+from bench.suite.parameters import Bounds, TrainedParameters, Tuned
 
 if TYPE_CHECKING:
     from torch import nn
@@ -40,7 +40,10 @@ class Partial(Regime[PartialParameters]):
 
     VERSION = 1
     Parameters = PartialParameters
-    TUNED = Tuned("learning_rate", 2e-5, 1e-2, start=2e-4, kinds={"decoder": 1e-4, "image": 3e-4})
+    TUNED = Tuned(
+        "learning_rate", 2e-5, 1e-2, start=2e-4,
+        kinds={"sgd": Bounds(1e-4, 1.0, 3e-2), "decoder": 1e-4, "convolutional": 1e-3, "image": 3e-4},
+    )  # fmt: skip
     TRAINS = True
 
     def adapt(self, context: Context, ledger: Ledger, parameters: PartialParameters) -> Adapted:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.contracts import Regime
-from bench.suite.parameters import TrainedParameters, Tuned
+from bench.suite.parameters import Bounds, TrainedParameters, Tuned
 
 if TYPE_CHECKING:
     from bench.contracts import Adapted, Context
@@ -21,7 +21,7 @@ class Retrain(Regime[RetrainParameters]):
 
     VERSION = 1
     Parameters = RetrainParameters
-    TUNED = Tuned("learning_rate", 5e-5, 2e-2, start=5e-4)
+    TUNED = Tuned("learning_rate", 5e-5, 2e-2, start=5e-4, kinds={"sgd": Bounds(1e-3, 1.0, 1e-1)})
     TRAINS = True
     PRETRAINED = False
 

@@ -27,23 +27,32 @@ def distinct_folders(names: Iterable[str]) -> None:
             raise ValueError(f"splits '{other}' and '{name}' differ in case alone; rename one")
 
 
+class Bounds(NamedTuple):
+    """What a search keeps to, and from where it goes out."""
+
+    low: float
+    high: float
+    start: float
+
+
 class Tuned(NamedTuple):
     """What a regime tunes: a parameter's name, and the bounds that its search keeps to, which hold no value that leaves
     a model as good as untrained. start: the default, from which it goes out; None: the bounds' geometric mean. kinds:
-    other defaults for kinds of models ("decoder", "image"). within: each trial tunes itself by cross-validation, and
-    needs no tuning trials."""
+    other defaults, or other bounds with theirs, for kinds of models ("decoder", "convolutional", "image") and for an
+    optimizer ("sgd"). within: each trial tunes itself by cross-validation, and needs no tuning trials."""
 
     parameter: str
     low: float
     high: float
     start: float | None = None
-    kinds: Mapping[str, float] = {}
+    kinds: Mapping[str, float | Bounds] = {}
     within: bool = False
 
-    def default(self, kind: str = "") -> float:
-        """Where tuning starts, and what is taken where nothing is tuned."""
+    def bounds(self, kinds: Iterable[str] = ()) -> Bounds:
+        """Those of the first of these kinds that has some of its own; its start is taken where nothing is tuned."""
         start = self.start if self.start is not None else float(f"{math.sqrt(self.low * self.high):.4g}")
-        return self.kinds.get(kind, start)
+        found = next((self.kinds[kind] for kind in kinds if kind in self.kinds), start)
+        return found if isinstance(found, Bounds) else Bounds(self.low, self.high, found)
 
 
 def _pair(value: object) -> object:
@@ -115,11 +124,13 @@ class Training(Strict):
     batch_norm: BatchNormPolicy = Field(
         default="auto", description="pretrained statistics of batch normalisation: kept, or those of each batch"
     )
+    optimizer: Literal["adamw", "sgd"] = Field(default="adamw", description="sgd: with momentum 0.9")
 
     @model_serializer(mode="wrap")
     def _as_before(self, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-        """The default is not said: ids of trials are those of before there was a choice."""
-        return {name: value for name, value in handler(self).items() if (name, value) != ("batch_norm", "auto")}
+        """Their defaults are not said: ids of trials are those of before there was a choice."""
+        unsaid = {("batch_norm", "auto"), ("optimizer", "adamw")}
+        return {name: value for name, value in handler(self).items() if (name, value) not in unsaid}
 
 
 class RegimeParameters(Strict):

@@ -25,20 +25,29 @@ from bench.training.state import Best, Fit, Run, random_states, set_random_state
 CHECK = 100
 """Steps between two looks at whether the loss is still finite: the one place where the host waits for the device."""
 
+MOMENTUM = 0.9
+"""Of SGD, as in the papers that pretrained convolutional networks are fine-tuned by."""
+
 
 def accelerator_for(precision: str, device: torch.device) -> Accelerator:
     """bf16: autocast over fp32 master weights; fp32: none."""
     return Accelerator(mixed_precision="bf16" if precision == "bf16" else "no", cpu=device.type == "cpu")
 
 
-def optimizer_for(model: nn.Module, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
-    """Fused, bias-corrected AdamW over what is trainable; biases and normalisation weights are not decayed."""
+def optimizer_for(
+    model: nn.Module, learning_rate: float, weight_decay: float, kind: str = "adamw"
+) -> torch.optim.Optimizer:
+    """Fused over what is trainable: bias-corrected AdamW, or SGD with momentum; biases and normalisation weights are
+    not decayed."""
     trainable = [p for p in model.parameters() if p.requires_grad]
     groups = [
         {"params": [p for p in trainable if p.ndim >= 2], "weight_decay": weight_decay},
         {"params": [p for p in trainable if p.ndim < 2], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW([g for g in groups if g["params"]], lr=learning_rate, fused=True)
+    groups = [group for group in groups if group["params"]]
+    if kind == "sgd":
+        return torch.optim.SGD(groups, lr=learning_rate, momentum=MOMENTUM, fused=True)
+    return torch.optim.AdamW(groups, lr=learning_rate, fused=True)
 
 
 @dataclass
@@ -123,7 +132,7 @@ def train(
     """
     guard, batch_norm = guard or Guard(), batch_norm or BatchNorm.of(model)
     step = Step(model, goal, training, micro_batch, device)
-    optimizer = optimizer_for(model, learning_rate, training.weight_decay)
+    optimizer = optimizer_for(model, learning_rate, training.weight_decay, training.optimizer)
     spent = Spent(budget, len(goal.weights), training.batch_size, training.warmup)
     fit, best = Fit(times=StepTimes(device.type == "cuda", guard)), Best(model, budget.patience)
     run = Run(model, optimizer, batches, spent, best, fit, device)
