@@ -31,6 +31,7 @@ from bench.tasks.text_classification import TextClassification
 from bench.tasks.text_regression import TextRegression
 from bench.training import tf_idf
 from bench.training.cross_validation import best_c, labels_in_all
+from bench.training.linear_baseline import ITERATIONS
 
 sets = MultiLabelClassification()
 text_classification = TextClassification()
@@ -205,7 +206,7 @@ def test_tf_idf_learns_from_what_the_trial_saw(tmp_path: Path) -> None:
         train, asked = ([found.examples(p.split).inputs[i] for i in p.indices] for p in (known, test))
         vectors = TfidfVectorizer(ngram_range=(1, 2), dtype=np.float32)
         features = vectors.fit_transform(train)
-        C = best_c(found, known, features, tf_idf.LOW, tf_idf.HIGH, tf_idf.ITERATIONS).value
+        C = best_c(found, known, features, *tf_idf.BOUNDS, ITERATIONS).value
         solver = LogisticRegression(C=C).fit(features, known.labels)
         expected = solver.predict_log_proba(vectors.transform(asked))
         np.testing.assert_allclose(found.objective.baselines(found, test)["tf-idf"]()[0], expected, rtol=1e-5)

@@ -51,6 +51,7 @@ BASELINES = {
     "majority": "majority class",
     "mean": "mean value",
     "tf-idf": "TF-IDF, linear",
+    "simple-features": "edges and colours, linear",
     "unigram": "unigram frequencies",
     "copy": "copy of the source",
     "lead": "first sentences",

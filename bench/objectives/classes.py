@@ -85,10 +85,13 @@ class Classes(Objective):
         return part.labels
 
     def baselines(self, context: Context, part: Part) -> dict[str, Baseline]:
-        """majority: always the training pool's most frequent class; tf-idf: a logistic regression on words."""
+        """majority: always the training pool's most frequent class; tf-idf, simple-features: a logistic regression on
+        words, or on an image's edges and colours."""
+        from bench.training.simple_features import simple_features
         from bench.training.tf_idf import tf_idf
 
-        return {"majority": lambda: self._majority(context, part), **tf_idf(context, part)}
+        own = {**tf_idf(context, part), **simple_features(context, part)}
+        return {"majority": lambda: self._majority(context, part), **own}
 
     def _majority(self, context: Context, part: Part) -> np.ndarray:
         found = np.full((1, len(part.labels), len(context.labels)), self.FLOOR, dtype=np.float32)

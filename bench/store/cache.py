@@ -43,6 +43,7 @@ MADE_BY = {
     "start": (*_TENSORS, "peft", "accelerate"),
     "scores": (*_TENSORS, "peft", "accelerate"),
     "tf-idf": ("scikit-learn", "scipy", "numpy"),
+    "simple-features": ("scikit-learn", "scipy", "numpy", "pillow"),
 }
 """The packages whose versions an entry's content depends on, beside its key and this program's own version. What is
 not named here depends on its key alone: what an endpoint answered, a download that was compared with its checksum."""

@@ -19,7 +19,7 @@ class ImageClassification(TaskKind[Labelled]):
     """One class an image."""
 
     Parameters = Labelled
-    VERSION = 2
+    VERSION = 3
     MODALITY = "image"
     OBJECTIVE = "classes"
     METRIC = "accuracy"
