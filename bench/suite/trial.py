@@ -135,6 +135,7 @@ class TrainingSpec(TypedDict, total=False):
     dropout: float | None
     evaluation_batch_size: int
     batch_norm: str
+    optimizer: str
 
 
 class Limits(TypedDict, total=False):

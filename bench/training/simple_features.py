@@ -97,11 +97,10 @@ def gradients(grey: np.ndarray) -> np.ndarray:
     side = len(grey) // CELL
     cells = votes.reshape(side, CELL, side, CELL, ORIENTATIONS).sum(axis=(1, 3))
     blocks = sliding_window_view(cells, (2, 2), axis=(0, 1)).reshape((side - 1) ** 2, -1)
-    blocks = np.minimum(_of_length_one(blocks), 0.2)
-    return _of_length_one(blocks)
+    return _of_length_one(np.minimum(_of_length_one(blocks, 1.0), 0.2), 1e-6)
 
 
-def _of_length_one(rows: np.ndarray) -> np.ndarray:
-    """Each row of length one; a row of nearly nothing, as of an even surface, stays near nothing."""
-    found: np.ndarray = rows / np.sqrt(np.square(rows).sum(axis=-1, keepdims=True) + 1.0)
+def _of_length_one(rows: np.ndarray, little: float) -> np.ndarray:
+    """Each row of length one; a row that is short beside `little`, as of an even surface, stays short."""
+    found: np.ndarray = rows / np.sqrt(np.square(rows).sum(axis=-1, keepdims=True) + little**2)
     return found
