@@ -122,6 +122,8 @@ def tables() -> dict[str, Fields]:
         **{name: fields([regimes[name]], trained) for name in ("partial", "lora", "continued-pretraining")},
         "A model": fields([ModelParameters]),
         **{f"model {name}": fields([models[name]], own) for name in ("hub", "folder")},
+        "model python": fields([models["python"]], own),
+        "input": fields(inner(models["python"], "input")),
         "random": fields(inner(models["random"], "random")),
         "pretrain": fields(inner(models["pretrain"], "pretrain")),
         "endpoint": fields([models["endpoint"]], own),

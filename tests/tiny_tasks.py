@@ -17,6 +17,7 @@ from bench import plugins
 from bench.contracts import Adapted, Context, Modality, Question
 from bench.modeling.models.facts import Facts
 from bench.modeling.models.files import configs
+from bench.planning.lock import split as content_and_place
 from bench.probes.guard import Guard
 from bench.probes.ledger import Ledger
 from bench.suite.parameters import Training
@@ -90,16 +91,21 @@ def _task(kind: str, source: str, location: Json, labels: list[str], own: Json) 
     return task, location
 
 
-def trial(model: Path, task: tuple[Json, Json], regime: str, parameters: Json | None = None, **changes: Any) -> Trial:
-    """One trial of a model folder on a task; three steps, no dropout."""
-    source, module = plugins.load("model_sources", "folder"), plugins.load("regimes", regime)
+def trial(
+    model: Path | tuple[str, Any], task: tuple[Json, Json], regime: str, parameters: Json | None = None, **changes: Any
+) -> Trial:
+    """One trial of a model on a task; three steps, no dropout. model: a folder, or a source and its parameters."""
+    name, given = ("folder", {"folder": model}) if isinstance(model, Path) else model
+    source, module = plugins.load("model_sources", name), plugins.load("regimes", regime)
+    made = source.Parameters.model_validate(given)
+    content, place = content_and_place(made)
     spec, location = task
     fields: Json = {
         "model": {
-            "source": "folder",
+            "source": name,
             "version": source.VERSION,
-            "parameters": {"pooling": None, "dtype": "float32"},
-            "fingerprint": source.lock(source.Parameters(folder=model))["fingerprint"],
+            "parameters": content,
+            "fingerprint": source.lock(made)["fingerprint"],
         },
         "task": spec,
         "regime": {"kind": regime, "version": module.VERSION, "parameters": parameters or {}},
@@ -111,7 +117,7 @@ def trial(model: Path, task: tuple[Json, Json], regime: str, parameters: Json | 
         "budget": {"steps": 3} if module.TRAINS else {},
         "training": Training(batch_size=8, dropout=0.0).model_dump(mode="json"),
         "limits": {},
-        "locations": {"model": {"folder": str(model)}, "data": location},
+        "locations": {"model": place, "data": location},
         "names": Names("m", "t", regime),
     }
     return Trial(**(fields | changes))
@@ -119,7 +125,9 @@ def trial(model: Path, task: tuple[Json, Json], regime: str, parameters: Json | 
 
 def order(trial: Trial, results: Path, attempt: str = "a-00001") -> Json:
     """What the runner hands to a worker."""
-    files = configs(Path(trial.locations["model"]["folder"]), "m")
+    source = plugins.load("model_sources", trial.model["source"])
+    made = source.Parameters.model_validate(trial.model["parameters"] | trial.locations["model"])
+    files = configs(source.fetch(made, trial.model["fingerprint"]), "m")
     return {"trial": trial.to_json(), "attempt": attempt, "results": str(results), "files": files}
 
 

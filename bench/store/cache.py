@@ -39,6 +39,7 @@ MADE_BY = {
     "features": (*_TENSORS, "torchvision"),
     "pretrained": (*_TENSORS, *_DATA, "accelerate", "scikit-learn", "scipy"),
     "random": _TENSORS,
+    "networks": (*_TENSORS, "torchvision"),
     "zero-shot": (*_TENSORS, "torchvision"),
     "start": (*_TENSORS, "peft", "accelerate"),
     "scores": (*_TENSORS, "peft", "accelerate"),

@@ -46,7 +46,7 @@ def context_of(trial: Trial, attempt: Attempt, ledger: Ledger) -> Context:
         environment=attempt.environment["id"], micro_batch=micro_batch, evaluation_batch=evaluation_batch,
         features=_NOT_YET, autocast=lambda: accelerator_for(training.precision, attempt.device).autocast(),
         tick=attempt.tick, checkpoint=_checkpoint(trial, attempt, micro_batch, ledger),
-        intact=partial(_intact, source, origin, trial.model["fingerprint"]),
+        intact=partial(_intact, source, origin, trial),
     )  # fmt: skip
     for name in ("train", "test") if classes and trial.size != 0 else ("test",) if classes else ():
         if missing := classes - len(np.unique(context.parts[name].labels)):
@@ -71,10 +71,10 @@ def _checkpoint(trial: Trial, attempt: Attempt, micro_batch: int, ledger: Ledger
     return Checkpoint(place, key, every, ledger.stages, ledger.memory, ledger.notes, attempt.home)
 
 
-def _intact(source: ModelSource[Any], parameters: Any, locked: str) -> None:
+def _intact(source: ModelSource[Any], parameters: Any, trial: Trial) -> None:
     """Raise ModelError where a model's files are no longer those that were locked."""
-    if source.fingerprint(parameters) not in (None, locked):
+    if source.fingerprint(parameters) not in (None, trial.model["fingerprint"]):
         raise ModelError(
-            f"{parameters.folder}: the model's files have changed since they were locked; put them back and run again, "
+            f"model {trial.names.model}: its files have changed since they were locked; put them back and run again, "
             "or accept them with `bench lock SUITE --update`"
         )

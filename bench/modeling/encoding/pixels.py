@@ -13,6 +13,7 @@ from PIL import Image
 
 from bench.errors import ModelError
 from bench.modeling.encoding.arrays import Pixels
+from bench.modeling.networks.image_processor import own_processor
 from bench.suite.trial import Json
 
 CHUNK = 256
@@ -22,6 +23,8 @@ def processor_for(folder: Path, **settings: Any) -> Any:
     """The folder's image processor. settings: in the place of its own. Raises ModelError where there is none."""
     from transformers import AutoImageProcessor
 
+    if (own := own_processor(folder, settings)) is not None:
+        return own
     try:
         return AutoImageProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False, **settings)
     except (OSError, ValueError, KeyError, ImportError) as error:
@@ -79,8 +82,12 @@ def _normalising(processor: Any) -> Json | None:
         kept = _pixels(processor, chunk, as_bytes=True)
     except TypeError:  # it cannot be told to leave scaling and normalising to others
         return None
-    found = Pixels(kept, **known).batch(np.arange(1), torch.device("cpu"))
-    return known if np.array_equal(found["pixel_values"], _pixels(processor, chunk, as_bytes=False)) else None
+    wanted = _pixels(processor, chunk, as_bytes=False)
+    for way in (known, known | {"fused": False}):
+        found = Pixels(kept, **way).batch(np.arange(1), torch.device("cpu"))
+        if np.array_equal(found["pixel_values"], wanted):
+            return way
+    return None
 
 
 def _numbers(processor: Any) -> tuple[float | None, list[float] | None, list[float] | None]:

@@ -49,6 +49,8 @@ _CONVOLUTIONAL = (
     *("resnet", "regnet", "mobilenet", "mobilevit", "convnext", "dinov3_convnext", "efficientnet", "bit", "poolformer"),
     *("hgnet", "vgg", "densenet"),
 )
+_OWN_POOLING = ("retrain-bench-network",)
+"""Models of images that give one vector an image by themselves, whatever their architecture."""
 _CLS_IMAGE = ("vit", "deit", "dinov2", "dinov3_vit")
 _AUDIO_KEYS = {"num_mel_bins", "feat_extract_norm", "sampling_rate"}
 _IMAGE_KEYS = {"image_size", "num_channels", "vision_config", "image_mean", "image_processor_type", "image_processor"}
@@ -115,7 +117,7 @@ class Facts:
             modules=tuple(module["type"].rsplit(".", 1)[-1] for module in modules),
             pooling=sentence_pooling(_read(files, "1_Pooling/config.json")),
             decoder=head == "causal-lm" or (model_type.startswith(_DECODERS) and not bidirectional),
-            convolutional=modality == "image" and model_type.startswith(_CONVOLUTIONAL),
+            convolutional=modality == "image" and _convolutional(model_type, config),
             random=config.get("random_weights") is True,
             problem=config.get("problem_type"),
         )
@@ -124,7 +126,8 @@ class Facts:
         """How token states (or a feature map) become one vector where the suite does not say."""
         if self.pooling:
             return self.pooling
-        if self.convolutional or self.modality == "image-text" or self.model_type.endswith("_vision_model"):
+        own = (*_OWN_POOLING, "_vision_model")
+        if self.convolutional or self.modality == "image-text" or self.model_type.endswith(own):
             return "pooler"
         if self.modality == "image":
             return "cls" if self.model_type.startswith(_CLS_IMAGE) else "mean"
@@ -170,6 +173,10 @@ def _modality(head: Head | None, config: dict[str, Any], processors: dict[str, A
     if text and image:
         return "image-text"
     return "text" if text else "image" if image else None
+
+
+def _convolutional(model_type: str, config: dict[str, Any]) -> bool:
+    return config.get("convolutional") is True or model_type.startswith(_CONVOLUTIONAL)
 
 
 def _labels(config: dict[str, Any]) -> tuple[str, ...]:

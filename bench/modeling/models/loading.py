@@ -128,6 +128,9 @@ def backbone_of(model: Any, config: Any, pooling: str, modality: str) -> nn.Modu
 @contextmanager
 def building(folder: Path) -> Iterator[None]:
     """What transformers raises while it builds the folder's model, as ModelError."""
+    from bench.modeling.networks.models import register
+
+    register()
     try:
         yield
     except (BenchError, MemoryError):
