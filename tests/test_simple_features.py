@@ -54,7 +54,7 @@ def test_the_descriptor_is_dalal_and_triggs() -> None:
     middle = found[3 * 7 + 3]
     assert middle[ORIENTATIONS // 2] == pytest.approx(0.5, abs=0.01)  # one direction alone, the block of length one
     assert np.delete(middle, ORIENTATIONS // 2, axis=0).max() < 0.01
-    assert np.square(gradients(np.random.default_rng(0).normal(100, 40, (SIDE, SIDE)))).sum(axis=1).max() <= 1
+    assert np.square(gradients(np.random.default_rng(0).normal(100, 40, (SIDE, SIDE)))).sum(axis=1).max() < 1.00001
     assert np.abs(gradients(np.full((SIDE, SIDE), 7.0))).max() == 0
 
 
