@@ -161,6 +161,10 @@ class Features(Protocol):
         """Those of a trial with examples (input, answer in words) in its prompts."""
         ...
 
+    def with_encoded(self, split: str, encoded: Any) -> Features:
+        """The same, but for how the model takes a split."""
+        ...
+
     def starting_from(self, start: Path) -> Features:
         """Those of a trial that starts from other weights (`Context.start`)."""
         ...

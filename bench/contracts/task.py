@@ -27,6 +27,8 @@ class TaskKind(Plugin, Generic[P]):
     """The metric that is compared where the suite names none."""
     COLUMNS: ClassVar[Mapping[str, bool]]
     """{role of a column: whether it is required}."""
+    AUGMENTED: ClassVar[tuple[str, ...]] = ("none",)
+    """How its training inputs can be varied at random (`Training.augmentation`); of kinds with images."""
     INSTEAD: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """{role: the roles that may stand in its place}."""
     SEVERAL: ClassVar[tuple[str, ...]] = ()

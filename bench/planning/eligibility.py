@@ -66,6 +66,14 @@ def objective_applies(combination: Combination) -> str | None:
     return combination.objective.applies(combination.facts)
 
 
+def augmentation_applies(combination: Combination) -> str | None:
+    """The task's training inputs can be varied as the suite says, where it has images and a regime that trains."""
+    kind, asked = combination.task_kind, combination.suite.training.augmentation
+    if kind.MODALITY != "image" or not combination.regime_kind.TRAINS or asked in kind.AUGMENTED:
+        return None
+    return f"augmentation: {asked} is not for {combination.task.kind}; it takes {', '.join(kind.AUGMENTED)}"
+
+
 def regime_applies(combination: Combination) -> str | None:
     """The regime has a way to work with the model and the task."""
     try:
@@ -102,7 +110,7 @@ def sequence_trains_the_same_parts(combination: Combination) -> str | None:
 
 RULES: tuple[Rule, ...] = (
     config_is_readable, modality_fits, task_kind_allows, weights_are_at_hand, features_suffice, objective_applies,
-    regime_applies, sequence_trains, sequence_keeps_weights, sequence_trains_the_same_parts,
+    augmentation_applies, regime_applies, sequence_trains, sequence_keeps_weights, sequence_trains_the_same_parts,
 )  # fmt: skip
 
 

@@ -90,6 +90,8 @@ def _training(combination: Combination, own: Json) -> Json:
         return {name: training[name] for name in ("precision", "evaluation_batch_size")}
     training |= {name: own[name] for name in ("batch_size", "weight_decay") if own.get(name) is not None}
     training = Training.model_validate(training).model_dump(mode="json")
+    if combination.task_kind.MODALITY != "image":
+        training.pop("augmentation", None)
     policy = training.pop("batch_norm", "auto")
     if combination.facts.convolutional or (policy != "auto" and combination.facts.modality == "image"):
         training["batch_norm"] = policy  # trials of other models have nothing that it could change

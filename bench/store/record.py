@@ -204,6 +204,7 @@ class Facts(TypedDict, total=False):
     decoding: Json
     batch_norm: Json
     trained_modules: list[str]
+    feeding: Json
     notes: list[str]
     resumed: list[int]
     endpoint: EndpointFacts

@@ -103,6 +103,7 @@ class Budget(Strict):
 
 
 BatchNormPolicy = Literal["auto", "frozen", "batch"]
+Augmentation = Literal["none", "flip", "crop", "randaugment"]
 """How batch normalisation with pretrained statistics trains (`bench.training.normalising`)."""
 
 
@@ -125,11 +126,12 @@ class Training(Strict):
         default="auto", description="pretrained statistics of batch normalisation: kept, or those of each batch"
     )
     optimizer: Literal["adamw", "sgd"] = Field(default="adamw", description="sgd: with momentum 0.9")
+    augmentation: Augmentation = Field(default="none", description="how training images are varied at random")
 
     @model_serializer(mode="wrap")
     def _as_before(self, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
         """Their defaults are not said: ids of trials are those of before there was a choice."""
-        unsaid = {("batch_norm", "auto"), ("optimizer", "adamw")}
+        unsaid = {("batch_norm", "auto"), ("optimizer", "adamw"), ("augmentation", "none")}
         return {name: value for name, value in handler(self).items() if (name, value) not in unsaid}
 
 

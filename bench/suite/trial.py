@@ -136,6 +136,7 @@ class TrainingSpec(TypedDict, total=False):
     evaluation_batch_size: int
     batch_norm: str
     optimizer: str
+    augmentation: str
 
 
 class Limits(TypedDict, total=False):

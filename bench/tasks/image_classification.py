@@ -23,6 +23,7 @@ class ImageClassification(TaskKind[Labelled]):
     MODALITY = "image"
     OBJECTIVE = "classes"
     METRIC = "accuracy"
+    AUGMENTED = ("none", "flip", "crop", "randaugment")
     COLUMNS = {"image": True, "label": True}
 
     def recognise(self, table: Table) -> Fit | None:

@@ -81,6 +81,7 @@ class SemanticSegmentation(TaskKind[SemanticSegmentationParameters]):
     MODALITY = "image"
     OBJECTIVE = "masks"
     METRIC = "mean-iou"
+    AUGMENTED = ("none", "flip")
     COLUMNS = {"image": True, "mask": True}
 
     def recognise(self, table: Table) -> Fit | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -16,6 +16,8 @@ from bench.modeling.inference.batched import by_length
 from bench.probes.clock import Stages
 from bench.probes.ledger import Ledger
 from bench.suite.parameters import Budget
+from bench.training.augmentation import Varying
+from bench.training.feeding import Feed, workers
 from bench.training.loop import train
 from bench.training.loss import Goal
 from bench.training.normalising import BatchNorm, some, without_single
@@ -30,17 +32,19 @@ def fit(context: Context, ledger: Ledger, model: nn.Module) -> Fit:
         raise TrialError("`until: converged` is judged on held-out labels, and there are none; take more labels")
     goal, held_out = (context.objective.goal(context, context.parts[name]) for name in ("train", "validation"))
     batch_norm = _batch_norm(context, ledger, model)
-    batches: Iterable[np.ndarray] = endless(
-        goal.lengths, context.training.batch_size, stream(context.trial.seed, "order")
-    )
-    if batch_norm.learning and min(len(goal.lengths), context.training.batch_size) > 1:
-        batches = without_single(batches)
+
+    def batches() -> Iterator[np.ndarray]:
+        found = endless(goal.lengths, context.training.batch_size, stream(context.trial.seed, "order"))
+        single = batch_norm.learning and min(len(goal.lengths), context.training.batch_size) > 1
+        return iter(without_single(found) if single else found)
+
+    feed = _feed(context, batches) if context.task.MODALITY == "image" else None
     torch.manual_seed(stream(context.trial.seed, "dropout"))
     with ledger.stage("train"):
         found = train(
             model,
-            goal,
-            iter(batches),
+            goal if feed is None else _fed(context, feed),
+            feed or batches(),
             budget=budget,
             training=context.training,
             learning_rate=context.trial.tuned["learning_rate"],
@@ -61,7 +65,26 @@ def fit(context: Context, ledger: Ledger, model: nn.Module) -> Fit:
             )
     found.facts = batch_norm.facts(estimated)
     _pure(ledger.stages, found)
+    if feed is not None:
+        feed.close()
+        found.facts["feeding"] = feed.facts(ledger.stages.seconds["train"])
     return found
+
+
+def _feed(context: Context, batches: Callable[[], Iterator[np.ndarray]]) -> Feed:
+    """The train part's images, varied as the suite says."""
+    part, seed = context.parts["train"], stream(context.trial.seed, "augmentation")
+    return Feed(
+        context.features.encoded(part.split), part.indices, batches,
+        Varying(context.training.augmentation, seed), workers(context.device),
+    )  # fmt: skip
+
+
+def _fed(context: Context, feed: Feed) -> Goal:
+    """What training minimises, on the images of a feed."""
+    part = context.parts["train"]
+    features = context.features.with_encoded(part.split, feed)
+    return context.objective.goal(context.replace(features=features), part)
 
 
 def _batch_norm(context: Context, ledger: Ledger, model: nn.Module) -> BatchNorm:

@@ -3,11 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 BUCKET = 8
 """Batches per bucket: examples are shuffled, cut into buckets of this many batches and sorted by length in each."""
+
+
+@runtime_checkable
+class Skipping(Protocol):
+    """Batches that cost something to prepare, and of which some can be left out."""
+
+    def skip(self, count: int) -> None:
+        """Leave out the next ones."""
+        ...
+
+
+def skip(batches: Iterator[np.ndarray], count: int) -> None:
+    """Leave out the next batches."""
+    if isinstance(batches, Skipping):
+        batches.skip(count)
+        return
+    for _ in range(count):
+        next(batches)
 
 
 def epoch(lengths: np.ndarray, batch_size: int, generator: np.random.Generator) -> list[np.ndarray]:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from bench.probes.steps import StepTimes
 from bench.suite.trial import Json
 from bench.training.budget import Spent
+from bench.training.sampler import skip
 
 
 @dataclass
@@ -97,8 +98,7 @@ class Run:
         self.fit.times.carry(state["times"])
         self.fit.validations += state["validations"]
         self.fit.examples, self.fit.tokens = state["seen"]
-        for _ in range(state["spent"]["step"]):
-            next(self.batches)
+        skip(self.batches, state["spent"]["step"])
         set_random_states(state["random"], self.device)
         self.spent.go_on(state["spent"])  # last: its clock runs
 

@@ -44,6 +44,10 @@ class TrialFeatures:
         """Those of a trial with examples in its prompts."""
         return TrialFeatures(self._context.replace(few_shot=examples), self._ledger)
 
+    def with_encoded(self, split: str, encoded: Any) -> TrialFeatures:
+        """The same, but for how the model takes a split."""
+        return TrialFeatures(self._context, self._ledger, {**self._encoded, split: encoded})
+
     def starting_from(self, start: Path) -> TrialFeatures:
         """Those of a trial that starts from other weights, which tokens do not depend on."""
         return TrialFeatures(self._context.replace(start=start), self._ledger, self._encoded)

@@ -34,6 +34,7 @@ from bench.suite.parameters import Training
 from bench.suite.trial import Json, Trial
 from bench.training import checkpoint
 from bench.training.checkpoint import Checkpoint
+from bench.training.feeding import WORKERS
 from bench.training.state import Run, changing
 
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")  # PEFT asks transformers so
@@ -42,6 +43,7 @@ STEPS = 12
 DROPOUT = Training(batch_size=8, dropout=0.3, schedule="cosine").model_dump(mode="json")
 RUNNING = Training(batch_size=8, batch_norm="batch").model_dump(mode="json")
 """Validation in the middle reads statistics that run along; at the end they are taken anew."""
+VARIED = Training(batch_size=8, augmentation="randaugment").model_dump(mode="json")
 CONVERGED = {"until": "converged", "patience": 4, "max_epochs": 4, "min_steps": 3}
 
 
@@ -116,6 +118,22 @@ def test_a_trial_that_goes_on_gives_the_bits_of_one_that_was_left_alone(
     assert "resumed" not in whole["facts"]
     assert not (tmp_path / "cut" / "checkpoints").exists()
     assert whole["costs"]["steps"] > second
+
+
+@pytest.mark.fault(Row.CHECKPOINT)
+def test_varied_images_are_the_same_whoever_prepares_them_and_wherever_it_goes_on(
+    resnet: Callable[..., Trial], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = resnet(training=VARIED)
+    monkeypatch.setenv(WORKERS, "0")
+    whole = attempt(spec, tmp_path / "whole", every=None)
+    for workers in ("0", "2"):
+        monkeypatch.setenv(WORKERS, workers)
+        place = tmp_path / workers
+        cut = cut_short(spec, place, [4, 9])
+        assert outcome(cut, place) == outcome(whole, tmp_path / "whole")
+        assert cut["facts"]["feeding"]["workers"] == int(workers)
+        assert cut["facts"]["resumed"] == [3, 8]
 
 
 @pytest.mark.fault(Row.CHECKPOINT)
