@@ -134,7 +134,7 @@ def test_as_is_gives_the_logits_of_processor_and_model_to_the_bit(batch: int, tm
     assert torch.equal(found, expected)
 
 
-def test_every_regime_reads_the_same_pixels_and_each_image_is_decoded_once(
+def test_every_regime_reads_the_same_pixels_and_no_image_is_decoded_for_each(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     vit(tmp_path / "model", {0: "light", 1: "dark", 2: "other"})
@@ -152,7 +152,8 @@ def test_every_regime_reads_the_same_pixels_and_each_image_is_decoded_once(
     for one, record in zip(made, records, strict=True):
         run(order(one, tmp_path / "results"), CPU, 1, lambda *at: None, record)
         assert "test" in record["scores"]
-    assert len(decoded) == len(context.parts["test"].indices) + len(context.data.rows["train"])
+    images = len(context.parts["test"].indices) + len(context.data.rows["train"])
+    assert len(decoded) == 2 * images  # for the models, and for the baseline of edges and colours
     assert records[0]["facts"]["preprocessing"] == records[1]["facts"]["preprocessing"]
     assert records[0]["facts"]["preprocessing"]["mean"] == [0.485, 0.456, 0.406]
     assert "tokenise" in records[0]["costs"]["seconds"]
