@@ -12,12 +12,13 @@ import torch
 from tiny_models import tiny_image
 from tiny_tasks import adapt, context, image_task, trial
 from torch import Tensor
+from torchvision.transforms.v2.functional import resized_crop
 
 from bench.errors import NotApplicable, UsageError
 from bench.modeling.encoding.arrays import Pixels
 from bench.modeling.encoding.masked_pixels import MaskedPixels
 from bench.suite.parameters import Augmentation, Training
-from bench.training.augmentation import Varying
+from bench.training.augmentation import Varying, _cropped
 from bench.training.feeding import WORKERS, Feed, workers
 
 CPU = torch.device("cpu")
@@ -72,8 +73,25 @@ def test_half_of_the_images_are_flipped_and_an_image_not_always() -> None:
     assert 0.4 < flipped.mean() < 0.6
     assert flipped.any(axis=1).all()
     for visit in (1, 2, 3):
-        expected = pixels[0].flip(-1) if vary.flips(0, visit) else pixels[0]
-        assert torch.equal(vary.varied(pixels[0], 0, visit), expected)
+        visits = np.full(8, visit)
+        expected = torch.stack([one.flip(-1) if vary.flips(i, visit) else one for i, one in enumerate(pixels)])
+        assert torch.equal(vary.varied(pixels.clone(), np.arange(8), visits), expected)
+
+
+def test_a_crop_is_what_torchvision_makes_of_the_same_box() -> None:
+    generator = np.random.default_rng(0)
+    coarse = torch.from_numpy(generator.integers(0, 256, (1, 3, 6, 6))).float()
+    smooth = torch.nn.functional.interpolate(coarse, (48, 40), mode="bicubic").clamp(0, 255)
+    for drawn in generator.random((20, 4)):
+        area, aspect = 0.5 + 0.5 * (2 * drawn[0] % 1), np.exp((2 * drawn[1] - 1) * np.log(4 / 3))
+        wide, high = min(1.0, np.sqrt(area * aspect)) * 40, min(1.0, np.sqrt(area / aspect)) * 48
+        left, top = drawn[2] * (40 - wide), drawn[3] * (48 - high)
+        found = _cropped(smooth, drawn[None])[0]
+        assert area >= 0.5
+        box = [round(value) for value in (top, left, high, wide)]
+        expected = resized_crop(smooth[0], *box, [48, 40], antialias=False)
+        expected = expected.flip(-1) if drawn[0] < 0.5 else expected
+        assert (found - expected).abs().mean() < 6  # whole pixels there, parts of pixels here
 
 
 def test_a_mask_is_turned_around_with_its_image() -> None:
