@@ -3,8 +3,8 @@
     python benchmarks/feeding.py
 
 On a CPU: a ResNet of eight layers on images of 32 × 32 pixels, batch 16 on one thread, where images are prepared
-between steps. On a GPU: ViT-B/16 and ResNet-50 on images of 224 × 224 pixels in bf16, batch 128, prepared ahead by processes.
-Weights and pixels are random; each line is one run of a trial's own loop.
+between steps. On a GPU: ViT-B/16 and ResNet-50 on images of 224 × 224 pixels in bf16, batch 128, prepared ahead by
+processes. Weights and pixels are random; each line is one run of a trial's own loop.
 """
 
 from __future__ import annotations
