@@ -97,7 +97,7 @@ def tables() -> dict[str, Fields]:
     """What the tables of the reference must hold, in their order."""
     every = api.schemas()
     tasks, regimes, models = every.tasks, every.regimes, every.models
-    common, own, trained = ["metrics"], ModelParameters.model_fields, regimes["full"].model_fields
+    common, own, trained = ["metrics", "input_noise"], ModelParameters.model_fields, regimes["full"].model_fields
     labelled = [
         "text-classification", "image-classification", "multi-label-classification", "text-regression",
         "token-classification", "multiple-choice",

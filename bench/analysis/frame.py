@@ -135,6 +135,7 @@ def _row(results: Results, place: Place) -> dict[str, Any]:
         "kind": _kind([*attempts, *tuning], cell["regime"]),
         "size": cell["size"],
         "noise": float(cell["noise"]),
+        **({"input_noise": results.noise(cell["task"])} if results.plan.get("input_noise") else {}),
         "environment": environment,
         "labels": float(cell["size"]) if cell["size"] != "all" else labels,
         "state": state,

@@ -15,7 +15,7 @@ from bench.analysis.results import Results
 from bench.errors import UsageError, did_you_mean
 from bench.planning.only import PLACE, matches, parse
 
-AXES = (*PLACE, "environment")
+AXES = (*PLACE, "environment", "input_noise")
 COSTS = (*costs.COLUMNS, "tuning_seconds")
 """Columns of the tidy frame that may stand in the place of a metric."""
 
@@ -68,6 +68,8 @@ def pivot(results: Results, frame: pd.DataFrame, asked: Asked) -> Pivot:
         )
     if asked.metric in known:
         frame = cells([by_metric(results, str(asked.metric))])
+    if "input_noise" not in frame:
+        frame = frame.assign(input_noise="none")
     wanted = _only(frame, asked, results.name)
     axes = [asked.rows, asked.columns]
     if "size" not in axes:  # what sees no label stands at every size, and counts once

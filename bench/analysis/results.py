@@ -57,6 +57,14 @@ class Results:
         """By trial, the attempt that counts in an environment; one that ended before it was known counts in all."""
         return records.latest(r for r in self.records if records.environment(r) in (environment, ""))
 
+    def clean(self, task: str) -> str:
+        """The task whose images another's are, made worse; the task itself where they are not."""
+        return str(self.plan.get("input_noise", {}).get(task, {}).get("task", task))
+
+    def noise(self, task: str) -> str:
+        """By what a task's images are made worse, in words; `none`."""
+        return str(self.plan.get("input_noise", {}).get(task, {}).get("noise", "none"))
+
     @cached_property
     def places(self) -> list[Place]:
         """Every cell of the plan in every environment that it ran in."""

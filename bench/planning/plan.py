@@ -93,6 +93,8 @@ class Plan:
                    "purpose": "reported" if t.id in reported else "tuning"}
             for t in self.trials().values()
         }  # fmt: skip
+        tasks = self.suite.tasks.items()
+        spoilt = {name: task.spoils._asdict() for name, task in tasks if task.spoils is not None}
         return {
             "schema": SCHEMA,
             "protocol": PROTOCOL,
@@ -102,6 +104,7 @@ class Plan:
             "select": self.suite.tuning_select,
             "trials": trials,
             "cells": [cell.to_json() for cell in self.cells],
+            **({"input_noise": spoilt} if spoilt else {}),
         }
 
 

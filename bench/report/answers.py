@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -36,22 +36,27 @@ Lock = Json
 
 
 def answered(
-    findings: Findings, frame: pd.DataFrame, lock: Lock, audits: Mapping[str, Json]
+    findings: Findings,
+    frame: pd.DataFrame,
+    lock: Lock,
+    audits: Mapping[str, Json],
+    spoilt: Callable[[Group], Iterable[str]] = lambda group: (),
 ) -> list[dict[str, list[str]]]:
     """Of each group a few sentences for each of `QUESTIONS`, of which the first answers alone. frame: of the suite;
-    lock: the suite's; audits: what `bench audit` found, by task."""
+    lock: the suite's; audits: what `bench audit` found, by task; spoilt: says what worse images cost a group."""
     rows = dict(list(frame.groupby(["task", "model"], sort=False)))
     return [
-        _answers(group, rows[group.task, group.model], lock, audits.get(group.task, {})) for group in findings.groups
+        _answers(group, rows[group.task, group.model], lock, audits.get(group.task, {}), list(spoilt(group)))
+        for group in findings.groups
     ]
 
 
-def _answers(group: Group, rows: pd.DataFrame, lock: Lock, audit: Json) -> dict[str, list[str]]:
+def _answers(group: Group, rows: pd.DataFrame, lock: Lock, audit: Json, spoilt: Sequence[str]) -> dict[str, list[str]]:
     found = (
         _as_it_is(group, rows),
         _complexity(group),
         _amount(group, _pool(lock, group.task)),
-        _quality(group, _summary(lock, group.task), audit),
+        _quality(group, _summary(lock, group.task), audit, spoilt),
     )
     return {question: list(sentences) for question, sentences in zip(QUESTIONS, found, strict=True)}
 
@@ -240,7 +245,7 @@ def _worth(group: Group) -> Iterator[str]:
         )
 
 
-def _quality(group: Group, summary: Mapping[str, Any], audit: Json) -> Iterator[str]:
+def _quality(group: Group, summary: Mapping[str, Any], audit: Json, spoilt: Sequence[str]) -> Iterator[str]:
     column = group.largest.column
     suspicious = audit.get("suspicious_share")
     if isinstance(suspicious, int | float):
@@ -260,6 +265,9 @@ def _quality(group: Group, summary: Mapping[str, Any], audit: Json) -> Iterator[
         if steadiest.name != one.name:
             yield f"Of what may be enough {steadiest.name} loses least ({numbers.score(-steadiest.per_unit * rate)})."
         yield from _changed(group)
+    yield from spoilt
+    if slopes or spoilt:
+        pass
     elif isinstance(suspicious, int | float):
         yield "What wrong labels cost was not tried (label_noise in the suite)."
     else:

@@ -41,7 +41,7 @@ STYLE = {
     "pdf.fonttype": 42,
     "svg.hashsalt": "bench",
 }
-_X = {"labels": "label budget", "noise": "wrong labels"}
+_X = {"labels": "label budget", "noise": "wrong labels", "condition": "input noise"}
 
 
 def _bounded(rows: pd.DataFrame) -> pd.DataFrame:
@@ -75,11 +75,11 @@ def _panel(
     """Draw it, and return a line for each regime and baseline in it. trivial: (column, name) of a baseline → dash."""
     handles = {}
     for regime, of in rows.groupby("regime", sort=False):
-        if (of["labels"] == 0).all():
+        if (of["labels"] == 0).all() and x != "condition":
             handles[str(regime)] = _flat(axes, of.iloc[0], styles[str(regime)])
         else:
             handles[str(regime)] = _curve(axes, of.sort_values(x), x, styles[str(regime)])
-    labelled = rows.loc[rows["labels"] > 0]
+    labelled = rows if x == "condition" else rows.loc[rows["labels"] > 0]
     for (column, name), dash in trivial.items():
         found = labelled.groupby(x)[column].first()
         if found.notna().any():
@@ -88,6 +88,9 @@ def _panel(
         ticks = sorted(rows.loc[rows["labels"] > 0, "labels"].unique())
         axes.set_xscale("log")
         axes.set_xticks(ticks, [f"{tick:,.0f}" for tick in ticks], rotation=45 if len(ticks) > CROWDED else 0)
+    elif x == "condition":
+        names = dict(rows.sort_values("condition")[["condition", "input_noise"]].itertuples(index=False, name=None))
+        axes.set_xticks([*names], [*map(str, names.values())], rotation=20, ha="right", rotation_mode="anchor")
     else:
         ticks = sorted(rows["noise"].unique())
         axes.set_xticks(ticks, [numbers.percent(tick) for tick in ticks])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import string
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal, NamedTuple
 
 import pandas as pd
@@ -16,13 +17,14 @@ from bench.analysis.audited import audits_of
 from bench.analysis.failures import failures, left_out
 from bench.analysis.forgetting import forgetting
 from bench.analysis.frame import Results, size_order, tidy
+from bench.analysis.input_noise import side_by_side
 from bench.analysis.overview import Overview, overview
 from bench.analysis.pivot import Asked, pivot
 from bench.analysis.reported import reported as published
 from bench.analysis.task_sequence import sequence
 from bench.analysis.verdict.findings import Findings, findings
 from bench.planning import trial_counts
-from bench.report import answers, environment, numbers, overview_table, reported, setup, tables, verdicts
+from bench.report import answers, environment, input_noise, numbers, overview_table, reported, setup, tables, verdicts
 from bench.report.asked import table as asked_table
 from bench.report.table import Table
 from bench.store import records
@@ -45,7 +47,7 @@ class Figure:
 
     stem: str
     caption: str
-    x: Literal["labels", "noise"]
+    x: Literal["labels", "noise", "condition"]
     rows: pd.DataFrame
     regimes: list[tuple[str, str]]
 
@@ -94,6 +96,7 @@ class Section:
     verdict_details: list[Table]
     reported: list[Table]
     scores: list[Table]
+    input_noise: list[Table]
     also_test: list[Table]
     costs: list[Table]
     forgetting: list[Table]
@@ -113,6 +116,7 @@ class Section:
             Part("Overview", self.overview),
             Part("Reported and ours", self.reported),
             Part("Scores", self.scores, self.figures),
+            Part("Input noise", self.input_noise),
             Part("Behind the verdicts", self.verdict_details),
             Part("Further test sets", self.also_test),
             Part("Costs", self.costs),
@@ -253,6 +257,24 @@ def _figures(
             )
 
 
+def _conditions(
+    results: Results, frame: pd.DataFrame, letters: dict[str, str], suffix: str, regimes: list[tuple[str, str]]
+) -> Iterator[Figure]:
+    rows = side_by_side(results, frame[frame["compared"]])
+    for name, letter in letters.items():
+        of = rows[rows["environment"] == name]
+        if len(of):
+            several = len(letters) > 1
+            yield Figure(
+                f"input-noise{suffix}" + f"-{letter}" * several,
+                "Score by input noise, at the largest label budget, with 95 % intervals"
+                f"{f', environment {letter}' * several}.",
+                "condition",
+                of,
+                regimes,
+            )
+
+
 def _remarks(suite: Overview) -> Iterator[str]:
     """What the records note, the most frequent first: of how many trials, and of which task and model."""
     for note, places in sorted(suite.remarks.items(), key=lambda one: -one[1].total()):
@@ -271,6 +293,7 @@ def sections(results: Sequence[Results], asked: Asked | None = None) -> list[Sec
         letters = {
             name: string.ascii_uppercase[i] if i < 26 else f"E{i + 1}" for i, name in enumerate(one.environments)
         }
+        suffix = f"-{index}" if len(results) > 1 else ""
         suite, also_test_scores = overview(one), also_test(one)
         lock, unread = how.lock_of(one)
         settings = how.setup(one, lock)
@@ -278,7 +301,7 @@ def sections(results: Sequence[Results], asked: Asked | None = None) -> list[Sec
         possible = own[states.transform("any")]
         own_table = pivot(one, own, asked) if asked else None
         found = findings(one, columns)
-        answered = answers.answered(found, possible, lock, audits_of(one))
+        answered = answers.answered(found, possible, lock, audits_of(one), partial(input_noise.sentences, one, columns))
         apart = {"": ""} | {n: f", environment {letter}" * (len(letters) > 1) for n, letter in letters.items()}
         built.append(
             Section(
@@ -299,6 +322,7 @@ def sections(results: Sequence[Results], asked: Asked | None = None) -> list[Sec
                 verdict_details=[*verdicts.in_numbers(found, apart), *verdicts.over_all(found)],
                 reported=reported.table(published(one, own)),
                 scores=list(_scores(possible, letters)),
+                input_noise=list(input_noise.tables(one, possible, apart)),
                 also_test=list(_also_test(also_test_scores, letters)),
                 costs=list(_costs(possible, letters)),
                 forgetting=list(_largest(tables.forgetting, "forgetting", forgetting(one), letters)),
@@ -306,7 +330,10 @@ def sections(results: Sequence[Results], asked: Asked | None = None) -> list[Sec
                 setup=setup.tables(one, settings, _environments(one, letters)),
                 failures=tables.rendered([tables.failures(failures(one)), tables.not_applicable(own)]),
                 notes=[*_older(one), *left_out(one), *unread, *how.remarks(lock), *_remarks(suite), *_untimed(one)],
-                figures=list(_figures(possible, letters, f"-{index}" if len(results) > 1 else "", regimes)),
+                figures=[
+                    *_figures(possible, letters, suffix, regimes),
+                    *_conditions(one, possible, letters, suffix, regimes),
+                ],
             )
         )
     return built

@@ -75,12 +75,18 @@ class _Reported(_Form):
     source: str
 
 
+class _Spoils(_Form):
+    task: str
+    noise: str
+
+
 class Plan(_Form):
     """`plan.json`."""
 
     suite: str | None = None
     reported: list[_Reported] = []
     protocol: Count | None = None
+    input_noise: dict[str, _Spoils] = {}
     trials: dict[str, _Planned]
     cells: list[_Cell]
 

@@ -12,16 +12,28 @@ import json
 import math
 import os
 import pathlib
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import to_jsonable_python
 
 from bench.errors import did_you_mean
 from bench.suite.messages import explain, show
-from bench.suite.parameters import TaskParameters
-from bench.suite.schema import AlsoTest, Regime, Schemas, Size, Source, Suite, SuiteKeys, Task, TaskKeys
+from bench.suite.parameters import ImageTaskParameters, InputNoise, TaskParameters, noise_words
+from bench.suite.schema import (
+    AlsoTest,
+    Conditions,
+    Regime,
+    Schemas,
+    Size,
+    Source,
+    Spoils,
+    Suite,
+    SuiteKeys,
+    Task,
+    TaskKeys,
+)
 from bench.suite.trial import canonical
 from bench.suite.yaml import Document, Path, read
 
@@ -93,6 +105,7 @@ class _Loader:
                 problem = f"forgetting is measured on tasks of classes; '{task}' gives {gives}"
                 self.document.report(("forgetting", index), problem)
         self._reported(keys, models, tasks, regimes)
+        tasks = self._conditions(keys, tasks, raw.get("tasks"))
         suite = Suite(
             name=keys.name,
             path=file,
@@ -117,6 +130,21 @@ class _Loader:
         if (size := grid_size(suite)) > MAX_TRIALS:
             self.document.report((), f"up to {size:,} trials, and at most {MAX_TRIALS:,} are allowed; split the suite")
         return suite
+
+    def _conditions(self, keys: SuiteKeys, tasks: Mapping[str, Task], raw: Any) -> dict[str, Task]:
+        """The tasks, and in the place of one whose images are made worse a task for each noise."""
+        found: dict[str, Task] = {}
+        for name, task in tasks.items():
+            if isinstance(task.parameters, ImageTaskParameters):
+                given = raw[name].get("input_noise")
+                own = TypeAdapter(Conditions).validate_python(given) if given is not None else keys.input_noise
+                found |= _spoilt(name, task, own or [None])
+            else:
+                found[name] = task
+                if "input_noise" in raw[name]:
+                    problem = f"input noise is for tasks on images, and {task.kind} is none"
+                    self.document.report(("tasks", name, "input_noise"), problem)
+        return found
 
     def _reported(self, keys: SuiteKeys, *axes: Mapping[str, Any]) -> None:
         """What is said of published numbers is of this suite, so that ours can stand beside them."""
@@ -204,8 +232,8 @@ class _Loader:
         splits = keys.splits.model_dump(exclude_none=True)
         chosen = {axis: self._chosen(axis, getattr(keys, axis), known, path) for axis, known in axes.items()}
         return Task(
-            kind, parameters, data, keys.columns, splits, tuple(sizes), tuple(noise), **chosen,
-            after=keys.after, also_test=also,
+            kind, parameters, data, keys.columns, splits, tuple(sizes), tuple(noise), chosen["models"],
+            chosen["regimes"], after=keys.after, also_test=also,
         )  # fmt: skip
 
     def _chosen(self, axis: str, wanted: list[str] | None, known: list[str], path: Path) -> tuple[str, ...]:
@@ -304,6 +332,17 @@ class _Loader:
                 if (other := first.setdefault(trials, name)) != name:
                     self.document.report((axis, name), f"says the same as '{other}': they would be the same trials")
                     break
+
+
+def _spoilt(name: str, task: Task, conditions: Sequence[InputNoise | None]) -> Iterable[tuple[str, Task]]:
+    """A task under each condition: by its own name where nothing is done to its images."""
+    for noise in conditions:
+        if noise is None:
+            yield name, task
+        else:
+            words = noise_words(noise)
+            spoilt = task.parameters.model_copy(update={"input_noise": noise})
+            yield f"{name} ({words})", dataclasses.replace(task, parameters=spoilt, spoils=Spoils(name, words))
 
 
 def _trials(entry: Source | Task | Regime) -> Iterable[object]:

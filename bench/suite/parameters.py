@@ -188,6 +188,38 @@ class ModelParameters(SourceParameters):
         return {name: value for name, value in handler(self).items() if value or name != "allow_missing"}
 
 
+STRENGTHS = {
+    "blur": (0, 64, "a standard deviation in pixels, above 0"),
+    "gaussian-noise": (0, 1, "a standard deviation, of pixels from 0 to 1"),
+    "jpeg": (1, 95, "a quality from 1 to 95"),
+}
+"""Kinds of noise of images: the least and the most of each, and what it is."""
+
+
+def one_noise(value: dict[str, float]) -> dict[str, float]:
+    """The same. Raises ValueError where it is not one kind of noise, within its strengths."""
+    if len(value) != 1:
+        raise ValueError("expected one kind of noise with its strength, such as {blur: 2}")
+    ((kind, strength),) = value.items()
+    if kind not in STRENGTHS:
+        raise ValueError(f"no noise is called '{kind}'; known: none, {', '.join(STRENGTHS)}")
+    low, high, meaning = STRENGTHS[kind]
+    if isinstance(strength, bool) or not isinstance(strength, int | float):
+        raise ValueError(f"{kind} takes {meaning}")
+    if not low <= strength <= high or not strength or (kind == "jpeg" and strength != round(strength)):
+        raise ValueError(f"{kind} takes {meaning}")
+    return {kind: float(strength)}
+
+
+InputNoise = Annotated[dict[str, float], AfterValidator(one_noise)]
+"""{kind of noise: strength}, of images; see `bench.data.input_noise`."""
+
+
+def noise_words(noise: InputNoise) -> str:
+    """`blur 2`."""
+    return " ".join(f"{kind} {strength:g}" for kind, strength in noise.items())
+
+
 class TaskParameters(Strict):
     """What every task kind takes besides `kind`, `data`, `columns`, `splits` and the axes."""
 
@@ -213,3 +245,16 @@ class TaskParameters(Strict):
     def most_tokens(self) -> int:
         """Tokens of an example that a model reads; 0 where the kind has no such limit."""
         return 0
+
+
+class ImageTaskParameters(TaskParameters):
+    """What every task on images takes."""
+
+    input_noise: InputNoise | None = Field(
+        None, description="of all of its images; the suite's axis `input_noise` sets it"
+    )
+
+    @model_serializer(mode="wrap")
+    def _unspoilt(self, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        """No noise is not said: ids of trials are those of before there was any."""
+        return {name: value for name, value in handler(self).items() if value or name != "input_noise"}

@@ -6,11 +6,21 @@ import pathlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from bench.suite.parameters import Budget, RegimeParameters, Strict, TaskParameters, Training
+from bench.suite.messages import show
+from bench.suite.parameters import (
+    Budget,
+    InputNoise,
+    RegimeParameters,
+    Strict,
+    TaskParameters,
+    Training,
+    noise_words,
+    one_noise,
+)
 
 SEEDS = 1_000_000
 """Seeds lie below."""
@@ -40,6 +50,23 @@ Seeds = Annotated[list[Seed], Field(min_length=1), AfterValidator(_distinct)]
 Entries = Annotated[dict[str, Any], Field(min_length=1)]
 Chosen = Annotated[list[str], Field(min_length=1), AfterValidator(_distinct)]
 """Names of the suite's models or regimes."""
+
+
+def _conditions(values: list[Any]) -> list[InputNoise | None]:
+    found: list[InputNoise | None] = []
+    for value in values:
+        if value != "none" and not isinstance(value, dict):
+            raise ValueError(
+                f"expected none or a kind of noise with its strength, such as {{blur: 2}}; found {show(value)}"
+            )
+        found.append(None if value == "none" else one_noise(value))
+    words = ["none" if noise is None else noise_words(noise) for noise in found]
+    _distinct(words)
+    return found
+
+
+Conditions = Annotated[list[Any], Field(min_length=1), AfterValidator(_conditions)]
+"""What images are made worse by, each a condition of its own: none, or a kind of noise with its strength."""
 
 
 Positive = Annotated[float, Field(gt=0)]
@@ -86,6 +113,7 @@ class TaskKeys(Strict):
     also_test: dict[FileName, AlsoTestKeys] = Field(default={})
     sizes: Sizes | None = None
     label_noise: Noise | None = None
+    input_noise: Conditions | None = None
     models: Chosen | None = None
     regimes: Chosen | None = None
     after: str | None = None
@@ -117,6 +145,7 @@ class SuiteKeys(Strict):
     defaults: dict[str, Any] = Field(default={})
     sizes: Sizes | None = None
     label_noise: Noise = Field(default=[0.0])
+    input_noise: Conditions | None = None
     seeds: Annotated[int, Field(ge=1, le=SEEDS)] | Seeds = 3
     tuning: TuningKeys | None = TuningKeys(trials=3)
     budget: Budget = Budget(epochs=3)
@@ -162,11 +191,18 @@ class AlsoTest:
     labels: tuple[str, ...] | dict[str, str] | None
 
 
+class Spoils(NamedTuple):
+    """Of which task this is a condition, and the noise in words (`blur 2`)."""
+
+    task: str
+    noise: str
+
+
 @dataclass(frozen=True)
 class Task:
     """A task with its axes resolved. `splits["test"]` is a split's name or the fraction of train to carve out; `models`
     and `regimes` are the names of those it is run with, in the suite's order. after: the task that a model is adapted
-    to before it is to this one."""
+    to before it is to this one. spoils: where its images are those of another task, made worse."""
 
     kind: str
     parameters: TaskParameters
@@ -178,6 +214,7 @@ class Task:
     models: tuple[str, ...]
     regimes: tuple[str, ...]
     after: str | None = None
+    spoils: Spoils | None = None
     also_test: dict[str, AlsoTest] = field(default_factory=dict)
 
 

@@ -10,15 +10,20 @@ from bench.contracts import TaskKind
 from bench.data.column_kinds import Fit, Table
 from bench.data.examples import Examples, Labelled, class_words, labels_of
 from bench.errors import DataError
+from bench.suite.parameters import ImageTaskParameters
 
 if TYPE_CHECKING:
     from bench.modeling.encoding.arrays import Pixels
 
 
-class ImageClassification(TaskKind[Labelled]):
+class ImageLabelled(Labelled, ImageTaskParameters):
+    """What every classification takes, and every task on images."""
+
+
+class ImageClassification(TaskKind[ImageLabelled]):
     """One class an image."""
 
-    Parameters = Labelled
+    Parameters = ImageLabelled
     VERSION = 3
     MODALITY = "image"
     OBJECTIVE = "classes"
@@ -37,26 +42,26 @@ class ImageClassification(TaskKind[Labelled]):
         own = {"labels": table.words(label)}
         return Fit({"image": image, "label": label}, 0.9, because, "openai/clip-vit-base-patch32", own, asks=True)
 
-    def label_words(self, dataset: Any, columns: Mapping[str, str], parameters: Labelled, place: str) -> list[str]:
+    def label_words(self, dataset: Any, columns: Mapping[str, str], parameters: ImageLabelled, place: str) -> list[str]:
         """The classes' words, from the suite or the data. Raises DataError."""
         return class_words(dataset, columns["label"], parameters, place)
 
-    def examples(self, dataset: Any, columns: Mapping[str, str], parameters: Labelled, place: str) -> Examples:
+    def examples(self, dataset: Any, columns: Mapping[str, str], parameters: ImageLabelled, place: str) -> Examples:
         """The data set's images, decoded when asked for, and classes. Raises DataError."""
         import datasets
 
         from bench.data.images import Pictures
+        from bench.data.input_noise import spoilt
 
         feature = dataset.features[columns["image"]]
         if not isinstance(feature, datasets.Image):
             raise DataError(
                 f"{place}: column '{columns['image']}' holds {feature}, not images; name another under columns"
             )
-        return Examples(
-            Pictures(dataset, columns["image"], place), labels_of(dataset, columns["label"], parameters, place)
-        )
+        images = spoilt(Pictures(dataset, columns["image"], place), parameters.input_noise)
+        return Examples(images, labels_of(dataset, columns["label"], parameters, place))
 
-    def encode(self, folder: Path, examples: Examples, parameters: Labelled, target: Path) -> None:
+    def encode(self, folder: Path, examples: Examples, parameters: ImageLabelled, target: Path) -> None:
         """Resize and crop with the model's image processor and keep the result in `target`."""
         from bench.modeling.encoding import pixels as images
 

@@ -14,7 +14,7 @@ from bench.data.column_kinds import Fit, Table
 from bench.data.examples import Examples, rarest
 from bench.data.row_problems import Problems
 from bench.errors import DataError
-from bench.suite.parameters import TaskParameters
+from bench.suite.parameters import ImageTaskParameters
 
 if TYPE_CHECKING:
     from bench.modeling.encoding.masked_pixels import MaskedPixels
@@ -27,7 +27,7 @@ LOOK = 100
 """Masks in which `bench init` looks for classes."""
 
 
-class SemanticSegmentationParameters(TaskParameters):
+class SemanticSegmentationParameters(ImageTaskParameters):
     """What the numbers in a mask mean."""
 
     labels: tuple[str, ...] | dict[str, str] = Field(
@@ -126,6 +126,7 @@ class SemanticSegmentation(TaskKind[SemanticSegmentationParameters]):
 
         Raises DataError naming the rows whose masks are of another size than their images, or hold what is no class.
         """
+        from bench.data.input_noise import spoilt
         from bench.data.masks import Masks, numbers
 
         images, masks = (_pictures(dataset, columns[role], place) for role in ("image", "mask"))
@@ -147,7 +148,7 @@ class SemanticSegmentation(TaskKind[SemanticSegmentationParameters]):
                 - {255}
             )
         problems.check()
-        return Examples(images, rarest(shown), found)
+        return Examples(spoilt(images, parameters.input_noise), rarest(shown), found)
 
     def encode(
         self, folder: Path, examples: Examples, parameters: SemanticSegmentationParameters, target: Path

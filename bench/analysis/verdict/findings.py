@@ -36,7 +36,8 @@ SCRATCH = "retrain"
 class Group:
     """One task, model and environment. verdicts: by noise rate, then size; codes: of every regime that tells
     probabilities of classes, the shortest first, at the lowest noise rate; bits: what the answers of each regime leave
-    open at each size, in bits an example, and classes: how many there are, 0 where that is unknown."""
+    open at each size, in bits an example, and classes: how many there are, 0 where that is unknown. spoilt: whether the
+    task's images are another's, made worse."""
 
     task: str
     model: str
@@ -45,6 +46,7 @@ class Group:
     codes: tuple[CodeLength, ...]
     bits: dict[str, dict[float, float]]
     classes: int
+    spoilt: bool = False
 
     @cached_property
     def rates(self) -> tuple[float, ...]:
@@ -146,7 +148,7 @@ class Findings:
     def across(self) -> dict[tuple[str, str], list[Across]]:
         """By model and environment, regimes over the tasks, each task at its largest size."""
         found: dict[tuple[str, str], list[Column]] = {}
-        for group in self.groups:
+        for group in (one for one in self.groups if not one.spoilt):  # a task counts once
             found.setdefault((group.model, group.environment), []).append(group.largest.column)
         several = {key: columns for key, columns in found.items() if len({one.task for one in columns}) > 1}
         tables = {key: over_tasks.across(columns) for key, columns in several.items()}
@@ -197,6 +199,7 @@ def findings(
                 codes=tuple(sorted((one for one in codes if one is not None), key=lambda one: one.bits)),
                 bits={key.regime: {n: _mean(seeds) for n, seeds in one.by_size.items()} for key, one in told.items()},
                 classes=max((one.classes for one in told.values()), default=0),
+                spoilt=results.clean(task) != task,
             )
         )
     return Findings(results.name, tuple(groups), prefer, limits)

@@ -35,6 +35,7 @@ def galleries(section: Section, looks: dict[str, Look], links: Links) -> Iterato
     """Of every question one; without charts where there is nothing to draw."""
     curves = (c for f in section.figures if f.x == "labels" for c in _curves(f.rows, looks, links))
     noise = (c for f in section.figures if f.x == "noise" for c in _noise(f.rows, looks, links))
+    worse = (c for f in section.figures if f.x == "condition" for c in _conditions(f.rows, looks, links))
     yield from (
         Gallery(
             "Score by label budget",
@@ -52,6 +53,11 @@ def galleries(section: Section, looks: dict[str, Look], links: Links) -> Iterato
             "Score by the share of wrong labels",
             "At the largest label budget that was run with wrong labels; 95 % intervals.",
             noise,
+        ),
+        Gallery(
+            "Score by input noise",
+            "At the largest label budget; 95 % intervals. Training, validation and test images alike are spoilt.",
+            worse,
         ),
         Gallery(
             "Forgetting against learning",
@@ -138,6 +144,21 @@ def _noise(rows: pd.DataFrame, looks: dict[str, Look], links: Links) -> Iterator
     for title, of in _places(rows):
         ticks = [(float(v), numbers.percent(v)) for v in sorted(of["noise"].unique())]
         yield Chart(title, "wrong labels", _y(of), ticks, list(_series(of, "noise", looks, links)), apart=True)
+
+
+def _conditions(rows: pd.DataFrame, looks: dict[str, Look], links: Links) -> Iterator[Chart]:
+    for title, of in _places(rows):
+        known = of.drop_duplicates("condition").sort_values("condition")
+        ticks = [(float(at), str(noise)) for at, noise in zip(known["condition"], known["input_noise"], strict=True)]
+        series = []
+        for regime, own in of.groupby("regime", sort=False):
+            look = looks[str(regime)]
+            points = [
+                _point(row, row["condition"], links, f"; {row['input_noise']}")
+                for _, row in own.sort_values("condition").iterrows()
+            ]
+            series.append(Series(look.css, points, look.marker, look.hollow))
+        yield Chart(title, "input noise", _y(of), ticks, series, apart=True)
 
 
 def _largest(rows: pd.DataFrame) -> pd.DataFrame:
