@@ -174,7 +174,7 @@ def _how_far_simple_gets(verdict: Verdict) -> Iterator[str]:
     best = best_of(column, regimes_of(column))
     if simple is None or best is None:
         return
-    said = f"{named(column, simple.name)}, without any pretrained model, scores {score(column, simple.name)}"
+    said = f"{_capital(named(column, simple.name))}, without any pretrained model, scores {score(column, simple.name)}"
     start = floor.mean if floor else column.range[1] if column.lower_is_better else column.range[0]
     whole, part = (column.sign * (one.mean - start) for one in (best, simple))
     if math.isfinite(whole) and whole > 0 and 0 <= part <= whole:
