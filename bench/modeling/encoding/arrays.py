@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bench.modeling.encoding.stored_rows import StoredRows
 from bench.suite.trial import Json
 
 IGNORE_INDEX = -100
@@ -53,7 +54,7 @@ class Pixels:
     sees. preprocessing: what was done to the images, for the record.
     """
 
-    pixels: np.ndarray
+    pixels: np.ndarray | StoredRows
     scale: float
     mean: list[float] | None
     std: list[float] | None

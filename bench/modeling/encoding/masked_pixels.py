@@ -71,7 +71,7 @@ def encode(folder: Path, examples: Examples, classes: int, size: tuple[int, int]
 
 
 def load(folder: Path) -> MaskedPixels:
-    """What `encode` wrote, memory-mapped."""
+    """What `encode` wrote; its masks memory-mapped."""
     with np.load(folder / "masks.npz") as known:
         shapes, counts = known["shapes"], known["counts"]
     flat: Any = np.zeros(0, dtype=np.uint8)

@@ -13,10 +13,12 @@ from PIL import Image
 
 from bench.errors import ModelError
 from bench.modeling.encoding.arrays import Pixels
+from bench.modeling.encoding.stored_rows import StoredRows, write_rows
 from bench.modeling.networks.image_processor import own_processor
 from bench.suite.trial import Json
 
-CHUNK = 256
+CHUNK = 32
+"""Images in memory at a time, as large as they are in the data."""
 
 
 def processor_for(folder: Path, **settings: Any) -> Any:
@@ -40,24 +42,15 @@ def resize(folder: Path, images: Sequence[Any], target: Path, **settings: Any) -
     """
     processor = processor_for(folder, **settings)
     meta = _normalising(processor)
-    array: np.memmap[Any, Any] | None = None
-    row = 0
-    for chunk in _chunks(images):
-        pixels = _pixels(processor, chunk, as_bytes=meta is not None)
-        if array is None:
-            shape = (len(images), *pixels.shape[1:])
-            array = np.lib.format.open_memmap(target / "pixels.npy", mode="w+", dtype=pixels.dtype, shape=shape)
-        array[row : row + len(chunk)] = pixels
-        row += len(chunk)
-    if array is not None:
-        array.flush()
+    pixels = (_pixels(processor, chunk, as_bytes=meta is not None) for chunk in _chunks(images))
+    write_rows(target / "pixels.npy", len(images), pixels)
     known = {**(meta or _AS_THEY_ARE), "preprocessing": _described(processor)}
     (target / "processor.json").write_text(json.dumps(known))
 
 
 def load(folder: Path) -> Pixels:
-    """What `resize` wrote, memory-mapped."""
-    return Pixels(np.load(folder / "pixels.npy", mmap_mode="r"), **json.loads((folder / "processor.json").read_text()))
+    """What `resize` wrote, to be read as it is used."""
+    return Pixels(StoredRows(folder / "pixels.npy"), **json.loads((folder / "processor.json").read_text()))
 
 
 _AS_THEY_ARE: Json = {"scale": 1.0, "mean": None, "std": None}
