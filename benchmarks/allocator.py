@@ -2,7 +2,7 @@
 
     python benchmarks/allocator.py
 
-Three pairs of processes: one has glibc's defaults, the other what a trial has (`bench/execution/local/server.py`).
+Three pairs of processes: one has glibc's defaults, the other what a trial has (`bench/probes/allocator.py`).
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ def main() -> None:
     """Run the pairs and print their medians and ratio."""
     if len(sys.argv) > 1:
         if sys.argv[1] == "kept":
-            from bench.execution.local.server import keep_freed_memory
+            from bench.probes.allocator import keep_freed
 
-            keep_freed_memory()
+            keep_freed()
         measure()
         return
     found: dict[str, list[tuple[float, float]]] = {"default": [], "kept": []}

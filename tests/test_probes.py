@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import nn
@@ -62,3 +65,21 @@ def test_flops_are_counted_twice_over_without_adding_up() -> None:
             net(x)
         found.append(counted.flops)
     assert found == [2 * BATCH * WIDTH * 8] * 2
+
+
+def test_what_one_stage_freed_is_no_memory_of_the_next() -> None:
+    code = (
+        "import ctypes, torch\n"
+        "from bench.probes.allocator import keep_freed\n"
+        "from bench.probes.memory import PeakMemory\n"
+        "keep_freed()\n"
+        "peaks = PeakMemory(torch.device('cpu'))\n"
+        "with peaks.stage('first'):\n"
+        "    held = [torch.ones(5_000_000) for _ in range(20)]\n"  # 400 MB, each block too small to be mapped
+        "    del held\n"
+        "with peaks.stage('second'):\n"
+        "    torch.ones(1000)\n"
+        "print(peaks.found['first_host'] - peaks.found['second_host'])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert int(done.stdout) > 350e6

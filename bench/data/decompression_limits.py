@@ -84,7 +84,7 @@ def _columns(path: Path) -> Iterator[int]:
 
 def check_image(source: Path | IO[bytes], place: str) -> None:
     """Read an image's header. Raises DataError where it is no image, or one too large to decode."""
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():
@@ -93,6 +93,8 @@ def check_image(source: Path | IO[bytes], place: str) -> None:
                 pixels = image.width * image.height
     except Image.DecompressionBombError as error:
         raise DataError(f"{place}: {_too_large('far too many')}") from error
+    except UnidentifiedImageError:
+        raise DataError(f"{place}: is no image of a kind that Pillow reads; repair or remove it") from None
     except (OSError, SyntaxError, ValueError) as error:
         raise DataError(f"{place}: is no readable image ({error}); repair or remove it") from error
     if pixels > MOST_PIXELS:

@@ -36,6 +36,8 @@ class Pictures(Sequence[Any]):
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         image, where = self.decoded(int(index)), f"{self._place}, row {index}"
+        if image.mode == "P" and isinstance(image.info.get("transparency"), bytes):
+            return image.convert("RGBA")  # as Pillow wants it before it takes the transparency off
         if image.mode in PLAIN:
             return image
         if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM")):

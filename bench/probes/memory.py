@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from bench.probes import allocator
 from bench.probes.guard import Guard
 
 HOST, DEVICE = "the host's memory", "the device's memory"
@@ -66,6 +67,7 @@ def _reset_host() -> bool:
     """False where the kernel keeps no mark (it is no Linux)."""
     if not Path("/proc/self/status").exists():
         return False
+    allocator.give_back()
     Path("/proc/self/clear_refs").write_text("5")
     return True
 

@@ -30,6 +30,7 @@ from pathlib import Path
 
 from bench import private_api
 from bench.execution.local import memory_group
+from bench.probes import allocator
 from bench.probes.guard import Guard
 from bench.suite.trial import Json
 
@@ -41,7 +42,6 @@ MARK = "BENCH_ORDER"
 """Names the order in the environment of all that its process starts."""
 GROUP = "whether the kernel killed it for want of memory"
 _PARENT_DEATH, _SUBREAPER = 1, 36  # prctl(2)
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # mallopt(3)
 BEAT = 1.0
 """Seconds between two signs of life."""
 _FAREWELL = 1.0
@@ -68,7 +68,7 @@ def serve(preload: Callable[[], None], body: Body, orders: int, events: int) -> 
     preload()
     sys.stdout.flush()  # else every process would print it once more
     _on_linux(_SUBREAPER, 1)  # what a process leaves behind becomes the server's child, and dies
-    keep_freed_memory()
+    allocator.keep_freed()
     Guard()(GROUP, memory_group.tidy)
     faulthandler.enable()
     faulthandler.register(DUMP)
@@ -252,19 +252,6 @@ def _on_linux(option: int, value: int) -> None:
     """prctl(2), where there is one."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
-
-
-def keep_freed_memory() -> None:
-    """Have this process, and those forked from it, keep the large blocks that they free.
-
-    By default glibc hands each back to the kernel, which clears the pages of the next one: a third of a convolutional
-    network's training step on a CPU (`benchmarks/allocator.py`).
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none
-    if mallopt is not None:
-        mallopt(_TRIM_THRESHOLD, 1 << 30)
-        if not mallopt(_MMAP_THRESHOLD, 1 << 30):
-            mallopt(_MMAP_THRESHOLD, 1 << 25)  # the most that older releases take
 
 
 if __name__ == "__main__":
