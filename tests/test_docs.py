@@ -124,6 +124,7 @@ def tables() -> dict[str, Fields]:
         **{f"model {name}": fields([models[name]], own) for name in ("hub", "folder")},
         "model python": fields([models["python"]], own),
         "input": fields(inner(models["python"], "input")),
+        "model torchvision": fields([models["torchvision"]], own),
         "random": fields(inner(models["random"], "random")),
         "pretrain": fields(inner(models["pretrain"], "pretrain")),
         "endpoint": fields([models["endpoint"]], own),

@@ -96,10 +96,6 @@ def _hash(path: Path, key: str) -> str:
 
 
 def _write(parameters: PythonParameters, folder: Path) -> None:
-    import torch
-
-    from bench.modeling.networks import state_dict
-    from bench.modeling.networks.build import build
     from bench.modeling.networks.own_code import allow
     from bench.modeling.networks.write import write
 
@@ -107,13 +103,10 @@ def _write(parameters: PythonParameters, folder: Path) -> None:
     own = folder / file.name
     shutil.copyfile(file, own)
     recipe = {"code": allow(own), "function": name, "arguments": parameters.arguments}
-    torch.manual_seed(parameters.seed)
     try:
-        network = build(recipe)
-        if parameters.weights is not None:
-            weights = state_dict.read(parameters.weights)
-            state_dict.load(network, weights, str(parameters.weights), parameters.allow_missing)
-        write(folder, network, recipe, processor_settings(parameters.input), parameters.labels,
-              random=parameters.weights is None)  # fmt: skip
+        write(
+            folder, recipe, processor_settings(parameters.input), parameters.labels, weights=parameters.weights,
+            seed=parameters.seed, allow_missing=parameters.allow_missing,
+        )  # fmt: skip
     except ModelError as error:
         raise ModelError(f"{file}:{name}: {error}") from error

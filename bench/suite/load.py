@@ -80,7 +80,8 @@ class _Loader:
         axes = {axis: [*raw[axis]] if isinstance(raw.get(axis), dict) else [] for axis in ("models", "regimes")}
         tasks = self._entries("tasks", raw, lambda value, path: self._task(value, path, keys, axes))
         regimes = self._entries("regimes", raw, self._regime)
-        for axis, entries in (("models", models), ("tasks", tasks), ("regimes", regimes)):
+        spoilt = tasks if keys is None else self._conditions(keys, tasks, raw.get("tasks"))
+        for axis, entries in (("models", models), ("tasks", spoilt), ("regimes", regimes)):
             self._same(axis, entries)
         if tasks and len(tasks) == len(raw["tasks"]):
             self._unused(axes, tasks.values())
@@ -105,14 +106,13 @@ class _Loader:
                 problem = f"forgetting is measured on tasks of classes; '{task}' gives {gives}"
                 self.document.report(("forgetting", index), problem)
         self._reported(keys, models, tasks, regimes)
-        tasks = self._conditions(keys, tasks, raw.get("tasks"))
         suite = Suite(
             name=keys.name,
             path=file,
             text=text,
             description=keys.description,
             models=models,
-            tasks=tasks,
+            tasks=spoilt,
             regimes=regimes,
             seeds=tuple(range(keys.seeds) if isinstance(keys.seeds, int) else keys.seeds),
             tuning_trials=keys.tuning.trials if keys.tuning else 0,

@@ -13,7 +13,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from bench.errors import ModelError
-from bench.modeling.networks.build import Recipe, convolutional, keep_buffers
+from bench.modeling.networks import state_dict
+from bench.modeling.networks.build import Recipe, build, convolutional, keep_buffers
 from bench.modeling.networks.models import TYPE, without
 from bench.modeling.networks.own_code import said
 
@@ -21,14 +22,21 @@ EXAMPLES = 2
 
 
 def write(
-    folder: Path, network: nn.Module, recipe: Recipe, processor: Mapping[str, Any], labels: Sequence[str], *,
-    random: bool,
+    folder: Path, recipe: Recipe, processor: Mapping[str, Any], labels: Sequence[str], *,
+    weights: Path | Mapping[str, Tensor] | None, seed: int = 0, allow_missing: Sequence[str] = (),
 ) -> None:  # fmt: skip
     """Fill a folder that `NetworkModel` and `NetworkForImageClassification` load. processor: its
-    preprocessor_config.json. labels: empty where the outputs have no names. random: no weights were given.
+    preprocessor_config.json. labels: empty where the outputs have no names. weights: all of the network's but those
+    that may be missing; None: as its author draws them. seed: of what is drawn.
 
-    Raises ModelError where the network does not answer an image with the outputs of a linear layer, one for each label.
+    Raises ModelError where the network cannot be built, the weights do not fit, or it does not answer an image with the
+    outputs of a linear layer, one for each label.
     """
+    torch.manual_seed(seed)
+    network = build(recipe)
+    if weights is not None:
+        given, origin = (state_dict.read(weights), str(weights)) if isinstance(weights, Path) else (weights, "what is")
+        state_dict.load(network, given, origin, allow_missing)
     crop = processor["crop_size"]
     shape = (EXAMPLES, processor["num_channels"], crop["height"], crop["width"])
     last, outputs = _last(network, shape)
@@ -38,14 +46,14 @@ def write(
     config = {
         "model_type": TYPE, "architectures": ["NetworkForImageClassification"], "recipe": dict(recipe), "last": last,
         "image_size": [crop["height"], crop["width"]], "num_channels": processor["num_channels"],
-        "convolutional": convolutional(network), **({"random_weights": True} if random else {}),
+        "convolutional": convolutional(network), **({"random_weights": True} if weights is None else {}),
         **(known if labels else {"id2label": {str(n): f"LABEL_{n}" for n in range(outputs)}}),
     }  # fmt: skip
     (folder / "config.json").write_text(json.dumps(config, indent=1))
     (folder / "preprocessor_config.json").write_text(json.dumps(dict(processor), indent=1))
     keep_buffers(network)
-    weights = {_name(name, last): value.detach().clone().contiguous() for name, value in network.state_dict().items()}
-    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    held = {_name(name, last): value.detach().clone().contiguous() for name, value in network.state_dict().items()}
+    save_file(held, folder / "model.safetensors", {"format": "pt"})
 
 
 def _name(name: str, last: str) -> str:
