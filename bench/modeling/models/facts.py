@@ -49,7 +49,28 @@ _CONVOLUTIONAL = (
     *("resnet", "regnet", "mobilenet", "mobilevit", "convnext", "dinov3_convnext", "efficientnet", "bit", "poolformer"),
     *("hgnet", "vgg", "densenet"),
 )
-_OWN_POOLING = ("retrain-bench-network",)
+_TIMM = "timm_wrapper"
+_TIMM_TRANSFORMERS = (
+    *(
+        "vit",
+        "deit",
+        "beit",
+        "eva",
+        "swin",
+        "cait",
+        "xcit",
+        "pit",
+        "tnt",
+        "twins",
+        "volo",
+        "hiera",
+        "flexivit",
+        "samvit",
+    ),
+    *("naflexvit", "mvitv2", "mixer", "resmlp", "gmlp", "test_vit", "sequencer", "aimv2", "csatv2"),
+)
+"""The rest of timm's architectures are convolutional, or begin as such."""
+_OWN_POOLING = ("retrain-bench-network", _TIMM)
 """Models of images that give one vector an image by themselves, whatever their architecture."""
 _CLS_IMAGE = ("vit", "deit", "dinov2", "dinov3_vit")
 _AUDIO_KEYS = {"num_mel_bins", "feat_extract_norm", "sampling_rate"}
@@ -100,7 +121,7 @@ class Facts:
 
     @classmethod
     def _from_files(cls, files: Mapping[str, str]) -> Facts:
-        config = _read(files, "config.json")
+        config = _of_timm(_read(files, "config.json"))
         processors = _read(files, "preprocessor_config.json") | _read(files, "processor_config.json")
         model_type = str(config.get("model_type", ""))
         architectures = tuple(config.get("architectures") or ())
@@ -175,7 +196,21 @@ def _modality(head: Head | None, config: dict[str, Any], processors: dict[str, A
     return "text" if text else "image" if image else None
 
 
+def _of_timm(config: dict[str, Any]) -> dict[str, Any]:
+    """A config that timm wrote, in transformers' words; any other as it is."""
+    timm = config.get("model_type") == _TIMM or {"architecture", "pretrained_cfg"} <= config.keys()
+    if not timm:
+        return config
+    classes = config.get("num_classes") or config.get("pretrained_cfg", {}).get("num_classes") or 0
+    words = config.get("label_names") or [f"LABEL_{number}" for number in range(classes)]
+    known = {"id2label": {str(number): word for number, word in enumerate(words)}} if classes else {}
+    head = "TimmWrapperForImageClassification" if classes else "TimmWrapperModel"
+    return {**config, "model_type": _TIMM, "architectures": [head], "image_size": None, **known}
+
+
 def _convolutional(model_type: str, config: dict[str, Any]) -> bool:
+    if model_type == _TIMM:
+        return not str(config["architecture"]).startswith(_TIMM_TRANSFORMERS)
     return config.get("convolutional") is True or model_type.startswith(_CONVOLUTIONAL)
 
 

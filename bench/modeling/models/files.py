@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from bench.errors import ModelError
@@ -51,7 +52,26 @@ def configs(folder: Path, model: str) -> dict[str, str]:
         )
     if "config.json" not in found:
         raise ModelError(f"model {model} has no config.json, so it is no model that transformers loads")
-    return found
+    return _named(folder, found)
+
+
+def _named(folder: Path, files: dict[str, str]) -> dict[str, str]:
+    """Its files with the labels of ImageNet in a config of timm's that leaves them to timm, which planning has not."""
+    try:
+        config = json.loads(files["config.json"])
+    except ValueError:  # said where it is read
+        return files
+    if (
+        not isinstance(config, dict)
+        or not {"architecture", "pretrained_cfg"} <= config.keys()
+        or "label_names" in config
+    ):
+        return files
+    from transformers import AutoConfig
+
+    words = AutoConfig.from_pretrained(folder, local_files_only=True).id2label
+    named = {**config, "label_names": [words[number] for number in sorted(words)]}
+    return {**files, "config.json": json.dumps(named)}
 
 
 def has_weights(names: list[str]) -> bool:
