@@ -18,7 +18,7 @@ from bench.errors import ModelError
 from bench.modeling.heads.classifier import blocks
 from bench.modeling.heads.width import width
 from bench.suite.trial import Json
-from bench.training.build import build
+from bench.training.build import arranged, build
 from bench.training.starting_weights import merged
 
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")
@@ -169,3 +169,16 @@ def test_a_network_without_a_list_of_blocks_has_its_parts(flat: bool, last: str)
     assert found[-1] is network.get_submodule(last)
     assert len(found) == 5
     assert blocks(nn.Sequential(nn.Linear(2, 2))) is None
+
+
+def test_channels_stand_last_on_a_gpu_alone() -> None:
+    def network() -> nn.Module:
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4 * 6 * 6, 2)).eval()
+
+    plain, turned = arranged(network(), "cpu"), arranged(network(), "cuda")
+    assert plain[0].weight.is_contiguous()  # type: ignore[index]
+    assert turned[0].weight.is_contiguous(memory_format=torch.channels_last)  # type: ignore[index]
+    images = torch.rand(2, 3, 8, 8)
+    assert torch.allclose(plain(images), turned(images), atol=1e-6)
+    assert turned[0].weight.shape == (4, 3, 3, 3)  # type: ignore[index]
