@@ -52,6 +52,7 @@ BASELINES = {
     "mean": "mean value",
     "tf-idf": "TF-IDF, linear",
     "simple-features": "edges and colours, linear",
+    "mean-mask": "mean mask",
     "unigram": "unigram frequencies",
     "copy": "copy of the source",
     "lead": "first sentences",

@@ -26,6 +26,8 @@ DASHES = (":", "-.", (0, (1, 4)), (0, (5, 4, 1, 4)))
 """Of baselines, which all are grey."""
 HEIGHT = 2.0
 """Inches: of a panel."""
+LEGEND, NAMES = 0.17, 0.4
+"""Inches: of a line of the legend, and of conditions' names below a panel."""
 ACROSS = 3
 """Panels in a line."""
 CROWDED = 5
@@ -122,7 +124,10 @@ def draw(figure: Figure) -> Canvas:
     lines = _grid(rows)
     across = max(map(len, lines))
     trivial = {one: DASHES[i % len(DASHES)] for i, one in enumerate(baselines(rows))}
-    canvas = Canvas(figsize=(figure.width, HEIGHT * len(lines) + 0.5), layout="constrained")
+    names = [*map(str, regimes), *(name for _, name in trivial)]
+    columns = max(1, min(len(names), int(figure.width / (0.4 + 0.055 * max(map(len, names))))))
+    below = LEGEND * -(-len(names) // columns) + (NAMES if figure.x == "condition" else 0)
+    canvas = Canvas(figsize=(figure.width, HEIGHT * len(lines) + below), layout="constrained")
     alone = rows.groupby("task")["model"].nunique().max() == 1
     panels = canvas.subplots(len(lines), across, squeeze=False, sharey=False if alone else "row")
     handles: dict[str, Any] = {}
@@ -141,7 +146,7 @@ def draw(figure: Figure) -> Canvas:
         [handles[name] for name in order],
         [printable(name) for name in order],
         loc="outside lower center",
-        ncols=max(1, min(len(order), int(figure.width / (0.4 + 0.055 * max(map(len, order)))))),
+        ncols=min(columns, len(order)),
         columnspacing=1,
         frameon=False,
     )
