@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import transformers
@@ -83,6 +84,20 @@ def test_an_adapter_trains_and_merges_on_every_architecture(
         assert torch.allclose(model(batch), before, atol=1e-5)
 
 
+def test_dora_leaves_out_layers_with_filters_of_zeros(models: Any, images: Any, tmp_path: Path) -> None:
+    """Their norm is 0, by which it divides; real MobileNets have some."""
+    network = transformers.AutoModel.from_pretrained(models["resnet"])
+    convolution = next(m for m in network.modules() if isinstance(m, nn.Conv2d))
+    nn.init.zeros_(convolution.weight[0].detach())
+    network.save_pretrained(tmp_path / "model")
+    for file in models["resnet"].glob("preprocessor_config.json"):
+        (tmp_path / "model" / file.name).write_bytes(file.read_bytes())
+    parameters = {"learning_rate": 1e-2, "r": 2, "use_dora": True}
+    of, ledger, adapted = adapt(trial(tmp_path / "model", images, "lora", parameters, budget={"steps": 3}), tmp_path)
+    assert np.isfinite(adapted.predict(of.parts["test"]).answers).all()
+    assert "1 layers with filters of zeros have no adapter: DoRA divides by their norms" in ledger.notes
+
+
 class Counted(torch.nn.Module):
     """Answers with features of three numbers, after batch normalisation."""
 
@@ -129,19 +144,20 @@ def test_features_that_are_no_vector_are_refused() -> None:
 
 
 @pytest.mark.hub
-def test_a_network_that_hardly_trains_answers_as_it_did(tmp_path: Path) -> None:
-    """The real MobileNetV1 with its own head, before and after ten steps of a learning rate that changes nothing."""
-    folder = MIRROR / "models" / "mirror" / "mobilenet-v1-0.25-128"
+@pytest.mark.parametrize("name", ["mobilenet-v1-0.25-128", "mobilenet-v2-1.0-224"])
+def test_a_network_that_hardly_trains_answers_as_it_did(name: str, tmp_path: Path) -> None:
+    """A real MobileNet with its own head, before and after three steps of a learning rate that changes nothing."""
+    folder = MIRROR / "models" / "mirror" / name
     if not folder.is_dir():
         pytest.skip("there is no Hub mirror here")
     whole = transformers.AutoModelForImageClassification.from_pretrained(folder).eval()
     task = image_task(tmp_path)
-    tuned, budget = {"learning_rate": 1e-12}, {"steps": 10}
+    tuned, budget = {"learning_rate": 1e-12}, {"steps": 3}
     of, _, adapted = adapt(trial(folder, task, "full", tuned=tuned, budget=budget), tmp_path)
     batch = of.features.encoded("test").batch(of.parts["test"].indices, of.device)
     with torch.no_grad():
         before = whole(**batch).logits.argmax(1)
-        whole.mobilenet_v1 = adapted.backbone
+        setattr(whole, whole.base_model_prefix, adapted.backbone)
         after = whole(**batch).logits.argmax(1)
     assert (before == after).float().mean() >= 0.95
 

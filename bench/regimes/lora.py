@@ -117,6 +117,9 @@ class Lora(Regime[LoraParameters]):
             own["target_modules"] = adapter.layers(model.backbone)
             if left := adapter.grouped(model.backbone):
                 ledger.note([f"{left} grouped convolutions have no adapter and stay as they are"])
+            if own.get("use_dora") and (dead := adapter.dead(model.backbone, own["target_modules"])):
+                own["target_modules"] = [name for name in own["target_modules"] if name not in dead]
+                ledger.note([f"{len(dead)} layers with filters of zeros have no adapter: DoRA divides by their norms"])
         try:
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "fan_in_fan_out is set to False")  # PEFT sets it right by itself

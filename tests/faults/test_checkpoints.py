@@ -76,6 +76,7 @@ def kinds(bert: Callable[..., Trial], resnet: Callable[..., Trial]) -> dict[str,
         "accumulation": bert(seed=1),
         "batch-norm": resnet(budget=CONVERGED, training=RUNNING),
         "lora": bert("lora", {"r": 2, "lora_dropout": 0.2}),
+        "sgd": resnet(training=RUNNING | {"optimizer": "sgd"}),
         "flops": bert(budget={"flops": 1e8}),
     }
 
@@ -102,7 +103,7 @@ def cut_short(spec: Trial, results: Path, steps: list[int], **options: Any) -> J
 
 
 @pytest.mark.fault(Row.CHECKPOINT)
-@pytest.mark.parametrize("kind", ["dropout", "converged", "accumulation", "batch-norm", "lora", "flops"])
+@pytest.mark.parametrize("kind", ["dropout", "converged", "accumulation", "batch-norm", "lora", "sgd", "flops"])
 def test_a_trial_that_goes_on_gives_the_bits_of_one_that_was_left_alone(
     kind: str, kinds: dict[str, Trial], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
