@@ -15,10 +15,14 @@ import torch
 import transformers
 from click.testing import CliRunner
 from factory import Factory
+from safetensors.torch import load_file
+from test_timm import hub
 from tiny_masks import LABELS, mask_task, scenes, tiny_segmenter
 from tiny_models import tiny_bert, tiny_image, tiny_roberta, tiny_seq2seq
+from tiny_networks import functions, network
 from tiny_tasks import adapt, image_task, order, text_task, trial, write_images
 from torchmetrics import JaccardIndex
+from torchvision.transforms import functional
 
 from bench import plugins
 from bench.analysis import frame
@@ -90,6 +94,32 @@ def test_an_image_classifier_reproduces_its_score(family: str, tmp_path: Path) -
     assert image_score(folder, Path(task[1]["folder"])) == pytest.approx(told["score"])
 
 
+@pytest.mark.parametrize("name", ["test_resnet", "test_vit"])
+def test_a_model_of_timms_reproduces_its_score(name: str, tmp_path: Path) -> None:
+    hub(name, tmp_path / "model")
+    task = image_task(tmp_path)
+    folder, told = kept(trial(tmp_path / "model", task, "full", budget=STEPS), tmp_path)
+    processor = transformers.TimmWrapperImageProcessor.from_pretrained(folder)
+    assert image_score(folder, Path(task[1]["folder"]), processor) == pytest.approx(told["score"])
+
+
+@pytest.mark.parametrize("regime", ["full", "lora"])
+def test_a_network_of_ones_own_is_kept_by_its_own_names(regime: str, tmp_path: Path) -> None:
+    model, task = network(tmp_path / "own"), image_task(tmp_path)
+    folder, told = kept(trial(model, task, regime, {"r": 2} if regime == "lora" else {}, budget=STEPS), tmp_path)
+    net = functions()["net"]()
+    net.load_state_dict(load_file(folder / "model.safetensors"))
+    seen, right = model[1]["input"], []
+    for path in sorted(Path(task[1]["folder"]).glob("test/*/*.png")):
+        pixels = functional.normalize(functional.to_tensor(PIL.Image.open(path)), seen["mean"], seen["std"])
+        with torch.inference_mode():
+            right.append(["dark", "light"][int(net.eval()(pixels[None]).argmax())] == path.parent.name)
+    assert np.mean(right) == pytest.approx(told["score"])
+    assert json.loads((folder / "network.json").read_text())["head"] == "fc"
+    again = {**model[1], "weights": str(folder / "model.safetensors")}
+    assert trial((model[0], again), task, "full").model["fingerprint"]  # it can be taken from there
+
+
 @pytest.mark.parametrize(("family", "regime"), [("segformer", "lora"), ("deeplab", "head")])
 def test_a_segmenter_reproduces_its_score(family: str, regime: str, tmp_path: Path) -> None:
     tiny_segmenter(family, tmp_path / "model", LABELS)
@@ -109,10 +139,10 @@ def test_a_segmenter_reproduces_its_score(family: str, regime: str, tmp_path: Pa
     assert float(score.compute()) == pytest.approx(told["score"], abs=2e-3)
 
 
-def image_score(folder: Path, images: Path) -> float:
+def image_score(folder: Path, images: Path, processor: Any = None) -> float:
     """The accuracy of a kept model on the test split, by transformers alone."""
     model = transformers.AutoModelForImageClassification.from_pretrained(folder, trust_remote_code=True)
-    processor = transformers.AutoImageProcessor.from_pretrained(folder)
+    processor = processor or transformers.AutoImageProcessor.from_pretrained(folder)
     right = []
     for path in sorted(images.glob("test/*/*.png")):
         with torch.inference_mode():

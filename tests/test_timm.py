@@ -16,7 +16,9 @@ from tiny_tasks import adapt, image_task, trial
 
 from bench.modeling.models.facts import Facts
 from bench.modeling.models.files import configs
+from bench.modeling.models.loading import classifier
 from bench.suite.trial import Json
+from bench.trial import forgetting
 
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")
 FAMILIES = {"test_resnet": True, "test_vit": False, "test_convnext": True, "test_efficientnet": True}
@@ -75,6 +77,30 @@ def test_as_is_answers_are_those_of_timms_transform_and_model(name: str, batch: 
         wanted = torch.cat([model(shown[at : at + batch]) for at in range(0, len(shown), batch)]).log_softmax(-1)
     found = torch.from_numpy(np.asarray(adapted.predict(of.parts["test"]).answers[0]))
     assert torch.equal(found, wanted)
+
+
+def test_retraining_starts_from_timms_own_initialisation(tmp_path: Path) -> None:
+    hub("test_resnet", tmp_path)
+    found = classifier(tmp_path, classes=2, pooling="pooler", modality="image", pretrained=False, seed=3)
+    torch.manual_seed(3)
+    wanted = timm.create_model("test_resnet", num_classes=0).state_dict()
+    own = found.backbone.timm_model.state_dict()
+    assert own.keys() == wanted.keys()
+    assert all(torch.equal(own[name], wanted[name]) for name in own)
+
+
+@pytest.mark.parametrize("name", ["test_resnet", "test_vit", "test_convnext"])
+def test_what_it_forgets_is_measured(name: str, tmp_path: Path) -> None:
+    """Trained by nothing at all, it answers as it did; trained hard, it does not."""
+    hub(name, tmp_path / "model")
+    task = image_task(tmp_path)
+    asked = {**task[0], "parameters": {**task[0]["parameters"], "metrics": ["brier"]}}
+    for rate, same in ((1e-12, True), (1.0, False)):
+        one = trial(tmp_path / "model", task, "full", tuned={"learning_rate": rate})
+        one.regime["forgetting"] = {"x": {"task": asked, "way": "own-head"}}
+        of, ledger, adapted = adapt(one, tmp_path)
+        scores = forgetting.measure(of, ledger, adapted.backbone, {"x": task[1]})["x"]["brier"]
+        assert (scores["before"] == pytest.approx(scores["after"], rel=1e-4)) == same
 
 
 @pytest.mark.parametrize("regime", ["linear-probe", "partial", "lora", "full", "retrain"])

@@ -107,9 +107,10 @@ def command(
     again = "; --rerun failed tries again what has failed" if outcome.trials.get("failed") else ""
     console.print(f"{trial_counts.said(outcome.trials)}{again}", markup=False)
     for one in kept:
+        library = "transformers" if one.load.startswith("transformers.") else "safetensors.torch"
         console.print(
             f"{one.task}, {one.model}: {one.regime}, {one.metric} {one.score:.3f} (recorded {one.recorded:.3f}); "
-            f"import transformers; {one.load}",
+            f"import {library}; {one.load}",
             markup=False, soft_wrap=True,
         )  # fmt: skip
     sys.exit(EXIT_TRIALS_FAILED if outcome.failed else 0)

@@ -127,5 +127,7 @@ def _kept(target: Path, trial: Trial, recorded: float) -> Kept:
         raise StoreError(f"{target}: holds no whole model ({error}); remove it and run again") from error
     own = ", trust_remote_code=True" if (target / "adapted.py").exists() else ""
     load = f'transformers.{auto}.from_pretrained("{target}"{own})'
+    if not auto:  # a network of a user's own, or of torchvision's
+        load = f'safetensors.torch.load_file("{target / "model.safetensors"}")'
     names = trial.names
     return Kept(names.task, names.model, names.regime, target, load, metric, score, recorded)

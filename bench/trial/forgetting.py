@@ -21,6 +21,7 @@ from bench.modeling.encoding.arrays import IGNORE_INDEX
 from bench.modeling.inference import zero_shot
 from bench.modeling.inference.label_scoring import LabelScoring
 from bench.modeling.models.loading import tower
+from bench.modeling.models.timm_models import classifier_names
 from bench.modeling.prompts import fill_template
 from bench.probes.ledger import Ledger
 from bench.store.cache import cached
@@ -83,9 +84,12 @@ def _scores(
 
 
 def _replace(model: Any, weights: Json, modality: str) -> None:
-    target = tower(model.base_model, model.config, modality)
+    target: Any = tower(model.base_model, model.config, modality)
+    prefix = "" if hasattr(target, "config") else f"{model.base_model_prefix}."  # transformers' name of a timm model
+    weights = {name.removeprefix(prefix): value for name, value in weights.items()}
     result = target.load_state_dict(weights, strict=False)
-    missing = [key for key in result.missing_keys if not key.startswith("pooler.")]  # what no training touched
+    untouched = classifier_names(target)
+    missing = [key for key in result.missing_keys if not key.startswith("pooler.") and key not in untouched]
     if missing:
         raise NotApplicable(f"its head's model has other weights than its backbone ({missing[0]})")
 

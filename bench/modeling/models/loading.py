@@ -17,6 +17,7 @@ from bench.data.seeding import stream
 from bench.errors import BenchError, ModelError
 from bench.modeling.heads.classifier import Classifier
 from bench.modeling.heads.width import width
+from bench.modeling.models.timm_models import as_a_script_holds_them, draw
 from bench.private_api import leave_masks_unread
 from bench.suite.trial import Json
 
@@ -59,6 +60,7 @@ def classifier(
         config.use_cache = False
         if not pretrained:
             model = AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=trust_remote_code)
+            draw(model, seed)
     if pretrained:
         model, gaps = from_files(AutoModel, folder, config=config, dtype=dtype, trust_remote_code=trust_remote_code)
     backbone = backbone_of(model, config, pooling, modality)
@@ -85,6 +87,7 @@ def from_files(auto: Any, folder: Path, *, dtype: str, **options: Any) -> tuple[
             folder, dtype=getattr(torch, dtype), local_files_only=True, weights_only=True, output_loading_info=True,
             ignore_mismatched_sizes=True, **options,
         )  # fmt: skip
+    as_a_script_holds_them(model)
     unread = "encoder.pooler." if kind is transformers.AutoModelForSeq2SeqLM else None  # of two BERTs made one writer
     gaps = {name: "" for name in found["missing_keys"] if unread is None or not name.startswith(unread)}
     for name, there, wanted in found["mismatched_keys"]:
