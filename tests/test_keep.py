@@ -265,6 +265,7 @@ training: {batch_size: 8}
 
 def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("bench.training.simple_features.simple_features", lambda *_: {})  # it tells dark from light too
     tiny_image("vit", tmp_path / "model")
     write_images(tmp_path / "images", 40)
     Path("suite.yaml").write_text(SUITE)

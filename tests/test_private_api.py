@@ -18,8 +18,8 @@ from bench.probes import flops
 from bench.probes.guard import Guard
 
 LIBRARIES = ("torch", "transformers", "peft", "datasets", "huggingface_hub")
-PUBLIC = {"torch": {"nn", "nn.functional", "utils.flop_counter"}, "huggingface_hub": {"errors"},
-          "transformers": {"modeling_outputs"}}  # fmt: skip
+PUBLIC = {"torch": {"nn", "nn.functional", "utils.data", "utils.flop_counter"}, "huggingface_hub": {"errors"},
+          "transformers": {"modeling_outputs"}, "peft": {"tuners.tuners_utils"}}  # fmt: skip
 """Documented modules below a library's own name."""
 
 

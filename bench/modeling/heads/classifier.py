@@ -31,7 +31,7 @@ class Classifier(nn.Module):
         return logits
 
 
-def blocks(backbone: nn.Module) -> Sequence[nn.Module] | None:
+def blocks(backbone: nn.Module) -> nn.ModuleList | list[nn.Module] | None:
     """The backbone's outermost stack of blocks or stages, or None where it has none.
 
     That is a ModuleList. Of a network that is written without one, as timm's and torchvision's are, it is the parts
@@ -42,7 +42,7 @@ def blocks(backbone: nn.Module) -> Sequence[nn.Module] | None:
     while level:
         for module in level:
             if isinstance(module, nn.ModuleList) and len(module) > 1:
-                return list(module)
+                return module
         level = [child for module in level for child in module.children()]
     stack = _parts(backbone)
     while (whole := _apart(stack)) is not None:

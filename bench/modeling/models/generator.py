@@ -78,7 +78,7 @@ def generator(
     return built
 
 
-def decoder_blocks(model: Any) -> Sequence[nn.Module] | None:
+def decoder_blocks(model: Any) -> nn.ModuleList | list[nn.Module] | None:
     """The stack of blocks that writes, whatever is wrapped around it; None where the model has none."""
     from bench.modeling.heads.classifier import blocks
 
