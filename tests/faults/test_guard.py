@@ -117,7 +117,7 @@ FAULTS: dict[str, tuple[str, Any, str, str, str]] = {
     "log-loss": ("full", Classes, "doubt", "scores.validation.log_loss", "the log-loss"),
     "alike": ("full", Classes, "constant", "facts.constant", "whether all answers are alike"),
     "signatures": ("full", evaluation, "signatures", "scores.signatures", "the metrics' signatures"),
-    "tf-idf": ("full", tf_idf, "_fill", "scores.baselines.tf-idf", "the baseline tf-idf"),
+    "tf-idf": ("full", tf_idf, "_features", "scores.baselines.tf-idf", "the baseline tf-idf"),
     "majority": ("full", Classes, "_majority", "scores.baselines.majority", "the baseline majority"),
     "baselines": ("full", Classes, "baselines", "scores.baselines.majority", "every baseline"),
     "processor": ("full", environment, "processor", "environment.nothing", "the processor's name"),
@@ -159,7 +159,7 @@ def test_memory_that_runs_out_in_a_probe_ends_no_trial(
     def full(*_: Any) -> Any:
         raise error
 
-    for where, name in ((clock, "latency"), (tf_idf, "_fill"), (Classes, "doubt")):
+    for where, name in ((clock, "latency"), (tf_idf, "_features"), (Classes, "doubt")):
         monkeypatch.setattr(where, name, full)
     record = attempt(bert(), tmp_path / "r")
     assert record["status"] == "ok"
@@ -346,7 +346,7 @@ def test_a_guard_lets_pass_what_ends_a_process_or_a_run(kind: type[BaseException
 
 @pytest.mark.fault(Row.TICKS)
 @pytest.mark.parametrize(("regime", "where", "name", "stage"), [
-    ("full", text, "tokenise", "tokenise"), ("full", tf_idf, "_fill", "baselines"),
+    ("full", text, "tokenise", "tokenise"), ("full", tf_idf, "_features", "baselines"),
     ("linear-probe", Classes, "solve", "train"),
 ])  # fmt: skip
 def test_long_work_without_steps_shows_signs_of_life(

@@ -59,7 +59,7 @@ def _named(folder: Path, files: dict[str, str]) -> dict[str, str]:
     """Its files with the labels of ImageNet in a config of timm's that leaves them to timm, which planning has not."""
     try:
         config = json.loads(files["config.json"])
-    except ValueError:  # said where it is read
+    except (RecursionError, ValueError):  # said where it is read
         return files
     if (
         not isinstance(config, dict)
