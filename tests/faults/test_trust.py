@@ -322,9 +322,9 @@ def test_a_small_file_that_is_a_huge_image(side: int, tmp_path: Path) -> None:
     ("kept", "problem"),
     [
         ({"bytes": png(9_000, 9_000), "path": None}, "row 2: the image has 81,000,000 pixels"),
-        ({"bytes": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "path": None}, "row 2: is no (readable )?image"),
-        ({"bytes": b"", "path": None}, "row 2: is no (readable )?image"),
-        ({"bytes": png(8, 8)[:-30], "path": None}, "row 2: is no (readable )?image"),
+        ({"bytes": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "path": None}, "row 2: is no"),
+        ({"bytes": b"", "path": None}, "row 2: is no"),
+        ({"bytes": png(8, 8)[:-30], "path": None}, "row 2: is no"),
         ({"bytes": None, "path": "http://127.0.0.1:9/x.png"}, "row 2: the image is said to be at"),
         (None, "row 2: the image is missing"),
     ],
@@ -396,7 +396,7 @@ def test_only_plain_formats_are_taken_for_images() -> None:
     eps = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n%%EOF\n"
     with Image.open(io.BytesIO(eps)) as image:
         assert image.format == "EPS"
-    with pytest.raises(DataError, match="is no (readable )?image"):
+    with pytest.raises(DataError, match=r"is no (readable )?image"):
         decompression_limits.check_image(io.BytesIO(eps), "x")
 
 
